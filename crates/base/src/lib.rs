@@ -1,0 +1,13 @@
+//! What every layer shares: identifiers, timestamps, named limits, and the one
+//! door to atomics and locks.
+//!
+//! This crate knows nothing of versions, bytes on disk or graphs. Reading order:
+//! [`timestamp`], [`id`], [`limits`], [`sync`].
+
+pub mod id;
+pub mod limits;
+pub mod sync;
+pub mod timestamp;
+
+pub use id::{EdgeId, EdgeTypeId, LabelId, NodeId};
+pub use timestamp::Timestamp;

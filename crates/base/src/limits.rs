@@ -1,0 +1,28 @@
+//! Every limit of the engine, named. Each has a test that meets it.
+
+/// Bytes in the key of a node.
+pub const NODE_KEY_BYTES_MAX: usize = 4096;
+/// Bytes in the name of a label, edge type or field.
+pub const NAME_BYTES_MAX: usize = 255;
+/// Labels in a database.
+pub const LABELS_MAX: usize = 65_536;
+/// Edge types in a database.
+pub const EDGE_TYPES_MAX: usize = 65_536;
+/// Bytes in an encoded document.
+pub const DOCUMENT_BYTES_MAX: usize = 16 << 20;
+/// Depth of lists and maps inside a document; the document itself is depth 1.
+pub const DOCUMENT_DEPTH_MAX: usize = 128;
+/// Handles (snapshots and transactions) open at the same time.
+pub const SNAPSHOTS_MAX: usize = 16_384;
+/// Bytes in the label that the owner of a handle may give it.
+pub const HANDLE_LABEL_BYTES_MAX: usize = 255;
+/// Nodes that one database may ever create: 2^46.
+pub const NODES_MAX: u64 = 1 << 46;
+/// Entities that one transaction may write.
+pub const TRANSACTION_WRITES_MAX: usize = 1 << 26;
+/// Bytes in the key of a keyed entry.
+pub const ENTRY_KEY_BYTES_MAX: usize = 65_536;
+/// Bytes in the value of a keyed entry.
+pub const ENTRY_VALUE_BYTES_MAX: usize = 16 << 20;
+/// Savepoints that one transaction may have at the same time.
+pub const SAVEPOINTS_MAX: usize = 1024;

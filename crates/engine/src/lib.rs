@@ -1,0 +1,1 @@
+//! The one commit path, background maintenance and statistics.

@@ -1,0 +1,1 @@
+//! Hash and ordered indexes: one writer, readers without locks.

@@ -1,0 +1,1 @@
+//! Ordered keyed entries under snapshots.

@@ -1,0 +1,1 @@
+//! Multi-version concurrency control: oracle, snapshots, records, pruning.

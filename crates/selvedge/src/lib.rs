@@ -1,0 +1,1 @@
+//! An embedded graph and document database with snapshot isolation.

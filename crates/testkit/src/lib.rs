@@ -1,0 +1,1 @@
+//! Scripts, model and stress harness for the tests.
