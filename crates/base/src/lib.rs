@@ -2,10 +2,12 @@
 //! door to atomics and locks.
 //!
 //! This crate knows nothing of versions, bytes on disk or graphs. Reading order:
-//! [`timestamp`], [`id`], [`limits`], [`sync`].
+//! [`timestamp`], [`id`], [`limits`], [`sync`],
+//! [`mutant`].
 
 pub mod id;
 pub mod limits;
+pub mod mutant;
 pub mod sync;
 pub mod timestamp;
 

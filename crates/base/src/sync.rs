@@ -9,7 +9,5 @@ pub use std::sync::{Arc, atomic};
 #[cfg(loom)]
 pub use loom::sync::{Arc, atomic};
 
-#[cfg(not(loom))]
-pub use parking_lot::{Condvar, Mutex, MutexGuard};
-
 pub use crossbeam_utils::CachePadded;
+pub use parking_lot::{Condvar, Mutex, MutexGuard};

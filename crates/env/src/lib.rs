@@ -1,1 +1,11 @@
-//! Clock and randomness, real and simulated.
+//! The world outside: clock and randomness, real or simulated.
+//!
+//! Everything that would make two runs differ comes through an [`Env`], so that
+//! a simulation with a seed repeats exactly. This crate knows nothing of
+//! transactions. Reading order: [`clock`], [`env`].
+
+pub mod clock;
+pub mod env;
+
+pub use clock::{Clock, RealClock, SimulatedClock};
+pub use env::Env;

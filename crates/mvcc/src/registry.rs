@@ -1,0 +1,382 @@
+//! The registry: which snapshots are open, without a lock.
+#![expect(unsafe_code, reason = "slot chunks are allocated once and shared by raw pointer")]
+
+use std::cell::Cell;
+use std::fmt;
+use std::ptr;
+
+use selvedge_base::limits::SNAPSHOTS_MAX;
+use selvedge_base::sync::CachePadded;
+use selvedge_base::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
+use selvedge_base::{Timestamp, mutant};
+
+use crate::horizon::ActiveStarts;
+use crate::oracle::Oracle;
+
+#[cfg(not(loom))]
+const CHUNK_SLOTS: usize = 64;
+#[cfg(loom)]
+const CHUNK_SLOTS: usize = 2;
+#[cfg(not(loom))]
+const CHUNKS: usize = SNAPSHOTS_MAX / CHUNK_SLOTS;
+#[cfg(loom)]
+const CHUNKS: usize = 2;
+const SLOTS: usize = CHUNKS * CHUNK_SLOTS;
+
+/// What a slot holds while nobody uses it.
+const FREE: u64 = u64::MAX;
+
+/// One open handle: a cache line of its own, so that threads that begin and end
+/// at the same time do not disturb each other.
+#[repr(align(64))]
+struct Slot {
+    start: AtomicU64,
+    /// When the handle was opened, or first seen to hold a version back, in
+    /// microseconds of the engine's clock; 0 while unknown.
+    since_micros: AtomicU64,
+}
+
+struct Chunk {
+    slots: [Slot; CHUNK_SLOTS],
+}
+
+impl Chunk {
+    fn new() -> Box<Self> {
+        let slots = std::array::from_fn(|_| Slot {
+            start: AtomicU64::new(FREE),
+            since_micros: AtomicU64::new(0),
+        });
+        Box::new(Self { slots })
+    }
+}
+
+/// The number of a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct SlotIndex(u32);
+
+/// An open slot and the start timestamp it protects. Whoever holds it must hand
+/// it back through [`Registry::close`], once.
+#[derive(Debug)]
+pub struct OpenSlot {
+    index: SlotIndex,
+    start: Timestamp,
+}
+
+impl OpenSlot {
+    /// The start timestamp of the snapshot.
+    #[must_use]
+    #[inline]
+    pub fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    /// The number of the slot.
+    #[must_use]
+    pub fn index(&self) -> SlotIndex {
+        self.index
+    }
+}
+
+/// Every slot is taken: [`SNAPSHOTS_MAX`] handles are open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RegistryFull;
+
+/// The slots of all open snapshots.
+///
+/// Begin against prune is a Dekker handshake, with a sequentially consistent
+/// fence on both sides:
+///
+/// ```text
+/// begin:  slot := v            prune:  V0 := visible
+///         fence                        fence
+///         visible == v ?               scan the slots
+/// ```
+///
+/// Whichever fence comes first, either the scan finds `v`, or the second read
+/// of `visible` returns at least V0 and begin repeats with that. A snapshot
+/// that the scan misses therefore starts at V0 or later, and the pruner treats
+/// V0 itself as an active start and touches nothing newer.
+///
+/// The high-water mark follows the same pattern: begin takes a slot, fences and
+/// checks that the mark covers it; the scan lowers the mark, fences and looks
+/// again above it.
+pub struct Registry {
+    chunks: [AtomicPtr<Chunk>; CHUNKS],
+    /// Slots at and above this number are free. Read at every begin and scan,
+    /// written rarely.
+    high_water: CachePadded<AtomicUsize>,
+}
+
+#[cfg(not(loom))]
+thread_local! {
+    /// Where this thread looks for a free slot: its own base first, then the
+    /// lowest slot it recently used.
+    static HINT: Cell<(u32, u32)> = const { Cell::new((u32::MAX, 0)) };
+}
+
+#[cfg(not(loom))]
+fn hint() -> (u32, u32) {
+    use std::sync::atomic::AtomicU32;
+    static THREADS: AtomicU32 = AtomicU32::new(0);
+    HINT.with(|hint| {
+        let (mut base, mut cursor) = hint.get();
+        if base == u32::MAX {
+            // Threads start spread over the first chunk; order is irrelevant.
+            base = THREADS.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % CHUNK_SLOTS as u32;
+            cursor = base;
+            hint.set((base, cursor));
+        }
+        (base, cursor)
+    })
+}
+
+#[cfg(not(loom))]
+fn remember(cursor: impl Fn(u32) -> u32) {
+    HINT.with(|hint| {
+        let (base, old) = hint.get();
+        hint.set((base, cursor(old)));
+    });
+}
+
+#[cfg(loom)]
+fn hint() -> (u32, u32) {
+    (0, 0)
+}
+
+#[cfg(loom)]
+fn remember(_cursor: impl Fn(u32) -> u32) {
+    let _ = Cell::new(0);
+}
+
+impl Registry {
+    /// A registry without open snapshots.
+    #[must_use]
+    pub fn new() -> Self {
+        let chunks: [AtomicPtr<Chunk>; CHUNKS] =
+            std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()));
+        let first = Box::into_raw(Chunk::new());
+        chunks[0].store(first, Ordering::Release);
+        Self { chunks, high_water: CachePadded::new(AtomicUsize::new(0)) }
+    }
+
+    fn slot(&self, index: SlotIndex) -> &Slot {
+        let index = index.0 as usize;
+        let chunk = &self.chunks[index / CHUNK_SLOTS];
+        // Partner: the Release exchange below (or the store in `new`).
+        let mut at = chunk.load(Ordering::Acquire);
+        if at.is_null() {
+            let fresh = Box::into_raw(Chunk::new());
+            match chunk.compare_exchange(
+                ptr::null_mut(),
+                fresh,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => at = fresh,
+                Err(other) => {
+                    // SAFETY: `fresh` was never shared: the exchange failed.
+                    drop(unsafe { Box::from_raw(fresh) });
+                    at = other;
+                }
+            }
+        }
+        // SAFETY: a chunk, once linked, lives until the registry is dropped.
+        let chunk = unsafe { &*at };
+        &chunk.slots[index % CHUNK_SLOTS]
+    }
+
+    /// Opens a snapshot at the newest visible timestamp.
+    ///
+    /// # Errors
+    /// [`RegistryFull`] if [`SNAPSHOTS_MAX`] handles are open.
+    #[inline]
+    pub fn open(&self, oracle: &Oracle) -> Result<OpenSlot, RegistryFull> {
+        let (index, mut start) = self.take_slot(oracle)?;
+        let slot = self.slot(index);
+        loop {
+            // Partner: the fences in `active` and `lower_high_water`.
+            fence(Ordering::SeqCst);
+            let now = oracle.visible();
+            if now == start && self.high_water.load(Ordering::Relaxed) > index.0 as usize {
+                return Ok(OpenSlot { index, start });
+            }
+            start = now;
+            slot.start.store(start.get(), Ordering::Relaxed);
+            self.high_water.fetch_max(index.0 as usize + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes a free slot, marked with a provisional start.
+    #[inline]
+    fn take_slot(&self, oracle: &Oracle) -> Result<(SlotIndex, Timestamp), RegistryFull> {
+        let (base, cursor) = hint();
+        let start = oracle.visible();
+        if self.try_take(SlotIndex(base), start) {
+            return Ok((SlotIndex(base), start));
+        }
+        for step in 0..SLOTS as u32 {
+            let index = SlotIndex((cursor + step) % SLOTS as u32);
+            if self.try_take(index, start) {
+                remember(|_| index.0);
+                return Ok((index, start));
+            }
+        }
+        Err(RegistryFull)
+    }
+
+    #[inline]
+    fn try_take(&self, index: SlotIndex, start: Timestamp) -> bool {
+        let slot = self.slot(index);
+        // Acquire: partner of the Release store in `close`, so that what the
+        // previous owner read is over before this owner begins.
+        slot.start.load(Ordering::Relaxed) == FREE
+            && slot
+                .start
+                .compare_exchange(FREE, start.get(), Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Closes a snapshot; its slot is free for the next.
+    #[inline]
+    pub fn close(&self, open: OpenSlot) {
+        let slot = self.slot(open.index);
+        slot.since_micros.store(0, Ordering::Relaxed);
+        // Partner: the Acquire loads in `active`: when the scan sees the slot
+        // free, every read of this snapshot happened before.
+        slot.start.store(FREE, Ordering::Release);
+        remember(|cursor| cursor.min(open.index.0));
+    }
+
+    /// The start timestamps of every open snapshot but `own`, as a pruner must
+    /// see them: the caller has read the visible timestamp *before* (V0), and
+    /// holds the commit lock.
+    pub fn active(&self, own: Option<SlotIndex>) -> ActiveStarts {
+        // Partner: the fence in `open`.
+        fence(Ordering::SeqCst);
+        let mut active = ActiveStarts::new();
+        self.each_open(|index, start, _| {
+            if Some(index) != own {
+                active.add(start);
+            }
+        });
+        active.seal();
+        active
+    }
+
+    /// Visits every open slot: its number, start timestamp and, if known, since
+    /// when it is open, in microseconds of the engine's clock.
+    pub fn each_open(&self, mut visit: impl FnMut(SlotIndex, Timestamp, Option<u64>)) {
+        let high = self.high_water.load(Ordering::Relaxed);
+        for index in 0..high {
+            let index = SlotIndex(index as u32);
+            let slot = self.slot(index);
+            // Partner: the Release store in `close`.
+            let start = slot.start.load(Ordering::Acquire);
+            if start != FREE {
+                let since = slot.since_micros.load(Ordering::Relaxed);
+                visit(index, Timestamp::new(start), (since != 0).then_some(since));
+            }
+        }
+    }
+
+    /// Notes since when `index` is open, if nothing is noted yet. A wrong note
+    /// (the slot changed hands meanwhile) misleads statistics, nothing else.
+    pub fn note_since(&self, index: SlotIndex, micros: u64) {
+        let slot = self.slot(index);
+        if slot.since_micros.load(Ordering::Relaxed) == 0 {
+            slot.since_micros.store(micros.max(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Lowers the high-water mark to the highest slot in use, so that a burst
+    /// of snapshots long gone does not slow down every later scan. The caller
+    /// holds the commit lock: nobody else scans or lowers meanwhile.
+    pub fn lower_high_water(&self) {
+        let old = self.high_water.load(Ordering::Relaxed);
+        let taken = |index: &usize| {
+            self.slot(SlotIndex(*index as u32)).start.load(Ordering::Acquire) != FREE
+        };
+        let new = (0..old).rev().find(taken).map_or(0, |index| index + 1);
+        if new == old || mutant::is("high-water-lowered-late") {
+            return;
+        }
+        self.high_water.store(new, Ordering::Relaxed);
+        // Partner: the fence in `open`: a begin that has not seen the lowered
+        // mark took its slot before this fence, so the second look finds it.
+        fence(Ordering::SeqCst);
+        if let Some(missed) = (new..old).rev().find(taken) {
+            self.high_water.fetch_max(missed + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// One more than the highest slot that a scan visits.
+    #[must_use]
+    pub fn high_water(&self) -> usize {
+        self.high_water.load(Ordering::Relaxed)
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        for chunk in &self.chunks {
+            let at = chunk.load(Ordering::Acquire);
+            if !at.is_null() {
+                // SAFETY: the registry owns its chunks, and nobody borrows it.
+                drop(unsafe { Box::from_raw(at) });
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut open = f.debug_map();
+        self.each_open(|index, start, _| {
+            open.entry(&index.0, &start);
+        });
+        open.finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opens_closes_and_reuses() {
+        let (oracle, registry) = (Oracle::new(Timestamp::ZERO), Registry::new());
+        let first = registry.open(&oracle).unwrap();
+        let second = registry.open(&oracle).unwrap();
+        assert_ne!(first.index(), second.index());
+        let mut open = 0;
+        registry.each_open(|_, _, _| open += 1);
+        assert_eq!(open, 2);
+        assert_eq!(registry.active(None).len(), 1, "both began at the same timestamp");
+        registry.close(second);
+        assert!(registry.active(Some(first.index())).is_empty());
+        let index = first.index();
+        registry.close(first);
+        assert_eq!(registry.open(&oracle).unwrap().index(), index);
+    }
+
+    #[test]
+    fn is_full_at_the_limit_and_recovers() {
+        let (oracle, registry) = (Oracle::new(Timestamp::ZERO), Registry::new());
+        let open: Vec<_> = (0..SNAPSHOTS_MAX).map(|_| registry.open(&oracle).unwrap()).collect();
+        assert_eq!(registry.open(&oracle).unwrap_err(), RegistryFull);
+        for slot in open {
+            registry.close(slot);
+        }
+        registry.lower_high_water();
+        assert_eq!(registry.high_water(), 0);
+        let slot = registry.open(&oracle).unwrap();
+        assert!(registry.high_water() <= CHUNK_SLOTS, "low slots come first after a burst");
+        registry.close(slot);
+    }
+}

@@ -1,0 +1,278 @@
+//! One version of a record: when it was committed, what came before, a header
+//! and a run of bytes, in a single allocation.
+#![expect(unsafe_code, reason = "header and bytes share one allocation of varying size")]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::fmt;
+use std::ptr::{self, NonNull};
+
+use selvedge_base::Timestamp;
+use selvedge_base::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+/// A version in a chain. `H` is the typed part of its value; bytes follow.
+///
+/// Immutable once installed, but for `prev`, which the pruner moves past
+/// versions that nobody can see.
+#[repr(C)]
+pub struct Version<H> {
+    commit: AtomicU64,
+    prev: AtomicPtr<Version<H>>,
+    #[cfg(loom)]
+    life: life::Life,
+    len: u32,
+    tombstone: bool,
+    header: H,
+}
+
+impl<H> Version<H> {
+    /// The commit timestamp; zero until the version is installed.
+    #[must_use]
+    #[inline]
+    pub fn commit(&self) -> Timestamp {
+        // Written before the version is linked, with Release; Relaxed is enough
+        // for whoever got here through an Acquire load of the link.
+        Timestamp::new(self.commit.load(Ordering::Relaxed))
+    }
+
+    /// The typed part of the value.
+    #[must_use]
+    #[inline]
+    pub fn header(&self) -> &H {
+        #[cfg(loom)]
+        self.life.check();
+        &self.header
+    }
+
+    /// The bytes of the value.
+    #[must_use]
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        #[cfg(loom)]
+        self.life.check();
+        // SAFETY: `len` bytes were allocated and initialised behind the struct.
+        unsafe { std::slice::from_raw_parts(self.data(), self.len as usize) }
+    }
+
+    /// Whether this version says that the entity does not exist.
+    #[must_use]
+    #[inline]
+    pub fn is_tombstone(&self) -> bool {
+        self.tombstone
+    }
+
+    /// Bytes of memory that the version takes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + self.len as usize
+    }
+
+    /// Where the bytes start: at a multiple of the alignment of `Self`.
+    #[inline]
+    fn data(&self) -> *const u8 {
+        ptr::from_ref(self).wrapping_add(1).cast()
+    }
+
+    #[inline]
+    pub(crate) fn prev(&self) -> *mut Self {
+        // Partner: the Release stores in `Record::install` and `set_prev`.
+        self.prev.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_prev(&self, prev: *mut Self) {
+        self.prev.store(prev, Ordering::Release);
+    }
+
+    pub(crate) fn set_commit(&self, commit: Timestamp) {
+        self.commit.store(commit.get(), Ordering::Relaxed);
+    }
+
+    fn layout(len: usize) -> Layout {
+        let (layout, at) = Layout::new::<Self>()
+            .extend(Layout::array::<u8>(len).expect("the length of a version fits u32"))
+            .expect("the length of a version fits u32");
+        debug_assert_eq!(at, size_of::<Self>());
+        layout
+    }
+
+    /// Frees a version.
+    ///
+    /// # Safety
+    /// `version` came from [`VersionBox::into_raw`], nobody else can reach it,
+    /// and it is freed once.
+    pub(crate) unsafe fn free(version: NonNull<Self>) {
+        // SAFETY: the caller is the only one who holds the version.
+        #[cfg(loom)]
+        if unsafe { version.as_ref() }.life.end() {
+            return;
+        }
+        // SAFETY: as above; the layout is the one of the allocation.
+        unsafe {
+            let layout = Self::layout(version.as_ref().len as usize);
+            ptr::drop_in_place(version.as_ptr());
+            dealloc(version.as_ptr().cast(), layout);
+        }
+    }
+}
+
+impl<H: fmt::Debug> fmt::Debug for Version<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Version")
+            .field("commit", &self.commit())
+            .field("header", &self.header)
+            .field("len", &self.len)
+            .field("tombstone", &self.tombstone)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A version that is not installed yet, and owned.
+pub struct VersionBox<H>(NonNull<Version<H>>);
+
+// SAFETY: the box owns its version alone; sending it sends the header.
+unsafe impl<H: Send> Send for VersionBox<H> {}
+// SAFETY: sharing the box shares the header and immutable bytes.
+unsafe impl<H: Sync> Sync for VersionBox<H> {}
+
+impl<H> VersionBox<H> {
+    /// A version with `header` and `len` zero bytes.
+    ///
+    /// # Panics
+    /// If `len` is beyond `u32`; the limits on keys and documents are far below.
+    #[must_use]
+    pub fn zeroed(header: H, len: usize) -> Self {
+        Self::allocate(header, len, false)
+    }
+
+    /// A version with `header` and the concatenation of `parts` as bytes.
+    ///
+    /// # Panics
+    /// As [`VersionBox::zeroed`].
+    #[must_use]
+    pub fn new(header: H, parts: &[&[u8]]) -> Self {
+        let mut version = Self::zeroed(header, parts.iter().map(|part| part.len()).sum());
+        let mut rest = version.bytes_mut();
+        for part in parts {
+            let (head, tail) = rest.split_at_mut(part.len());
+            head.copy_from_slice(part);
+            rest = tail;
+        }
+        version
+    }
+
+    /// A tombstone with `header` and the bytes `bytes`.
+    #[must_use]
+    pub fn tombstone(header: H, bytes: &[u8]) -> Self {
+        let mut version = Self::allocate(header, bytes.len(), true);
+        version.bytes_mut().copy_from_slice(bytes);
+        version
+    }
+
+    fn allocate(header: H, len: usize, tombstone: bool) -> Self {
+        let len32 = u32::try_from(len).expect("the length of a version fits u32");
+        let layout = Version::<H>::layout(len);
+        // SAFETY: the layout is not empty: a version has fields.
+        let raw = unsafe { alloc_zeroed(layout) }.cast::<Version<H>>();
+        let Some(at) = NonNull::new(raw) else { handle_alloc_error(layout) };
+        let version = Version {
+            commit: AtomicU64::new(0),
+            prev: AtomicPtr::new(ptr::null_mut()),
+            #[cfg(loom)]
+            life: life::Life::default(),
+            len: len32,
+            tombstone,
+            header,
+        };
+        // SAFETY: freshly allocated, large enough and aligned.
+        unsafe { at.write(version) };
+        Self(at)
+    }
+
+    /// The bytes, while the version is still owned.
+    #[must_use]
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: owned alone, so nobody else reads or writes the bytes.
+        unsafe {
+            std::slice::from_raw_parts_mut(
+                self.0.as_ref().data().cast_mut(),
+                self.0.as_ref().len as usize,
+            )
+        }
+    }
+
+    /// Gives up ownership.
+    pub(crate) fn into_raw(self) -> NonNull<Version<H>> {
+        let raw = self.0;
+        std::mem::forget(self);
+        raw
+    }
+}
+
+impl<H> std::ops::Deref for VersionBox<H> {
+    type Target = Version<H>;
+
+    #[inline]
+    fn deref(&self) -> &Version<H> {
+        // SAFETY: the box owns a live version.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<H> Drop for VersionBox<H> {
+    fn drop(&mut self) {
+        // SAFETY: owned alone and not installed.
+        unsafe { Version::free(self.0) }
+    }
+}
+
+impl<H: fmt::Debug> fmt::Debug for VersionBox<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+#[cfg(loom)]
+mod life {
+    //! Under the model checker a freed version is kept, marked as dead, so that
+    //! a use after free is a failed model and not undefined behaviour.
+    use loom::cell::UnsafeCell;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[derive(Debug, Default)]
+    pub(super) struct Life {
+        cell: UnsafeCell<()>,
+        dead: AtomicBool,
+    }
+
+    impl Life {
+        pub(super) fn check(&self) {
+            // A read that races with the free fails the model here ..
+            self.cell.with(|_| ());
+            // .. and one ordered after it fails here.
+            assert!(!self.dead.load(Ordering::Relaxed), "use after free of a version");
+        }
+
+        /// Marks the end of the version; true: keep its memory.
+        pub(super) fn end(&self) -> bool {
+            self.cell.with_mut(|_| ());
+            self.dead.store(true, Ordering::Relaxed);
+            true
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_header_and_bytes() {
+        let version = VersionBox::new(String::from("header"), &[b"ab", b"", b"cde"]);
+        assert_eq!(version.header(), "header");
+        assert_eq!(version.bytes(), b"abcde");
+        assert!(!version.is_tombstone());
+        assert_eq!(version.bytes().as_ptr() as usize % align_of::<Version<String>>(), 0);
+        let tombstone = VersionBox::tombstone((), b"key");
+        assert!(tombstone.is_tombstone());
+        assert_eq!(tombstone.bytes(), b"key");
+    }
+}
