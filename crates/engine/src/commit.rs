@@ -1,0 +1,121 @@
+//! The one commit path. Closures, batches, atomic operations and command
+//! sessions all end here, and nowhere else.
+#![expect(unsafe_code, reason = "holds the commit lock that installing and pruning ask for")]
+
+use selvedge_base::Timestamp;
+use selvedge_base::sync::MutexGuard;
+use selvedge_mvcc::{Garbage, Limbo, OpenSlot, pin};
+
+use crate::engine::Engine;
+use crate::participant::Participant;
+
+/// Due versions that a commit looks at, now and then, when no worker does.
+const DUE_PER_COMMIT: usize = 64;
+/// How often a commit does so.
+const COMMITS_PER_SWEEP: u64 = 16;
+
+/// What the commit lock guards.
+pub struct CommitState<P: Participant> {
+    pub(crate) writer: P::Writer,
+    pub(crate) garbage: Garbage<P::Record>,
+    pub(crate) limbo: Limbo,
+    superseded: Vec<P::Record>,
+    /// Set while versions of an unpublished commit are being installed.
+    installing: bool,
+}
+
+impl<P: Participant> Default for CommitState<P> {
+    fn default() -> Self {
+        Self {
+            writer: P::Writer::default(),
+            garbage: Garbage::default(),
+            limbo: Limbo::default(),
+            superseded: Vec::new(),
+            installing: false,
+        }
+    }
+}
+
+/// Why a commit did not happen. In every case nothing of it was applied.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CommitError<R> {
+    /// The participant refused: a conflict, a violated constraint, a failed
+    /// check.
+    Refused(R),
+    /// An earlier commit panicked while it installed its versions. Snapshots
+    /// still read what was published before; commits are refused.
+    Poisoned,
+}
+
+impl<P: Participant> Engine<P> {
+    /// Commits the prepared `writes` of the transaction that holds `open`, and
+    /// gives the commit timestamp. When this returns, every snapshot that begins
+    /// on any thread sees the commit.
+    ///
+    /// Everything that can fail comes before the first version is installed.
+    ///
+    /// # Errors
+    /// See [`CommitError`]; nothing is applied then.
+    pub fn commit(
+        &self,
+        open: &OpenSlot,
+        writes: &mut P::Writes,
+    ) -> Result<Timestamp, CommitError<P::Refusal>> {
+        // One commit after the other. Pinned, so that what is retired below
+        // stays for readers that are walking over it; pinned before the lock,
+        // since a pin may run the collector.
+        let pin = pin();
+        let mut state = self.lock_commits()?;
+        let state = &mut *state;
+
+        // First committer wins; expected versions; validated reads. Refusals
+        // end here, before anything is changed.
+        self.participant
+            .validate(&mut state.writer, writes, open.start())
+            .map_err(CommitError::Refused)?;
+
+        // Until it is published nobody sees this timestamp, so a snapshot that
+        // begins during the install reads the state before it.
+        let commit = self.oracle.stamp();
+        state.installing = true;
+        // SAFETY: the commit lock is held, and `commit` is published next.
+        unsafe {
+            self.participant.install(&mut state.writer, writes, commit, &mut state.superseded);
+        }
+
+        // From here on the commit is visible, all of it at once.
+        self.oracle.publish(commit);
+        state.installing = false;
+
+        // The versions that this commit superseded go, unless a snapshot older
+        // than it is open. Asked after publication: whoever begins later sees
+        // the new versions.
+        let active = self.registry.active(Some(open.index()));
+        let mut superseded = std::mem::take(&mut state.superseded);
+        self.settle(state, &active, &pin, |participant, writer, settling| {
+            settling.of_commit(commit);
+            for record in superseded.drain(..) {
+                settling.next_record();
+                // SAFETY: the commit lock is held and everything is published.
+                unsafe { participant.prune(writer, record, settling) };
+            }
+        });
+        state.superseded = superseded;
+        if commit.get().is_multiple_of(COMMITS_PER_SWEEP) && !state.garbage.is_empty() {
+            self.prune_due(state, &active, &pin, DUE_PER_COMMIT);
+        }
+        self.statistics.count_commit();
+        Ok(commit)
+    }
+
+    /// Takes the commit lock.
+    ///
+    /// # Errors
+    /// [`CommitError::Poisoned`].
+    pub(crate) fn lock_commits<R>(&self) -> Result<MutexGuard<'_, CommitState<P>>, CommitError<R>> {
+        let state = self.state.lock();
+        // A panic inside the install left versions of a timestamp that was
+        // never published. No snapshot sees them; no commit may build on them.
+        if state.installing { Err(CommitError::Poisoned) } else { Ok(state) }
+    }
+}

@@ -1,0 +1,214 @@
+//! The engine: snapshots, the state behind the commit lock, and the worker.
+#![expect(unsafe_code, reason = "vouches for open snapshots and for the commit lock")]
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use selvedge_base::Timestamp;
+use selvedge_base::sync::{CachePadded, Mutex};
+use selvedge_env::Env;
+use selvedge_mvcc::{
+    Garbage, OpenSlot, Oracle, Registry, RegistryFull, SlotIndex, SnapshotRef, pin,
+};
+
+use crate::commit::{CommitError, CommitState};
+use crate::participant::Participant;
+use crate::statistics::{Counters, OldestSnapshot, Statistics};
+use crate::worker::Worker;
+
+/// Who does background maintenance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Background {
+    /// A thread of the engine's own, started when there is something to do, and
+    /// asleep when there is not.
+    #[default]
+    Thread,
+    /// Nobody but commits themselves and whoever calls [`Engine::step`].
+    Manual,
+}
+
+/// How an engine runs.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Clock and randomness.
+    pub env: Env,
+    /// Who does background maintenance.
+    pub background: Background,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { env: Env::real(), background: Background::default() }
+    }
+}
+
+/// The engine of one database, over what `P` stores.
+pub struct Engine<P: Participant> {
+    pub(crate) oracle: Oracle,
+    pub(crate) registry: Registry,
+    pub(crate) participant: P,
+    pub(crate) state: CachePadded<Mutex<CommitState<P>>>,
+    pub(crate) statistics: Counters,
+    env: Env,
+    handle_labels: Mutex<HashMap<SlotIndex, String>>,
+    worker: Worker,
+    myself: Weak<Self>,
+}
+
+impl<P: Participant> Engine<P> {
+    /// An engine over `participant`.
+    #[must_use]
+    pub fn new(participant: P, options: EngineOptions) -> Arc<Self> {
+        Arc::new_cyclic(|myself| Self {
+            oracle: Oracle::new(Timestamp::ZERO),
+            registry: Registry::new(),
+            participant,
+            state: CachePadded::new(Mutex::new(CommitState::default())),
+            statistics: Counters::default(),
+            env: options.env,
+            handle_labels: Mutex::new(HashMap::new()),
+            worker: Worker::new(options.background),
+            myself: myself.clone(),
+        })
+    }
+
+    /// What is stored.
+    #[must_use]
+    #[inline]
+    pub fn participant(&self) -> &P {
+        &self.participant
+    }
+
+    /// Clock and randomness.
+    #[must_use]
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// The newest commit that snapshots see.
+    #[must_use]
+    pub fn visible(&self) -> Timestamp {
+        self.oracle.visible()
+    }
+
+    /// Opens a snapshot. Hand it back through [`Engine::close`].
+    ///
+    /// # Errors
+    /// [`RegistryFull`].
+    #[inline]
+    pub fn open(&self) -> Result<OpenSlot, RegistryFull> {
+        self.registry.open(&self.oracle)
+    }
+
+    /// Opens a snapshot that is meant to live for a while: its age is known
+    /// from now on, and it may have a label for the statistics.
+    ///
+    /// # Errors
+    /// [`RegistryFull`].
+    pub fn open_noted(&self, label: Option<&str>) -> Result<OpenSlot, RegistryFull> {
+        let open = self.open()?;
+        self.registry.note_since(open.index(), self.now_micros());
+        if let Some(label) = label {
+            self.handle_labels.lock().insert(open.index(), label.to_owned());
+        }
+        Ok(open)
+    }
+
+    /// Closes a snapshot; `labelled` as it was opened.
+    #[inline]
+    pub fn close(&self, open: OpenSlot, labelled: bool) {
+        if labelled {
+            self.handle_labels.lock().remove(&open.index());
+        }
+        self.registry.close(open);
+    }
+
+    /// The right to read at an open snapshot of this engine.
+    #[must_use]
+    #[inline]
+    pub fn at<'s>(&self, open: &'s OpenSlot) -> SnapshotRef<'s> {
+        // SAFETY: closing the slot takes it by value, which the borrow forbids.
+        unsafe { SnapshotRef::new(open.start()) }
+    }
+
+    fn now_micros(&self) -> u64 {
+        u64::try_from(self.env.clock().monotonic().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Notes since when the snapshots that hold versions back do so.
+    pub(crate) fn note_blockers(&self, garbage: &Garbage<P::Record>) {
+        let now = self.now_micros();
+        self.registry.each_open(|index, start, since| {
+            if since.is_none() && garbage.blockers().any(|blocker| blocker == start) {
+                self.registry.note_since(index, now);
+            }
+        });
+    }
+
+    pub(crate) fn wake_worker(&self) {
+        self.worker.wake(&self.myself);
+    }
+
+    /// One bounded step of maintenance: looks again at up to `most` versions
+    /// whose snapshots have ended, and frees what waited for them. True while
+    /// there may be more to do at once.
+    pub fn step(&self, most: usize) -> bool {
+        let pin = pin();
+        let Ok(mut state) = self.lock_commits::<()>() else { return false };
+        self.registry.lower_high_water();
+        let active = self.registry.active(None);
+        let looked_at = self.prune_due(&mut state, &active, &pin, most);
+        // Structure that waits is freed even when no version is due.
+        self.settle(&mut state, &active, &pin, |_, _, _| {});
+        drop(state);
+        pin.flush();
+        looked_at == most
+    }
+
+    /// Whether a later step could have something to do.
+    #[must_use]
+    pub fn owes_maintenance(&self) -> bool {
+        let state = self.state.lock();
+        !state.garbage.is_empty() || !state.limbo.is_empty()
+    }
+
+    /// A reading of the counters.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let (mut open, mut oldest) = (0, None::<(SlotIndex, Timestamp, Option<u64>)>);
+        self.registry.each_open(|index, start, since| {
+            open += 1;
+            if oldest.is_none_or(|(_, other, _)| start < other) {
+                oldest = Some((index, start, since));
+            }
+        });
+        let oldest_snapshot = oldest.map(|(index, start, since)| {
+            let age = since.map_or(0, |since| self.now_micros().saturating_sub(since));
+            OldestSnapshot {
+                start,
+                age: std::time::Duration::from_micros(age),
+                label: self.handle_labels.lock().get(&index).cloned(),
+            }
+        });
+        Statistics { snapshots_open: open, oldest_snapshot, ..self.statistics.read() }
+    }
+
+    /// Runs `inspect` with the commit lock held, when nothing is half installed.
+    ///
+    /// # Errors
+    /// [`CommitError::Poisoned`].
+    pub fn locked<T, R>(
+        &self,
+        inspect: impl FnOnce(&P, &mut P::Writer) -> T,
+    ) -> Result<T, CommitError<R>> {
+        let mut state = self.lock_commits()?;
+        Ok(inspect(&self.participant, &mut state.writer))
+    }
+}
+
+impl<P: Participant> fmt::Debug for Engine<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("visible", &self.visible()).finish_non_exhaustive()
+    }
+}

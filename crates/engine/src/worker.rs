@@ -1,0 +1,127 @@
+//! The background worker: a thread that exists only once there is something to
+//! do, looks after it at intervals, and sleeps when nothing is owed.
+
+use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use selvedge_base::sync::atomic::{AtomicBool, Ordering};
+use selvedge_base::sync::{Condvar, Mutex};
+
+use crate::engine::{Background, Engine};
+use crate::participant::Participant;
+
+/// How often the worker looks whether snapshots have ended, while versions wait
+/// for that. Memory comes back within this time and the time to free it.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// Versions looked at before the commit lock is released again.
+const STEP_VERSIONS: usize = 256;
+
+#[derive(Debug, Default)]
+struct Signal {
+    state: Mutex<SignalState>,
+    changed: Condvar,
+    /// The worker sleeps without a time limit, or does not exist yet.
+    idle: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct SignalState {
+    work: bool,
+    stop: bool,
+}
+
+/// The handle of the worker's thread; dropping it ends the thread, promptly.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    background: Background,
+    signal: Arc<Signal>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Worker {
+    pub(crate) fn new(background: Background) -> Self {
+        let signal = Arc::new(Signal { idle: AtomicBool::new(true), ..Signal::default() });
+        Self { background, signal, thread: Mutex::new(None) }
+    }
+
+    /// Tells the worker that there is something to do. Cheap while it is awake.
+    #[inline]
+    pub(crate) fn wake<P: Participant>(&self, engine: &Weak<Engine<P>>) {
+        if self.background == Background::Thread && self.signal.idle.load(Ordering::Relaxed) {
+            self.wake_idle(engine);
+        }
+    }
+
+    #[cold]
+    fn wake_idle<P: Participant>(&self, engine: &Weak<Engine<P>>) {
+        let mut state = self.signal.state.lock();
+        state.work = true;
+        self.signal.idle.store(false, Ordering::Relaxed);
+        self.signal.changed.notify_one();
+        drop(state);
+        let mut thread = self.thread.lock();
+        if thread.is_none() {
+            let (engine, signal) = (engine.clone(), Arc::clone(&self.signal));
+            let spawned = thread::Builder::new()
+                .name("selvedge-worker".into())
+                .spawn(move || run(&engine, &signal));
+            // Without a thread commits still prune what they touch; the next
+            // wake tries again.
+            match spawned {
+                Ok(handle) => *thread = Some(handle),
+                Err(_) => self.signal.idle.store(true, Ordering::Relaxed),
+            }
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.signal.state.lock().stop = true;
+        self.signal.changed.notify_one();
+        if let Some(thread) = self.thread.get_mut().take() {
+            // The worker itself may be the last to let go of the engine.
+            if thread.thread().id() != thread::current().id() {
+                // A panic of the worker has been reported by its own hook.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn run<P: Participant>(engine: &Weak<Engine<P>>, signal: &Signal) {
+    while wait(signal) {
+        let Some(engine) = engine.upgrade() else { return };
+        while engine.step(STEP_VERSIONS) {
+            // Let committers in.
+            thread::yield_now();
+        }
+        // Idle first, then a look under the commit lock: a commit that owes
+        // something either comes before the look, or sees the worker idle.
+        rest(signal, true);
+        if engine.owes_maintenance() {
+            rest(signal, false);
+        }
+    }
+}
+
+/// Marks the worker as idle, or as at work.
+fn rest(signal: &Signal, idle: bool) {
+    let mut state = signal.state.lock();
+    state.work = !idle;
+    signal.idle.store(idle, Ordering::Relaxed);
+}
+
+/// Waits until there is something to do; false at the end.
+fn wait(signal: &Signal) -> bool {
+    let mut state = signal.state.lock();
+    if !state.stop && state.work {
+        signal.changed.wait_for(&mut state, INTERVAL);
+    }
+    while !state.stop && !state.work {
+        signal.changed.wait(&mut state);
+    }
+    !state.stop
+}
