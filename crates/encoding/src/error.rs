@@ -1,0 +1,177 @@
+//! What can go wrong: a value that cannot be encoded, bytes that cannot be
+//! decoded, a field of another type than expected.
+//!
+//! All three mean "fix the input". Paths read as they are written in
+//! [`DocRef::get_path`](crate::DocRef::get_path): `address.lines[3]`.
+
+use std::fmt::{self, Write as _};
+
+use selvedge_base::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, NAME_BYTES_MAX};
+
+/// Characters of an overlong field name that an error repeats.
+const NAME_SHOWN_CHARS: usize = 32;
+
+/// Why a document cannot be encoded, or an encoded one not be edited.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The encoded document would have more bytes than a document may have.
+    #[error("the document passes its limit of {limit} bytes{}", Place(path))]
+    DocumentTooLong {
+        /// Where the limit was passed; empty for the document itself.
+        path: String,
+        /// The limit, `DOCUMENT_BYTES_MAX`.
+        limit: usize,
+    },
+    /// A list or a map lies deeper than a document may nest.
+    #[error("`{path}` nests deeper than the limit of {limit} levels")]
+    TooDeep {
+        /// The list or map that is one level too deep.
+        path: String,
+        /// The limit, `DOCUMENT_DEPTH_MAX`; the document itself is level 1.
+        limit: usize,
+    },
+    /// A field name has more bytes than a name may have.
+    #[error("the field name at `{path}` has {bytes} bytes, the limit is {limit}")]
+    NameTooLong {
+        /// Where the name stands; the name itself is cut short.
+        path: String,
+        /// Bytes in the name.
+        bytes: usize,
+        /// The limit, `NAME_BYTES_MAX`.
+        limit: usize,
+    },
+    /// A path leads through a value that is not a map.
+    #[error(transparent)]
+    TypeMismatch(#[from] TypeMismatch),
+    /// A path to be written names an element of a list.
+    #[error("`{path}` names a list element; only fields of maps can be set by path")]
+    ListElement {
+        /// The path as given.
+        path: String,
+    },
+    /// The bytes to be edited are not an encoded document.
+    #[error("the bytes to be edited are not an encoded document")]
+    NotADocument,
+}
+
+impl EncodeError {
+    pub(crate) fn too_long() -> Self {
+        Self::DocumentTooLong { path: String::new(), limit: DOCUMENT_BYTES_MAX }
+    }
+
+    pub(crate) fn too_deep() -> Self {
+        Self::TooDeep { path: String::new(), limit: DOCUMENT_DEPTH_MAX }
+    }
+
+    pub(crate) fn name_too_long(name: &str) -> Self {
+        Self::NameTooLong { path: String::new(), bytes: name.len(), limit: NAME_BYTES_MAX }
+            .in_field(name)
+    }
+
+    /// The same error, told by the map whose field `name` it happened in. Paths
+    /// grow from the inside out while an error travels up, so that encoding
+    /// without an error never builds one.
+    #[cold]
+    pub(crate) fn in_field(mut self, name: &str) -> Self {
+        if let Some(path) = self.path_mut() {
+            let mut whole = if name.len() > NAME_BYTES_MAX {
+                name.chars().take(NAME_SHOWN_CHARS).chain(['…']).collect()
+            } else {
+                name.to_owned()
+            };
+            if !path.is_empty() && !path.starts_with('[') {
+                whole.push('.');
+            }
+            whole.push_str(path);
+            *path = whole;
+        }
+        self
+    }
+
+    /// The same error, told by the list whose element `index` it happened in.
+    #[cold]
+    pub(crate) fn in_element(mut self, index: usize) -> Self {
+        if let Some(path) = self.path_mut() {
+            let mut whole = String::new();
+            // Writing to a String cannot fail.
+            let _ = write!(whole, "[{index}]");
+            if !path.is_empty() && !path.starts_with('[') {
+                whole.push('.');
+            }
+            whole.push_str(path);
+            *path = whole;
+        }
+        self
+    }
+
+    fn path_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::DocumentTooLong { path, .. }
+            | Self::TooDeep { path, .. }
+            | Self::NameTooLong { path, .. } => Some(path),
+            Self::TypeMismatch(mismatch) => Some(&mut mismatch.path),
+            Self::ListElement { .. } | Self::NotADocument => None,
+        }
+    }
+}
+
+/// A path in a message; nothing for the document itself.
+struct Place<'a>(&'a str);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " at `{}`", self.0) }
+    }
+}
+
+/// Why bytes are not an encoded document. Positions count from the first byte
+/// of the outermost document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// More bytes than a document may have.
+    #[error("{bytes} bytes are more than the {limit} that a document may have")]
+    TooLong {
+        /// Bytes given.
+        bytes: usize,
+        /// The limit, `DOCUMENT_BYTES_MAX`.
+        limit: usize,
+    },
+    /// A list or a map lies deeper than a document may nest.
+    #[error("the container at byte {at} nests deeper than the limit of {limit} levels")]
+    TooDeep {
+        /// Position of the container.
+        at: usize,
+        /// The limit, `DOCUMENT_DEPTH_MAX`; the document itself is level 1.
+        limit: usize,
+    },
+    /// The bytes break a rule of the format.
+    #[error("malformed document at byte {at}: {rule}")]
+    Malformed {
+        /// Position of the entry or container that breaks the rule.
+        at: usize,
+        /// The rule that is broken.
+        rule: &'static str,
+    },
+}
+
+/// A value has another type than the one asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{path}` is {found}, expected {expected}")]
+#[non_exhaustive]
+pub struct TypeMismatch {
+    /// The field, or the path to it.
+    pub path: String,
+    /// What the caller asked for.
+    pub expected: &'static str,
+    /// The type name of what is there, as in [`Value::type_name`](crate::Value::type_name).
+    pub found: &'static str,
+}
+
+impl TypeMismatch {
+    /// The value at `path` is of the type `found`, not `expected`.
+    pub fn new(path: &str, expected: &'static str, found: &'static str) -> Self {
+        Self { path: path.to_owned(), expected, found }
+    }
+}
