@@ -2,9 +2,10 @@
 //! door to atomics and locks.
 //!
 //! This crate knows nothing of versions, bytes on disk or graphs. Reading order:
-//! [`timestamp`], [`id`], [`limits`], [`sync`],
+//! [`timestamp`], [`id`], [`limits`], [`hash`], [`sync`],
 //! [`mutant`].
 
+pub mod hash;
 pub mod id;
 pub mod limits;
 pub mod mutant;

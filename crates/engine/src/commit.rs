@@ -48,7 +48,7 @@ pub enum CommitError<R> {
 }
 
 impl<P: Participant> Engine<P> {
-    /// Commits the prepared `writes` of the transaction that holds `open`, and
+    /// Commits the `writes` of the transaction that holds `open`, and
     /// gives the commit timestamp. When this returns, every snapshot that begins
     /// on any thread sees the commit.
     ///
@@ -61,6 +61,9 @@ impl<P: Participant> Engine<P> {
         open: &OpenSlot,
         writes: &mut P::Writes,
     ) -> Result<Timestamp, CommitError<P::Refusal>> {
+        // What can be done before the lock is done before the lock.
+        self.participant.prepare(writes);
+
         // One commit after the other. Pinned, so that what is retired below
         // stays for readers that are walking over it; pinned before the lock,
         // since a pin may run the collector.

@@ -22,6 +22,10 @@ pub trait Participant: Send + Sync + Sized + 'static {
     /// Why a commit is refused.
     type Refusal;
 
+    /// Makes what the commit needs and can be made before its lock: sorting,
+    /// sizes, buffers. May not fail.
+    fn prepare(&self, writes: &mut Self::Writes);
+
     /// Judges the writes of a transaction that began at `start` against the
     /// latest state, and evaluates its blind mutations. Changes nothing that a
     /// reader or another commit could see.

@@ -1,1 +1,63 @@
 //! Nodes, edges and documents under snapshots.
+//!
+//! ```text
+//!            nodes: id -> record -> version (label, key, document)
+//! graph  --  out, into: id -> record -> version (sorted, packed edges)
+//!            edges: number -> record -> version (document)
+//!            keys: hash -> ids      labels, edge types: name -> count, members
+//! ```
+//!
+//! Everything versioned is a record, so one rule of visibility serves nodes,
+//! documents, adjacency and counts alike. A transaction stages its changes in
+//! [`GraphWrites`]; the engine's commit path validates and installs them through
+//! the graph's [`Participant`](selvedge_engine::Participant).
+//!
+//! Invariants:
+//! - An edge of a snapshot has both its ends there: linking requires both ends
+//!   alive under the commit lock, deleting a node requires its adjacency
+//!   untouched since the start, and removes its edges.
+//! - An edge is in the adjacency of both ends, or of neither.
+//! - Counts at a snapshot equal what a scan finds there.
+//! - Ids are given out once.
+//!
+//! Reading order: [`graph`], [`view`], [`neighbours`], [`scan`], [`transaction`],
+//! [`edge_staging`], `writes`, `validation`, `install`, `pruning`; beneath them
+//! `adjacency` and `block`, `catalog`; on top [`traversal`] and [`path`].
+//!
+//! This crate knows no files, threads or clocks, and no timestamps but those it
+//! hands through.
+
+mod adjacency;
+mod block;
+mod catalog;
+pub mod edge_staging;
+pub mod edge_type;
+pub mod entity;
+pub mod error;
+pub mod graph;
+mod install;
+pub mod neighbours;
+pub mod path;
+mod pruning;
+mod reads;
+pub mod scan;
+pub mod transaction;
+pub mod traversal;
+mod validation;
+pub mod view;
+mod writer;
+mod writes;
+
+pub use edge_type::EdgeTypeDef;
+pub use entity::{Conflict, ConflictKind, Direction, Edge, Entity};
+pub use error::{GraphError, GraphRefusal};
+pub use graph::{Graph, GraphOptions, GraphRecord};
+pub use neighbours::{EdgeRef, Edges, Neighbours};
+pub use path::{Path, PathSearch};
+pub use reads::ReadTracking;
+pub use scan::LabelScan;
+pub use transaction::{GraphTransaction, Upserted};
+pub use traversal::{Step, Traversal, Uniqueness};
+pub use view::{GraphView, Node};
+pub use writer::GraphWriter;
+pub use writes::{GraphMark, GraphWrites};

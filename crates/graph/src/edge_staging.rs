@@ -1,0 +1,271 @@
+//! Staging changes of edges and edge types.
+
+use std::sync::Arc;
+
+use selvedge_base::{EdgeId, EdgeTypeId, NodeId};
+use selvedge_encoding::{Document, EncodeError, Value, encode_into, set_fields, unset_field};
+use selvedge_mvcc::VersionBox;
+
+use crate::catalog::EdgeType;
+use crate::edge_type::EdgeTypeDef;
+use crate::entity::{Edge, Entity};
+use crate::error::GraphError;
+use crate::graph::EdgeHeader;
+use crate::transaction::{GraphTransaction, check_document, check_name, document_error};
+use crate::writes::{EdgeWrite, NodeChange};
+
+impl GraphTransaction<'_> {
+    /// Defines an edge type. Defining it again the same way is fine.
+    ///
+    /// # Errors
+    /// [`GraphError::EdgeType`] if it is defined otherwise; a name that is empty
+    /// or too long.
+    pub fn define_edge_type(&mut self, name: &str, def: &EdgeTypeDef) -> Result<(), GraphError> {
+        check_name("edge type", name)?;
+        for label in [def.source_label(), def.target_label()].into_iter().flatten() {
+            check_name("label", label)?;
+        }
+        let (_, existing) = self.edge_type_or_define(name, def)?;
+        if existing != *def {
+            let wanted = format!("it cannot become {def}");
+            let defined = existing.to_string();
+            return Err(GraphError::EdgeType { name: name.to_owned(), defined, wanted });
+        }
+        Ok(())
+    }
+
+    /// The type with this name: as it is defined, or staged as `def`.
+    fn edge_type_or_define(
+        &mut self,
+        name: &str,
+        def: &EdgeTypeDef,
+    ) -> Result<(EdgeTypeId, EdgeTypeDef), GraphError> {
+        let own = self.writes.reserved_edge_types.iter().find(|kind| &*kind.name == name);
+        let edge_type = match own {
+            Some(own) => Arc::clone(own),
+            None => self.reserve_edge_type(name)?,
+        };
+        if let Some(own) = self.writes.edge_types.get(&edge_type.id) {
+            return Ok((edge_type.id, own.clone()));
+        }
+        if let Some((_, def)) = edge_type.created.get() {
+            return Ok((edge_type.id, def.clone()));
+        }
+        self.writes.edge_types.put(edge_type.id, def.clone());
+        Ok((edge_type.id, def.clone()))
+    }
+
+    fn reserve_edge_type(&mut self, name: &str) -> Result<Arc<EdgeType>, GraphError> {
+        let (edge_type, reserved) =
+            self.graph.edge_types.reserve(name, self.at).map_err(|full| GraphError::Limit {
+                what: "the number of edge types",
+                actual: full.limit as u64 + 1,
+                limit: full.limit as u64,
+            })?;
+        if reserved {
+            self.writes.reserved_edge_types.push(Arc::clone(&edge_type));
+        }
+        Ok(edge_type)
+    }
+
+    /// Links `source` to `target`. An edge of a type that nobody defined defines
+    /// it as unique. If there is such an edge already, and the type is unique,
+    /// its document is replaced.
+    ///
+    /// # Errors
+    /// [`GraphError::MissingEndpoint`]; [`GraphError::EdgeType`] if the type
+    /// demands other labels; a document that cannot be stored.
+    pub fn link(
+        &mut self,
+        source: NodeId,
+        edge_type: &str,
+        target: NodeId,
+        document: &Document,
+    ) -> Result<Edge, GraphError> {
+        check_name("edge type", edge_type)?;
+        self.check_room(2)?;
+        self.check_endpoints(source, target)?;
+        let entity = || format!("the edge from {source} to {target}");
+        self.encode(entity, |out| encode_into(document, out))?;
+        let (kind, def) = self.edge_type_or_define(edge_type, &EdgeTypeDef::unique())?;
+        self.check_labels(edge_type, &def, source, target)?;
+        let mut edge = Edge { source, edge_type: kind, target, id: None };
+        if def.is_multi() {
+            let number = self.graph.new_edge_number()?;
+            edge.id = Some(EdgeId::new(number));
+            self.stage_document(edge, None, None, Some(number))?;
+        } else {
+            let found =
+                self.view().halves_between(source, kind, target).first().map(|half| half.id);
+            let existed = match self.writes.edges.get(&edge) {
+                Some(write) => write.existed,
+                None => found,
+            };
+            // An edge keeps its record; one without a document needs none.
+            self.stage_document(edge, existed, found, found.filter(|number| *number != 0))?;
+        }
+        Ok(edge)
+    }
+
+    /// Stages the document in the scratch buffer as that of `edge`, which is now
+    /// there with `found`, under the record `number`, or under a new one if the
+    /// document needs one.
+    fn stage_document(
+        &mut self,
+        edge: Edge,
+        existed: Option<u64>,
+        found: Option<u64>,
+        number: Option<u64>,
+    ) -> Result<(), GraphError> {
+        let empty = self.writes.scratch.is_empty();
+        let number = match number {
+            Some(number) => number,
+            None if empty => 0,
+            None => self.graph.new_edge_number()?,
+        };
+        // A record that is new and empty is not worth its place: reading it
+        // finds no document either.
+        let stored = number != 0 && !(empty && found.is_none());
+        let version = stored.then(|| VersionBox::new(EdgeHeader, &[&self.writes.scratch]));
+        self.writes.edges.put(edge, EdgeWrite { existed, now: Some(number), version });
+        if found.is_none() {
+            self.writes.count_edge_type(edge.edge_type, 1);
+        }
+        Ok(())
+    }
+
+    fn check_endpoints(&self, source: NodeId, target: NodeId) -> Result<(), GraphError> {
+        let exists = |id: &NodeId| match self.writes.nodes.get(id) {
+            Some(write) => !matches!(write.change, NodeChange::Delete | NodeChange::Nothing),
+            // Not tracked: an edge is checked against its ends at the commit.
+            None => {
+                let record = self.graph.nodes.get(id.get(), self.at);
+                record.is_some_and(|record| record.exists(self.at))
+            }
+        };
+        match [source, target].into_iter().find(|id| !exists(id)) {
+            Some(missing) => {
+                Err(GraphError::MissingEndpoint { source_node: source, target, missing })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_labels(
+        &self,
+        name: &str,
+        def: &EdgeTypeDef,
+        source: NodeId,
+        target: NodeId,
+    ) -> Result<(), GraphError> {
+        let ends = [("source", def.source_label(), source), ("target", def.target_label(), target)];
+        for (end, wanted, node) in ends {
+            let Some(wanted) = wanted else { continue };
+            let label = self.view().node(node).map_or("", |node| node.label());
+            if label != wanted {
+                return Err(GraphError::EdgeType {
+                    name: name.to_owned(),
+                    defined: def.to_string(),
+                    wanted: format!("the {end}, node {node}, has label {label:?}"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Unlinks `source` from `target`: removes every edge of the type between
+    /// them; gives their number.
+    ///
+    /// # Errors
+    /// [`GraphError::Limit`] if the transaction writes too much.
+    pub fn unlink(
+        &mut self,
+        source: NodeId,
+        edge_type: &str,
+        target: NodeId,
+    ) -> Result<u64, GraphError> {
+        let edges: Vec<(Edge, u64)> = {
+            let view = self.view();
+            view.track_neighbourhood(source, crate::entity::Direction::Out);
+            let Some(kind) = view.edge_type(edge_type) else { return Ok(0) };
+            let halves = view.halves_between(source, kind.id, target).into_iter();
+            let multi = view.is_multi(kind.id);
+            let id = |number| multi.then(|| EdgeId::new(number));
+            let edge = |number| Edge { source, edge_type: kind.id, target, id: id(number) };
+            halves.map(|half| (edge(half.id), half.id)).collect()
+        };
+        self.check_room(edges.len())?;
+        for (edge, number) in &edges {
+            self.stage_unlink(*edge, *number);
+        }
+        Ok(edges.len() as u64)
+    }
+
+    /// Removes one edge.
+    ///
+    /// # Errors
+    /// [`GraphError::NotFound`].
+    pub fn unlink_edge(&mut self, edge: Edge) -> Result<(), GraphError> {
+        let number = self.number_of(edge)?;
+        self.check_room(1)?;
+        self.stage_unlink(edge, number);
+        Ok(())
+    }
+
+    /// The record number of an edge that exists, 0 if it has none.
+    fn number_of(&self, edge: Edge) -> Result<u64, GraphError> {
+        let halves = self.view().halves_between(edge.source, edge.edge_type, edge.target);
+        let wanted = |number: u64| edge.id.is_none_or(|id| id.get() == number);
+        let found = halves.into_iter().find(|half| wanted(half.id));
+        found.map(|half| half.id).ok_or(GraphError::NotFound(Entity::Edge(edge)))
+    }
+
+    /// Sets fields of an edge's document; the others stay.
+    ///
+    /// # Errors
+    /// [`GraphError::NotFound`]; a document that cannot be stored.
+    pub fn set_edge(&mut self, edge: Edge, fields: &[(&str, &Value)]) -> Result<(), GraphError> {
+        self.rewrite_edge(edge, |old, out| set_fields(old, fields, out))
+    }
+
+    /// Removes a field of an edge's document; whether it was there.
+    ///
+    /// # Errors
+    /// [`GraphError::NotFound`].
+    pub fn unset_edge(&mut self, edge: Edge, field: &str) -> Result<bool, GraphError> {
+        let mut found = false;
+        self.rewrite_edge(edge, |old, out| {
+            found = unset_field(old, field, out);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Replaces an edge's document.
+    ///
+    /// # Errors
+    /// As [`GraphTransaction::set_edge`].
+    pub fn replace_edge(&mut self, edge: Edge, document: &Document) -> Result<(), GraphError> {
+        self.rewrite_edge(edge, |_, out| encode_into(document, out))
+    }
+
+    fn rewrite_edge(
+        &mut self,
+        edge: Edge,
+        edit: impl FnOnce(&[u8], &mut Vec<u8>) -> Result<(), EncodeError>,
+    ) -> Result<(), GraphError> {
+        let number = self.number_of(edge)?;
+        self.check_room(1)?;
+        let mut scratch = std::mem::take(&mut self.writes.scratch);
+        scratch.clear();
+        let edited = edit(self.view().edge_document(&edge, number), &mut scratch);
+        self.writes.scratch = scratch;
+        edited.map_err(|source| document_error(Entity::Edge(edge).to_string(), source))?;
+        check_document(&self.writes.scratch)?;
+        let existed = match self.writes.edges.get(&edge) {
+            Some(write) => write.existed,
+            None => Some(number),
+        };
+        self.stage_document(edge, existed, Some(number), Some(number).filter(|number| *number != 0))
+    }
+}

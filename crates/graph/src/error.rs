@@ -1,0 +1,101 @@
+//! What can go wrong in the graph: input to be fixed, and refused commits.
+
+use selvedge_base::{NodeId, Timestamp};
+use selvedge_encoding::{EncodeError, TypeMismatch};
+
+use crate::entity::{Conflict, Entity};
+
+/// An operation that was refused. Nothing of it is applied; the transaction
+/// stays usable.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GraphError {
+    /// There is no such entity at this snapshot.
+    #[error("{0} does not exist at this snapshot")]
+    NotFound(Entity),
+    /// The end of an edge does not exist.
+    #[error(
+        "cannot link {source_node} to {target}: node {missing} does not exist at this snapshot"
+    )]
+    MissingEndpoint {
+        /// Where the edge should start.
+        source_node: NodeId,
+        /// Where it should end.
+        target: NodeId,
+        /// The one that is missing.
+        missing: NodeId,
+    },
+    /// A node with this label and key exists.
+    #[error("a node with label {label:?} and key {key:?} exists already: {existing}")]
+    KeyExists {
+        /// The label.
+        label: String,
+        /// The key.
+        key: String,
+        /// The node that has it.
+        existing: NodeId,
+    },
+    /// An edge type is used or defined against its definition.
+    #[error("edge type {name:?} is defined as {defined}; {wanted}")]
+    EdgeType {
+        /// The edge type.
+        name: String,
+        /// How it is defined.
+        defined: String,
+        /// What was asked of it.
+        wanted: String,
+    },
+    /// A named limit is exceeded.
+    #[error("{what} is {actual}, the limit is {limit}")]
+    Limit {
+        /// What is limited.
+        what: &'static str,
+        /// What was given.
+        actual: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The name of a label or edge type is empty.
+    #[error("the name of a {what} may not be empty")]
+    EmptyName {
+        /// What was to be named.
+        what: &'static str,
+    },
+    /// A document cannot be stored.
+    #[error("the document of {entity} cannot be stored: {source}")]
+    Document {
+        /// Whose document.
+        entity: String,
+        /// Why.
+        source: EncodeError,
+    },
+    /// A field has another type than asked for.
+    #[error(transparent)]
+    TypeMismatch(#[from] TypeMismatch),
+    /// The savepoint was rolled back over, or released.
+    #[error("the savepoint has ended: a rollback to an earlier one removed it")]
+    SavepointEnded,
+}
+
+/// Why a commit is refused. Nothing of it is applied.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum GraphRefusal {
+    /// Another transaction came first.
+    Conflict(Conflict),
+    /// A node does not have the version that the transaction expected.
+    CheckFailed {
+        /// The node.
+        node: NodeId,
+        /// The version that was expected; `None`: that it does not exist.
+        expected: Option<Timestamp>,
+        /// The version found.
+        found: Option<Timestamp>,
+    },
+}
+
+impl From<Conflict> for GraphRefusal {
+    fn from(conflict: Conflict) -> Self {
+        Self::Conflict(conflict)
+    }
+}

@@ -1,0 +1,210 @@
+//! The graph of one database: its tables, and how their records are named.
+
+use ahash::RandomState;
+use selvedge_base::limits::{EDGE_TYPES_MAX, LABELS_MAX, NODES_MAX};
+use selvedge_base::sync::CachePadded;
+use selvedge_base::sync::atomic::{AtomicU64, Ordering};
+use selvedge_base::{EdgeTypeId, LabelId, NodeId};
+use selvedge_index::HashIndex;
+use selvedge_mvcc::{Record, SnapshotRef, Table, Version};
+
+use crate::adjacency::{Adjacency, AdjacencyVersion};
+use crate::catalog::{EdgeType, Label, Names};
+use crate::entity::{ConflictKind, Direction};
+use crate::error::GraphError;
+
+/// Identifiers in a leaf of the tables: 2^10 records of 16 bytes.
+const LEAF_BITS: u32 = 10;
+
+/// The typed part of a node's version; key and document follow as bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NodeHeader {
+    pub(crate) label: LabelId,
+    /// Bytes of the key, or [`NO_KEY`].
+    pub(crate) key_len: u32,
+}
+
+/// The length that says that a node has no key.
+pub(crate) const NO_KEY: u32 = u32::MAX;
+
+pub(crate) type NodeVersion = Version<NodeHeader>;
+
+/// Reading a version of a node.
+pub(crate) trait NodeRead {
+    fn key_bytes(&self) -> Option<&[u8]>;
+    fn document(&self) -> &[u8];
+}
+
+impl NodeRead for NodeVersion {
+    fn key_bytes(&self) -> Option<&[u8]> {
+        let len = self.header().key_len;
+        (len != NO_KEY).then(|| &self.bytes()[..len as usize])
+    }
+
+    fn document(&self) -> &[u8] {
+        match self.header().key_len {
+            NO_KEY => self.bytes(),
+            len => &self.bytes()[len as usize..],
+        }
+    }
+}
+
+/// The typed part of an edge's version: none; its bytes are the document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EdgeHeader;
+
+pub(crate) type Records<H> = Table<Record<H>, LEAF_BITS>;
+
+/// Names a record for pruning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GraphRecord {
+    /// A node.
+    Node(NodeId),
+    /// The edges out of a node.
+    Out(NodeId),
+    /// The edges into a node.
+    In(NodeId),
+    /// The document of the edge with this record number.
+    Edge(u64),
+    /// The number of nodes with a label.
+    LabelCount(LabelId),
+    /// The number of edges of a type.
+    EdgeTypeCount(EdgeTypeId),
+}
+
+/// Nodes, edges and documents of one database.
+#[derive(Debug)]
+pub struct Graph {
+    pub(crate) nodes: Records<NodeHeader>,
+    pub(crate) out: Records<Adjacency>,
+    pub(crate) into: Records<Adjacency>,
+    pub(crate) edges: Records<EdgeHeader>,
+    /// From the hash of label and key to the nodes that have, or had until they
+    /// are pruned, that key. Which of them a snapshot sees, their records say.
+    pub(crate) keys: HashIndex,
+    pub(crate) labels: Names<Label>,
+    pub(crate) edge_types: Names<EdgeType>,
+    next_node: CachePadded<AtomicU64>,
+    next_edge: CachePadded<AtomicU64>,
+    pub(crate) conflicts: [AtomicU64; ConflictKind::ALL.len()],
+    hasher: RandomState,
+}
+
+/// How a graph starts out.
+#[derive(Clone, Copy, Debug)]
+pub struct GraphOptions {
+    /// The id of the first node, at least 1.
+    pub first_node_id: u64,
+    /// The id of the first edge, at least 1.
+    pub first_edge_id: u64,
+    /// Seed of the hash of keys.
+    pub hash_seed: u64,
+}
+
+impl Default for GraphOptions {
+    fn default() -> Self {
+        Self { first_node_id: 1, first_edge_id: 1, hash_seed: 0 }
+    }
+}
+
+impl Graph {
+    /// An empty graph.
+    #[must_use]
+    pub fn new(options: GraphOptions) -> Self {
+        let seed = options.hash_seed;
+        Self {
+            nodes: Table::new(),
+            out: Table::new(),
+            into: Table::new(),
+            edges: Table::new(),
+            keys: HashIndex::new(),
+            labels: Names::new(LABELS_MAX),
+            edge_types: Names::new(EDGE_TYPES_MAX),
+            next_node: CachePadded::new(AtomicU64::new(options.first_node_id.max(1))),
+            next_edge: CachePadded::new(AtomicU64::new(options.first_edge_id.max(1))),
+            conflicts: Default::default(),
+            hasher: RandomState::with_seeds(seed, !seed, 0x5e1_7ed6e, 0x6e7a),
+        }
+    }
+
+    /// A new node id. Ids of transactions that roll back are not given again.
+    pub(crate) fn new_node_id(&self) -> Result<NodeId, GraphError> {
+        Self::new_id(&self.next_node, "the number of nodes ever created").map(NodeId::new)
+    }
+
+    /// A new number for an edge with a record.
+    pub(crate) fn new_edge_number(&self) -> Result<u64, GraphError> {
+        Self::new_id(&self.next_edge, "the number of edges ever created")
+    }
+
+    fn new_id(next: &AtomicU64, what: &'static str) -> Result<u64, GraphError> {
+        // Uniqueness needs no ordering.
+        let id = next.fetch_add(1, Ordering::Relaxed);
+        if id >= NODES_MAX {
+            // Nobody gets far enough beyond the limit for a wrap.
+            next.store(NODES_MAX, Ordering::Relaxed);
+            return Err(GraphError::Limit { what, actual: id, limit: NODES_MAX });
+        }
+        Ok(id)
+    }
+
+    /// Whether the leaf of `id` may still get new ids.
+    pub(crate) fn is_near_newest(next: &AtomicU64, id: u64) -> bool {
+        (next.load(Ordering::Relaxed) >> LEAF_BITS) <= (id >> LEAF_BITS) + 1
+    }
+
+    pub(crate) fn next_node(&self) -> &AtomicU64 {
+        &self.next_node
+    }
+
+    pub(crate) fn next_edge(&self) -> &AtomicU64 {
+        &self.next_edge
+    }
+
+    pub(crate) fn hash_key(&self, label: LabelId, key: &[u8]) -> u64 {
+        self.hasher.hash_one((label, key))
+    }
+
+    /// The table of adjacency in one direction.
+    #[inline]
+    pub(crate) fn adjacency(&self, direction: Direction) -> &Records<Adjacency> {
+        match direction {
+            Direction::In => &self.into,
+            Direction::Out | Direction::Both => &self.out,
+        }
+    }
+
+    /// The edges at `node` that the snapshot sees.
+    #[inline]
+    pub(crate) fn edges_at<'s>(
+        &'s self,
+        node: NodeId,
+        direction: Direction,
+        at: SnapshotRef<'s>,
+    ) -> Option<&'s AdjacencyVersion> {
+        self.adjacency(direction).get(node.get(), at)?.read(at)
+    }
+
+    /// The node that the snapshot sees.
+    #[inline]
+    pub(crate) fn node_at<'s>(
+        &'s self,
+        node: NodeId,
+        at: SnapshotRef<'s>,
+    ) -> Option<&'s NodeVersion> {
+        self.nodes.get(node.get(), at)?.read(at)
+    }
+
+    /// The number of conflicts so far, by kind.
+    #[must_use]
+    pub fn conflicts(&self) -> [u64; ConflictKind::ALL.len()] {
+        std::array::from_fn(|kind| self.conflicts[kind].load(Ordering::Relaxed))
+    }
+
+    /// Names of labels and edge types that open transactions use and no commit
+    /// has used yet.
+    #[must_use]
+    pub fn reserved_names(&self) -> usize {
+        self.labels.reserved() + self.edge_types.reserved()
+    }
+}

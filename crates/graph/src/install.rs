@@ -1,0 +1,232 @@
+//! Installing a transaction's writes as versions of one commit.
+//!
+//! Runs under the commit lock, after everything that may fail; replaying a log
+//! runs the same steps.
+#![expect(unsafe_code, reason = "the commit lock vouches for what is installed")]
+
+use std::sync::Arc;
+
+use selvedge_base::sync::atomic::Ordering;
+use selvedge_base::{NodeId, Timestamp};
+use selvedge_mvcc::{Record, Table, VersionBox};
+
+use crate::adjacency::changed;
+use crate::catalog::{EdgeType, Label, MEMBERS_PER_WORD};
+use crate::entity::Direction;
+use crate::graph::{EdgeHeader, Graph, GraphRecord, NodeHeader, NodeRead};
+use crate::writer::GraphWriter;
+use crate::writes::{EdgeWrite, GraphWrites, NodeChange, NodeWrite};
+
+/// Installs `version` in the record of `id`; whether there was an older one.
+///
+/// # Safety
+/// The commit lock is held, and `commit` is published afterwards, or never.
+unsafe fn install<H, const LEAF_BITS: u32>(
+    table: &Table<Record<H>, LEAF_BITS>,
+    id: u64,
+    version: VersionBox<H>,
+    commit: Timestamp,
+) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let record = table.slot_or_new(id);
+        let superseded = !record.stamp().is_empty();
+        if !superseded {
+            table.count_live(id, 1);
+        }
+        record.install(version, commit);
+        superseded
+    }
+}
+
+/// One installation.
+pub(crate) struct Installation<'i> {
+    graph: &'i Graph,
+    writer: &'i mut GraphWriter,
+    commit: Timestamp,
+    superseded: &'i mut Vec<GraphRecord>,
+}
+
+impl<'i> Installation<'i> {
+    /// # Safety
+    /// The commit lock is held for `'i`; `commit` is published afterwards, or
+    /// never.
+    pub(crate) unsafe fn new(
+        graph: &'i Graph,
+        writer: &'i mut GraphWriter,
+        commit: Timestamp,
+        superseded: &'i mut Vec<GraphRecord>,
+    ) -> Self {
+        Self { graph, writer, commit, superseded }
+    }
+
+    /// Installs everything. Names come first, since the rest hangs on them.
+    pub(crate) fn run(&mut self, writes: &mut GraphWrites) {
+        self.names(writes);
+        for (id, write) in writes.nodes.iter_mut() {
+            self.node(*id, write);
+        }
+        for (edge, write) in writes.edges.iter_mut() {
+            if write.existed.is_some() || write.now.is_some() {
+                self.writer.note_written(*edge);
+                self.edge(write);
+            }
+        }
+        self.adjacency(writes);
+        self.counts(writes);
+    }
+
+    fn names(&mut self, writes: &GraphWrites) {
+        let used = |label: &&Arc<Label>| {
+            label.created.get().is_none() && writes.label_counts.get(&label.id).is_some()
+        };
+        let labels: Vec<_> = writes.reserved_labels.iter().filter(used).cloned().collect();
+        for label in &labels {
+            label.created.set(self.commit).expect("only the holder of the commit lock sets it");
+        }
+        let mut edge_types = Vec::<Arc<EdgeType>>::new();
+        for (id, def) in writes.edge_types.iter() {
+            let reserved = writes.reserved_edge_types.iter().find(|kind| kind.id == *id);
+            let new = reserved.filter(|kind| kind.created.get().is_none());
+            if let Some(kind) = new {
+                kind.created
+                    .set((self.commit, def.clone()))
+                    .expect("only the holder of the commit lock sets it");
+                edge_types.push(Arc::clone(kind));
+            }
+        }
+        // SAFETY: the commit lock is held (`new`); settling moves what is
+        // retired to the limbo.
+        unsafe {
+            if !labels.is_empty() {
+                self.writer.retired.push(self.graph.labels.publish(&labels));
+            }
+            if !edge_types.is_empty() {
+                self.writer.retired.push(self.graph.edge_types.publish(&edge_types));
+            }
+        }
+    }
+
+    fn node(&mut self, id: NodeId, write: &mut NodeWrite) {
+        let Some(version) = write.version.take() else { return };
+        if write.change == NodeChange::Insert {
+            self.insert_node(id, &version);
+        }
+        if write.change != NodeChange::Update
+            && let Some(label) = self.label(write)
+        {
+            label.changed.store(self.commit.get(), Ordering::Relaxed);
+        }
+        // SAFETY: the commit lock is held (`new`).
+        if unsafe { install(&self.graph.nodes, id.get(), version, self.commit) } {
+            self.superseded.push(GraphRecord::Node(id));
+        }
+    }
+
+    fn label(&self, write: &NodeWrite) -> Option<&'i Arc<Label>> {
+        // SAFETY: the commit lock is held (`new`).
+        unsafe { self.graph.labels.current() }.by_number(write.label.get())
+    }
+
+    /// Enters a new node under its label and its key.
+    fn insert_node(&mut self, id: NodeId, version: &VersionBox<NodeHeader>) {
+        let label = version.header().label;
+        // SAFETY: the commit lock is held (`new`).
+        let known = unsafe { self.graph.labels.current() }.by_number(label.get());
+        let members = &known.expect("names are installed first").members;
+        let word = id.get() / MEMBERS_PER_WORD;
+        // SAFETY: as above.
+        unsafe {
+            // Readers load the word after they began; the commit is published
+            // with Release after this store.
+            members
+                .slot_or_new(word)
+                .fetch_or(1 << (id.get() % MEMBERS_PER_WORD), Ordering::Release);
+            members.count_live(word, 1);
+            if let Some(key) = version.key_bytes() {
+                let hash = self.graph.hash_key(label, key);
+                let old = self.graph.keys.insert(hash, id.get());
+                self.writer.retired.extend(old.map(selvedge_mvcc::Retired::new));
+            }
+        }
+    }
+
+    /// Installs an edge's document, and ends a record it no longer uses.
+    fn edge(&mut self, write: &mut EdgeWrite) {
+        let now = write.now.filter(|number| *number != 0);
+        if let (Some(number), Some(version)) = (now, write.version.take()) {
+            self.edge_record(number, version);
+        }
+        if let Some(old) = write.existed.filter(|old| *old != 0 && Some(*old) != now) {
+            // SAFETY: the commit lock is held (`new`).
+            let record = unsafe { self.graph.edges.slot(old) };
+            // An edge of a multi type has a record only if it has a document.
+            if record.is_some_and(|record| record.stamp().is_alive()) {
+                self.edge_record(old, VersionBox::tombstone(EdgeHeader, &[]));
+            }
+        }
+    }
+
+    fn edge_record(&mut self, number: u64, version: VersionBox<EdgeHeader>) {
+        // SAFETY: the commit lock is held (`new`).
+        if unsafe { install(&self.graph.edges, number, version, self.commit) } {
+            self.superseded.push(GraphRecord::Edge(number));
+        }
+    }
+
+    /// Installs new versions of the adjacency that changed.
+    fn adjacency(&mut self, writes: &GraphWrites) {
+        for changes in &writes.changed_nodes {
+            let (node, direction) = (changes.node, changes.direction);
+            let table = self.graph.adjacency(direction);
+            // SAFETY: the commit lock is held (`new`), so the newest version
+            // stays, and nobody else installs.
+            unsafe {
+                let record = table.slot(node.get());
+                let base = record.and_then(|record| record.newest());
+                let base = base.filter(|base| !base.is_tombstone());
+                let changes = &writes.changes[changes.from..changes.until];
+                let version = changed(base, changes, &mut self.writer.scratch);
+                if install(table, node.get(), version, self.commit) {
+                    self.superseded.push(match direction {
+                        Direction::In => GraphRecord::In(node),
+                        Direction::Out | Direction::Both => GraphRecord::Out(node),
+                    });
+                }
+            }
+        }
+    }
+
+    fn counts(&mut self, writes: &GraphWrites) {
+        for (id, change) in writes.label_counts.iter() {
+            // SAFETY: the commit lock is held (`new`).
+            let label = unsafe { self.graph.labels.current() }.by_number(id.get());
+            if let Some(label) = label {
+                self.count(&label.count, *change, GraphRecord::LabelCount(*id));
+            }
+        }
+        for (id, change) in writes.edge_type_counts.iter() {
+            // SAFETY: as above.
+            let kind = unsafe { self.graph.edge_types.current() }.by_number(id.get());
+            if let Some(kind) = kind {
+                self.count(&kind.count, *change, GraphRecord::EdgeTypeCount(*id));
+            }
+        }
+    }
+
+    fn count(&mut self, record: &Record<u64>, change: i64, name: GraphRecord) {
+        if change == 0 {
+            return;
+        }
+        // SAFETY: the commit lock is held (`new`).
+        unsafe {
+            let old = record.newest();
+            let now = old.map_or(0, |old| *old.header()).checked_add_signed(change);
+            let now = now.expect("no more entities end than began");
+            record.install(VersionBox::new(now, &[]), self.commit);
+            if old.is_some() {
+                self.superseded.push(name);
+            }
+        }
+    }
+}

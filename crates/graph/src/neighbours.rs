@@ -1,0 +1,446 @@
+//! The edges at a node, at a snapshot, own writes included.
+
+use selvedge_base::{EdgeId, EdgeTypeId, NodeId};
+use selvedge_encoding::{DocRef, ValueRef};
+use smallvec::SmallVec;
+
+use crate::adjacency::{AdjacencyRead as _, Change, merge, slices, sort_changes};
+use crate::block::{HalfEdge, Packed};
+use crate::entity::{Direction, Edge};
+use crate::view::GraphView;
+
+/// The neighbours of a node, as [`GraphView::neighbours`] found them: sorted by
+/// type and id; a neighbour comes once for each edge.
+#[derive(Clone, Debug)]
+pub struct Neighbours<'a> {
+    current: Ids<'a>,
+    /// What follows, last first.
+    rest: SmallVec<[Packed<'a>; 1]>,
+    own: std::vec::IntoIter<HalfEdge>,
+    len: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Ids<'a> {
+    Narrow(std::slice::Iter<'a, u32>),
+    Wide(std::slice::Iter<'a, u64>),
+}
+
+impl<'a> From<Packed<'a>> for Ids<'a> {
+    #[inline]
+    fn from(packed: Packed<'a>) -> Self {
+        match packed {
+            Packed::Narrow(ids) => Self::Narrow(ids.iter()),
+            Packed::Wide(ids) => Self::Wide(ids.iter()),
+        }
+    }
+}
+
+impl<'a> Neighbours<'a> {
+    fn none() -> Self {
+        let current = Ids::Narrow([].iter());
+        Self { current, rest: SmallVec::new(), own: Vec::new().into_iter(), len: 0 }
+    }
+
+    #[inline]
+    fn add(&mut self, packed: Packed<'a>) {
+        if self.len == 0 {
+            self.current = packed.into();
+        } else {
+            self.rest.push(packed);
+        }
+        self.len += packed.len();
+    }
+
+    /// The slow end of `next`: the next packed run, or own edges.
+    #[cold]
+    fn next_run(&mut self) -> Option<NodeId> {
+        while let Some(packed) = self.rest.pop() {
+            self.current = packed.into();
+            let next = match &mut self.current {
+                Ids::Narrow(ids) => ids.next().map(|id| u64::from(*id)),
+                Ids::Wide(ids) => ids.next().copied(),
+            };
+            if let Some(id) = next {
+                self.len -= 1;
+                return Some(NodeId::new(id));
+            }
+        }
+        let edge = self.own.next()?;
+        self.len -= 1;
+        Some(edge.neighbour)
+    }
+}
+
+impl Iterator for Neighbours<'_> {
+    type Item = NodeId;
+
+    #[inline]
+    fn next(&mut self) -> Option<NodeId> {
+        let id = match &mut self.current {
+            Ids::Narrow(ids) => ids.next().map(|id| u64::from(*id)),
+            Ids::Wide(ids) => ids.next().copied(),
+        };
+        match id {
+            Some(id) => {
+                self.len -= 1;
+                Some(NodeId::new(id))
+            }
+            None if self.len == 0 => None,
+            None => self.next_run(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.len, Some(self.len))
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, NodeId) -> B>(mut self, init: B, mut visit: F) -> B {
+        let mut folded = init;
+        loop {
+            folded = match self.current {
+                Ids::Narrow(ids) => {
+                    ids.fold(folded, |folded, id| visit(folded, NodeId::new(u64::from(*id))))
+                }
+                Ids::Wide(ids) => ids.fold(folded, |folded, id| visit(folded, NodeId::new(*id))),
+            };
+            match self.rest.pop() {
+                Some(packed) => self.current = packed.into(),
+                None => break,
+            }
+        }
+        self.own.fold(folded, |folded, edge| visit(folded, edge.neighbour))
+    }
+}
+
+impl ExactSizeIterator for Neighbours<'_> {}
+
+/// An edge at a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct EdgeRef<'a> {
+    edge: Edge,
+    document: &'a [u8],
+    view: GraphView<'a>,
+}
+
+impl<'a> EdgeRef<'a> {
+    /// Which edge it is.
+    #[must_use]
+    pub fn edge(&self) -> Edge {
+        self.edge
+    }
+
+    /// Where it starts.
+    #[must_use]
+    pub fn source(&self) -> NodeId {
+        self.edge.source
+    }
+
+    /// Where it ends.
+    #[must_use]
+    pub fn target(&self) -> NodeId {
+        self.edge.target
+    }
+
+    /// The name of its type.
+    #[must_use]
+    pub fn edge_type(&self) -> &'a str {
+        self.view.edge_type_name(self.edge.edge_type)
+    }
+
+    /// Its document.
+    #[must_use]
+    pub fn document(&self) -> DocRef<'a> {
+        DocRef::trusted(self.document)
+    }
+
+    /// A field of its document, without decoding the others.
+    #[must_use]
+    pub fn get(&self, field: &str) -> Option<ValueRef<'a>> {
+        self.document().get(field)
+    }
+}
+
+/// The edges at a node, as [`GraphView::edges`] found them.
+#[derive(Debug)]
+pub struct Edges<'a> {
+    view: GraphView<'a>,
+    node: NodeId,
+    halves: std::vec::IntoIter<(Direction, HalfEdge)>,
+}
+
+impl<'a> Iterator for Edges<'a> {
+    type Item = EdgeRef<'a>;
+
+    fn next(&mut self) -> Option<EdgeRef<'a>> {
+        let (direction, half) = self.halves.next()?;
+        Some(self.view.edge_ref(self.node, direction, half))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.halves.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Edges<'_> {}
+
+impl<'a> GraphView<'a> {
+    /// The type to filter by: `None` for all, an error for one that is not
+    /// there.
+    fn filter(&self, edge_type: Option<&str>) -> Result<Option<EdgeTypeId>, ()> {
+        match edge_type {
+            None => Ok(None),
+            Some(name) => self.edge_type(name).map(|kind| Some(kind.id)).ok_or(()),
+        }
+    }
+
+    /// The neighbours of a node along edges of a type, or of all; none if there
+    /// is no such node or type.
+    #[must_use]
+    #[inline]
+    pub fn neighbours(
+        &self,
+        node: NodeId,
+        direction: Direction,
+        edge_type: Option<&str>,
+    ) -> Neighbours<'a> {
+        match self.filter(edge_type) {
+            Ok(edge_type) => self.neighbours_of(node, direction, edge_type),
+            Err(()) => {
+                // What is read is that there is none: a later one would count.
+                self.track_neighbourhood(node, direction);
+                Neighbours::none()
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn neighbours_of(
+        &self,
+        node: NodeId,
+        direction: Direction,
+        edge_type: Option<EdgeTypeId>,
+    ) -> Neighbours<'a> {
+        let mut neighbours = Neighbours::none();
+        match direction {
+            Direction::Both => {
+                self.add_neighbours(node, Direction::Out, edge_type, &mut neighbours);
+                self.add_neighbours(node, Direction::In, edge_type, &mut neighbours);
+            }
+            one => self.add_neighbours(node, one, edge_type, &mut neighbours),
+        }
+        // They are taken from the back.
+        neighbours.rest.reverse();
+        neighbours
+    }
+
+    #[inline]
+    fn add_neighbours(
+        &self,
+        node: NodeId,
+        direction: Direction,
+        edge_type: Option<EdgeTypeId>,
+        neighbours: &mut Neighbours<'a>,
+    ) {
+        if self.writes.is_some() {
+            self.track_neighbourhood(node, direction);
+            if self.has_own_edges(node, direction) {
+                let halves = self.half_edges(node, direction);
+                let wanted = |half: &HalfEdge| edge_type.is_none_or(|kind| half.edge_type == kind);
+                let own: Vec<_> =
+                    neighbours.own.by_ref().chain(halves.into_iter().filter(wanted)).collect();
+                neighbours.len = neighbours.rest_len() + own.len();
+                neighbours.own = own.into_iter();
+                return;
+            }
+        }
+        let Some(version) = self.graph.edges_at(node, direction, self.at) else { return };
+        match version.single() {
+            Some(block) => {
+                let packed = block.neighbours(edge_type);
+                if !packed.is_empty() {
+                    neighbours.add(packed);
+                }
+            }
+            None => {
+                slices(version, edge_type).into_iter().for_each(|packed| neighbours.add(packed))
+            }
+        }
+    }
+
+    pub(crate) fn track_neighbourhood(&self, node: NodeId, direction: Direction) {
+        self.track(|reads| {
+            if direction != Direction::In {
+                reads.neighbourhoods.insert((node, Direction::Out));
+            }
+            if direction != Direction::Out {
+                reads.neighbourhoods.insert((node, Direction::In));
+            }
+        });
+    }
+
+    fn has_own_edges(&self, node: NodeId, direction: Direction) -> bool {
+        self.writes.is_some_and(|writes| !writes.edges_at(node, direction).is_empty())
+    }
+
+    /// The edges at a node in one direction, own writes included.
+    pub(crate) fn half_edges(&self, node: NodeId, direction: Direction) -> Vec<HalfEdge> {
+        let committed = self.graph.edges_at(node, direction, self.at);
+        let committed = committed.into_iter().flat_map(|version| version.half_edges());
+        let Some(writes) = self.writes else { return committed.collect() };
+        let mut changes = SmallVec::<[Change; 8]>::new();
+        for at in writes.edges_at(node, direction) {
+            let Some((edge, write)) = writes.edges.entry(at as usize) else { continue };
+            let neighbour = if direction == Direction::In { edge.source } else { edge.target };
+            let identity = edge.id.map_or(0, EdgeId::get);
+            changes.push(Change { edge_type: edge.edge_type, neighbour, identity, put: write.now });
+        }
+        sort_changes(&mut changes);
+        let mut merged = Vec::new();
+        merge(committed, &changes, &mut merged);
+        merged
+    }
+
+    /// The edges at a node along a type, or along all, with their documents;
+    /// none if there is no such node or type.
+    #[must_use]
+    pub fn edges(&self, node: NodeId, direction: Direction, edge_type: Option<&str>) -> Edges<'a> {
+        self.track_neighbourhood(node, direction);
+        let mut halves = Vec::new();
+        if let Ok(edge_type) = self.filter(edge_type) {
+            let directions: &[Direction] = match direction {
+                Direction::Both => &[Direction::Out, Direction::In],
+                Direction::Out => &[Direction::Out],
+                Direction::In => &[Direction::In],
+            };
+            for direction in directions {
+                let all = self.half_edges(node, *direction).into_iter();
+                let wanted = all.filter(|half| edge_type.is_none_or(|kind| half.edge_type == kind));
+                halves.extend(wanted.map(|half| (*direction, half)));
+            }
+        }
+        Edges { view: *self, node, halves: halves.into_iter() }
+    }
+
+    /// The number of edges at a node along a type, or along all.
+    #[must_use]
+    pub fn degree(&self, node: NodeId, direction: Direction, edge_type: Option<&str>) -> usize {
+        let Ok(kind) = self.filter(edge_type) else {
+            self.track_neighbourhood(node, direction);
+            return 0;
+        };
+        match direction {
+            Direction::Both => {
+                self.degree(node, Direction::Out, edge_type)
+                    + self.degree(node, Direction::In, edge_type)
+            }
+            one if self.writes.is_some() => self.neighbours_of(node, one, kind).len(),
+            one => {
+                let version = self.graph.edges_at(node, one, self.at);
+                version.map_or(0, |version| version.degree(kind))
+            }
+        }
+    }
+
+    /// The edge from `source` to `target` of a type: for a multi type, the one
+    /// with the smallest id.
+    #[must_use]
+    pub fn edge(&self, source: NodeId, edge_type: &str, target: NodeId) -> Option<EdgeRef<'a>> {
+        self.edges_between(source, edge_type, target).into_iter().next()
+    }
+
+    /// All edges from `source` to `target` of a type.
+    #[must_use]
+    pub fn edges_between(
+        &self,
+        source: NodeId,
+        edge_type: &str,
+        target: NodeId,
+    ) -> SmallVec<[EdgeRef<'a>; 1]> {
+        self.track_neighbourhood(source, Direction::Out);
+        let Some(kind) = self.edge_type(edge_type) else { return SmallVec::new() };
+        let found = self.halves_between(source, kind.id, target);
+        found.into_iter().map(|half| self.edge_ref(source, Direction::Out, half)).collect()
+    }
+
+    /// The edges of a type from `source` to `target`, own writes included.
+    pub(crate) fn halves_between(
+        &self,
+        source: NodeId,
+        edge_type: EdgeTypeId,
+        target: NodeId,
+    ) -> SmallVec<[HalfEdge; 1]> {
+        let version = self.graph.edges_at(source, Direction::Out, self.at);
+        let found = version.map_or_else(SmallVec::new, |version| version.find(edge_type, target));
+        let Some(writes) = self.writes.filter(|writes| !writes.edges.is_empty()) else {
+            return found;
+        };
+        let half = |id| HalfEdge { edge_type, neighbour: target, id };
+        let named = |id: Option<EdgeId>| Edge { source, edge_type, target, id };
+        if !self.is_multi(edge_type) {
+            let own = writes.edges.get(&named(None));
+            return own.map_or(found, |write| write.now.map(half).into_iter().collect());
+        }
+        let kept = found
+            .into_iter()
+            .filter(|found| writes.edges.get(&named(Some(EdgeId::new(found.id)))).is_none());
+        let own = writes.edges_at(source, Direction::Out).into_iter().filter_map(|at| {
+            let (edge, write) = writes.edges.entry(at as usize)?;
+            write.now.filter(|_| (edge.edge_type, edge.target) == (edge_type, target)).map(half)
+        });
+        let mut all: SmallVec<[HalfEdge; 1]> = kept.chain(own).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// The edge at `node` that `half` is the half of.
+    pub(crate) fn edge_ref(
+        &self,
+        node: NodeId,
+        direction: Direction,
+        half: HalfEdge,
+    ) -> EdgeRef<'a> {
+        let HalfEdge { edge_type, neighbour, id } = half;
+        let (source, target) = match direction {
+            Direction::In => (neighbour, node),
+            Direction::Out | Direction::Both => (node, neighbour),
+        };
+        let multi = self.is_multi(edge_type);
+        let edge = Edge { source, edge_type, target, id: multi.then(|| EdgeId::new(id)) };
+        EdgeRef { edge, document: self.edge_document(&edge, id), view: *self }
+    }
+
+    pub(crate) fn is_multi(&self, edge_type: EdgeTypeId) -> bool {
+        let own = self.writes.and_then(|writes| writes.edge_types.get(&edge_type));
+        let def = own.or_else(|| Some(&self.edge_type_by_id(edge_type)?.created.get()?.1));
+        def.is_some_and(crate::edge_type::EdgeTypeDef::is_multi)
+    }
+
+    /// The document of an edge whose record has this number.
+    pub(crate) fn edge_document(&self, edge: &Edge, number: u64) -> &'a [u8] {
+        let own = self.writes.and_then(|writes| writes.edges.get(edge));
+        if let Some(version) = own.and_then(|write| write.version.as_ref()) {
+            return version.bytes();
+        }
+        if number == 0 {
+            return &[];
+        }
+        self.track(|reads| {
+            reads.edges.insert((number, edge.source));
+        });
+        let record = self.graph.edges.get(number, self.at);
+        record.and_then(|record| record.read(self.at)).map_or(&[], |version| version.bytes())
+    }
+}
+
+impl Neighbours<'_> {
+    /// The number of neighbours in packed runs.
+    fn rest_len(&self) -> usize {
+        let current = match &self.current {
+            Ids::Narrow(ids) => ids.len(),
+            Ids::Wide(ids) => ids.len(),
+        };
+        current + self.rest.iter().map(Packed::len).sum::<usize>()
+    }
+}

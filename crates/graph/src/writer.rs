@@ -1,0 +1,77 @@
+//! What only the holder of the commit lock touches: which edges changed lately.
+//!
+//! Adjacency carries no timestamps per edge, so first-committer-wins for edges
+//! rests on this: an edge that a commit writes is remembered with the commit's
+//! timestamp for as long as a transaction is open that began before.
+
+use std::collections::VecDeque;
+
+use selvedge_base::Timestamp;
+use selvedge_base::hash::Map;
+use selvedge_mvcc::{ActiveStarts, Retired};
+
+use crate::block::HalfEdge;
+use crate::entity::Edge;
+
+/// State behind the commit lock.
+#[derive(Debug, Default)]
+pub struct GraphWriter {
+    recent: Map<Edge, Timestamp>,
+    /// The same by age, to forget them.
+    by_age: VecDeque<(Timestamp, Edge)>,
+    /// Written by the commit under way.
+    written: Vec<Edge>,
+    /// Unlinked structure on its way to the limbo.
+    pub(crate) retired: Vec<Retired>,
+    pub(crate) scratch: Vec<HalfEdge>,
+}
+
+/// Entries forgotten in one go.
+const FORGOTTEN_PER_SETTLING: usize = 1024;
+
+impl GraphWriter {
+    /// When an edge was last written, if that is recent enough to matter.
+    pub(crate) fn last_written(&self, edge: &Edge) -> Option<Timestamp> {
+        if self.recent.is_empty() { None } else { self.recent.get(edge).copied() }
+    }
+
+    pub(crate) fn note_written(&mut self, edge: Edge) {
+        self.written.push(edge);
+    }
+
+    /// Remembers what the commit at `visible` wrote, if a transaction is open
+    /// that began before, and forgets what no open transaction can conflict
+    /// with.
+    pub(crate) fn settle(&mut self, visible: Timestamp, active: &ActiveStarts) {
+        if active.before(visible).is_some() {
+            for edge in self.written.drain(..) {
+                self.recent.insert(edge, visible);
+                self.by_age.push_back((visible, edge));
+            }
+        } else {
+            self.written.clear();
+        }
+        for _ in 0..FORGOTTEN_PER_SETTLING {
+            let Some((written, edge)) = self.by_age.front().copied() else { break };
+            if active.before(written).is_some() {
+                break;
+            }
+            self.by_age.pop_front();
+            if self.recent.get(&edge) == Some(&written) {
+                self.recent.remove(&edge);
+            }
+        }
+        if self.by_age.is_empty() && self.recent.capacity() > FORGOTTEN_PER_SETTLING {
+            (self.recent, self.by_age) = (Map::default(), VecDeque::new());
+        }
+        if self.written.capacity() > FORGOTTEN_PER_SETTLING {
+            self.written = Vec::new();
+        }
+    }
+
+    /// Whether edges are still remembered.
+    #[must_use]
+    pub fn remembers_edges(&self) -> bool {
+        !self.by_age.is_empty()
+    }
+}

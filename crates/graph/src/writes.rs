@@ -1,0 +1,243 @@
+//! What a transaction has staged: its writes, expected versions and reads.
+
+use std::cell::{Ref, RefCell};
+use std::sync::Arc;
+
+use selvedge_base::hash::Map;
+use selvedge_base::{EdgeTypeId, LabelId, NodeId, Timestamp};
+use selvedge_mvcc::{Mark, VersionBox, WriteSet};
+use smallvec::SmallVec;
+
+use crate::adjacency::Change;
+use crate::catalog::{EdgeType, Label};
+use crate::edge_type::EdgeTypeDef;
+use crate::entity::{Direction, Edge};
+use crate::error::GraphError;
+use crate::graph::{EdgeHeader, NodeHeader};
+use crate::reads::ReadSet;
+
+/// What happens to a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NodeChange {
+    /// It is new.
+    Insert,
+    /// It gets a new document.
+    Update,
+    /// It ends.
+    Delete,
+    /// It was inserted and deleted again.
+    Nothing,
+}
+
+/// The write of one node.
+#[derive(Debug)]
+pub(crate) struct NodeWrite {
+    pub(crate) change: NodeChange,
+    pub(crate) label: LabelId,
+    /// What to install; nothing for [`NodeChange::Nothing`].
+    pub(crate) version: Option<VersionBox<NodeHeader>>,
+}
+
+/// The write of one edge: from what the snapshot has to what the transaction
+/// wants. The number is that of the edge's record, 0 for an edge without one.
+#[derive(Debug)]
+pub(crate) struct EdgeWrite {
+    pub(crate) existed: Option<u64>,
+    pub(crate) now: Option<u64>,
+    /// The new document, if it is set and there is a record for it.
+    pub(crate) version: Option<VersionBox<EdgeHeader>>,
+}
+
+/// The label and key of a node, as one name.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct KeyName {
+    pub(crate) label: LabelId,
+    pub(crate) key: SmallVec<[u8; 24]>,
+}
+
+impl KeyName {
+    pub(crate) fn new(label: LabelId, key: &[u8]) -> Self {
+        Self { label, key: SmallVec::from_slice(key) }
+    }
+}
+
+/// A version that a transaction expects a node to have at its commit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Check {
+    pub(crate) node: NodeId,
+    pub(crate) expected: Option<Timestamp>,
+}
+
+/// Edge writes by node and direction, as positions in the write set; covers the
+/// first `len` of them.
+#[derive(Debug, Default)]
+pub(crate) struct ByNode {
+    positions: Map<(NodeId, Direction), Vec<u32>>,
+    len: usize,
+}
+
+/// Changes to the adjacency of one node in one direction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NodeChanges {
+    pub(crate) node: NodeId,
+    pub(crate) direction: Direction,
+    /// Where they are in the sorted changes of the commit.
+    pub(crate) from: usize,
+    pub(crate) until: usize,
+}
+
+/// What one transaction has staged in the graph.
+#[derive(Debug, Default)]
+pub struct GraphWrites {
+    pub(crate) nodes: WriteSet<NodeId, NodeWrite>,
+    pub(crate) keys: WriteSet<KeyName, Option<NodeId>>,
+    pub(crate) edges: WriteSet<Edge, EdgeWrite>,
+    /// Definitions of edge types that are new.
+    pub(crate) edge_types: WriteSet<EdgeTypeId, EdgeTypeDef>,
+    /// Changes of the numbers of nodes and edges.
+    pub(crate) label_counts: WriteSet<LabelId, i64>,
+    pub(crate) edge_type_counts: WriteSet<EdgeTypeId, i64>,
+    /// Names that this transaction uses and no commit had used.
+    pub(crate) reserved_labels: SmallVec<[Arc<Label>; 1]>,
+    pub(crate) reserved_edge_types: SmallVec<[Arc<EdgeType>; 1]>,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) reads: RefCell<ReadSet>,
+    by_node: RefCell<ByNode>,
+    /// Sorted changes to adjacency, made when the commit is prepared.
+    pub(crate) changes: Vec<Change>,
+    pub(crate) changed_nodes: Vec<NodeChanges>,
+    /// Where documents are encoded.
+    pub(crate) scratch: Vec<u8>,
+}
+
+/// A position that the writes of a graph can be rolled back to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct GraphMark {
+    nodes: Mark,
+    keys: Mark,
+    edges: Mark,
+    edge_types: Mark,
+    label_counts: Mark,
+    edge_type_counts: Mark,
+    checks: usize,
+}
+
+impl GraphWrites {
+    /// Whether a commit would change nothing and has nothing to check.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+            && self.edges.is_empty()
+            && self.edge_types.is_empty()
+            && self.checks.is_empty()
+    }
+
+    /// The number of entities written.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len() + self.edges.len() + self.edge_types.len()
+    }
+
+    /// A position to roll back to.
+    pub fn mark(&mut self) -> GraphMark {
+        GraphMark {
+            nodes: self.nodes.mark(),
+            keys: self.keys.mark(),
+            edges: self.edges.mark(),
+            edge_types: self.edge_types.mark(),
+            label_counts: self.label_counts.mark(),
+            edge_type_counts: self.edge_type_counts.mark(),
+            checks: self.checks.len(),
+        }
+    }
+
+    /// Undoes what was staged since `mark`.
+    ///
+    /// # Errors
+    /// [`GraphError::SavepointEnded`] if a rollback to an earlier mark has
+    /// undone this one.
+    pub fn roll_back_to(&mut self, mark: GraphMark) -> Result<(), GraphError> {
+        let done = [
+            self.nodes.roll_back_to(mark.nodes),
+            self.keys.roll_back_to(mark.keys),
+            self.edges.roll_back_to(mark.edges),
+            self.edge_types.roll_back_to(mark.edge_types),
+            self.label_counts.roll_back_to(mark.label_counts),
+            self.edge_type_counts.roll_back_to(mark.edge_type_counts),
+        ];
+        self.checks.truncate(mark.checks);
+        *self.by_node.get_mut() = ByNode::default();
+        if done.contains(&false) { Err(GraphError::SavepointEnded) } else { Ok(()) }
+    }
+
+    /// The edge writes at a node in one direction.
+    pub(crate) fn edges_at(&self, node: NodeId, direction: Direction) -> SmallVec<[u32; 8]> {
+        if self.edges.is_empty() {
+            return SmallVec::new();
+        }
+        let by_node = self.by_node();
+        by_node.positions.get(&(node, direction)).into_iter().flatten().copied().collect()
+    }
+
+    /// The index by node, brought up to date. It is built when it is first
+    /// needed: a bulk load never needs it.
+    fn by_node(&self) -> Ref<'_, ByNode> {
+        if self.by_node.borrow().len < self.edges.len() {
+            let mut by_node = self.by_node.borrow_mut();
+            for at in by_node.len..self.edges.len() {
+                let Some((edge, _)) = self.edges.entry(at) else { break };
+                for place in [(edge.source, Direction::Out), (edge.target, Direction::In)] {
+                    by_node.positions.entry(place).or_default().push(at as u32);
+                }
+            }
+            by_node.len = self.edges.len();
+        }
+        self.by_node.borrow()
+    }
+
+    /// Adds to the number of nodes with a label.
+    pub(crate) fn count_label(&mut self, label: LabelId, change: i64) {
+        let now = self.label_counts.get(&label).copied().unwrap_or(0) + change;
+        self.label_counts.put(label, now);
+    }
+
+    /// Adds to the number of edges of a type.
+    pub(crate) fn count_edge_type(&mut self, edge_type: EdgeTypeId, change: i64) {
+        let now = self.edge_type_counts.get(&edge_type).copied().unwrap_or(0) + change;
+        self.edge_type_counts.put(edge_type, now);
+    }
+
+    /// Sorts the edge writes into changes by node, before the commit lock.
+    pub(crate) fn prepare(&mut self) {
+        let mut changes = Vec::with_capacity(2 * self.edges.len());
+        for (edge, write) in self.edges.iter() {
+            if write.existed == write.now {
+                continue;
+            }
+            let Edge { source, edge_type, target, id } = *edge;
+            let identity = id.map_or(0, |id| id.get());
+            let change = |neighbour| Change { edge_type, neighbour, identity, put: write.now };
+            changes.push((source, Direction::Out, change(target)));
+            changes.push((target, Direction::In, change(source)));
+        }
+        changes.sort_unstable_by_key(|(node, direction, change)| (*direction, *node, change.key()));
+        self.changes.clear();
+        self.changed_nodes.clear();
+        for (node, direction, change) in changes {
+            let at = self.changes.len();
+            self.changes.push(change);
+            match self.changed_nodes.last_mut() {
+                Some(last) if (last.node, last.direction) == (node, direction) => {
+                    last.until = at + 1;
+                }
+                _ => self.changed_nodes.push(NodeChanges {
+                    node,
+                    direction,
+                    from: at,
+                    until: at + 1,
+                }),
+            }
+        }
+    }
+}
