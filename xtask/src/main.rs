@@ -1,2 +1,67 @@
-//! Checks of this workspace.
-fn main() {}
+//! The checks of this workspace, run as `cargo xtask ci | layers | tidy | deps`.
+//!
+//! Layout and layering hold only while something refuses to merge what breaks
+//! them. Three checks do that, and `ci` runs them one after the other:
+//! - [`layers`]: a crate depends on lower layers only, the servers and tools
+//!   reach the engine through the public crate, and what a crate must not touch
+//!   ([`absences`]) it does not touch;
+//! - [`tidy`]: sizes ([`sizes`], with [`exceptions`] that may only shrink), the
+//!   map in `docs/ARCHITECTURE.md` ([`map`]), links ([`links`]), unsafe code and
+//!   unfinished work ([`markers`]), words and names ([`wording`]);
+//! - [`deps`]: how many foreign crates the public crate brings along.
+//!
+//! Rules are functions from text to violations, so that each has a unit test
+//! with an input that must fail. Only [`tree`], [`workspace`] and [`deps`] touch
+//! the outside: git, cargo and the files.
+
+mod absences;
+mod ci;
+mod deps;
+mod exceptions;
+mod layers;
+mod links;
+mod map;
+mod markers;
+mod report;
+mod rust_file;
+mod sizes;
+mod tidy;
+mod tree;
+mod wording;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Checks of this workspace. Each prints what it looked at and every violation
+/// with its place and cure, and fails if there is one.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    check: Check,
+}
+
+#[derive(Subcommand)]
+enum Check {
+    /// Runs every check below and sums up.
+    Ci,
+    /// Which crate depends on which, and what crates must not touch.
+    Layers,
+    /// Sizes, names, words, links, the map, unsafe code, unfinished work.
+    Tidy,
+    /// How many foreign crates the public crate brings along.
+    Deps,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let root = workspace::root()?;
+    let clean = match Arguments::parse().check {
+        Check::Ci => ci::run(&root)?,
+        Check::Layers => layers::run(&root)?.print(),
+        Check::Tidy => tidy::run(&root)?.print(),
+        Check::Deps => deps::run(&root)?.print(),
+    };
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

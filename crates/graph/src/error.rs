@@ -72,6 +72,12 @@ pub enum GraphError {
     /// A field has another type than asked for.
     #[error(transparent)]
     TypeMismatch(#[from] TypeMismatch),
+    /// A batch refers to a node that none of its earlier operations inserted.
+    #[error("operation {place} of the batch did not insert a node before this one")]
+    NoInsert {
+        /// The place referred to, counted from 0.
+        place: usize,
+    },
     /// The savepoint was rolled back over, or released.
     #[error("the savepoint has ended: a rollback to an earlier one removed it")]
     SavepointEnded,

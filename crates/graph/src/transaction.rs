@@ -221,11 +221,10 @@ impl<'t> GraphTransaction<'t> {
         self.writes.checks.push(Check { node, expected });
     }
 
-    /// Reads a node for update: the commit is refused if another transaction
-    /// changes or deletes the node first, even if this one never writes it.
-    pub fn get_for_update(&mut self, id: NodeId) -> Option<Node<'_>> {
+    /// Demands that a node is unchanged when the transaction commits, even if
+    /// it is never written.
+    pub fn note_for_update(&mut self, id: NodeId) {
         self.writes.reads.get_mut().nodes.insert(id);
-        self.view().node(id)
     }
 
     /// The label of a node that exists.

@@ -230,11 +230,7 @@ impl<'v> Validation<'v> {
         self.read_names(reads, &fresh)
     }
 
-    fn read_names(
-        &self,
-        reads: &ReadSet,
-        fresh: &Fresh<'_>,
-    ) -> Result<(), GraphRefusal> {
+    fn read_names(&self, reads: &ReadSet, fresh: &Fresh<'_>) -> Result<(), GraphRefusal> {
         // SAFETY: the commit lock is held (`new`).
         let labels = unsafe { self.graph.labels.current() };
         // SAFETY: as above.

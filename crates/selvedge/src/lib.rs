@@ -1,1 +1,89 @@
-//! An embedded graph and document database with snapshot isolation.
+//! Selvedge: an embedded graph and document database with snapshot isolation.
+//!
+//! Many threads, one consistent cloth: a transaction reads the database exactly
+//! as of its start, writers never block readers, and of two transactions that
+//! write the same thing the first to commit wins.
+//!
+//! ```
+//! use selvedge::prelude::*;
+//!
+//! let db = Db::in_memory();
+//! let (alice, bob) = db.transaction(|ctx| {
+//!     let alice = ctx.insert("User", "alice", doc! { "name": "Alice", "age": 31 })?;
+//!     let bob = ctx.insert("User", "bob", doc! { "name": "Bob" })?;
+//!     ctx.link(alice, "KNOWS", bob, doc! { "since": 2020 })?;
+//!     Ok::<_, Error>((alice, bob))
+//! })?;
+//!
+//! let snapshot = db.snapshot()?;
+//! db.delete(bob)?;
+//! // The snapshot still sees what it saw.
+//! let friends: Vec<_> = snapshot.neighbours(alice, Direction::Out, "KNOWS")?.collect();
+//! assert_eq!(friends, [bob]);
+//! assert_eq!(snapshot.count("User")?, 2);
+//! assert_eq!(db.snapshot()?.count("User")?, 1);
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # What holds
+//! - A transaction sees the state of its start and its own writes, everywhere:
+//!   nodes, keys, scans, counts, neighbours, traversals, paths.
+//! - First committer wins: [`Error::Conflict`] names the entity and both
+//!   timestamps. Read-only transactions never conflict. Documents conflict as a
+//!   whole: two transactions that set different fields of one node conflict.
+//! - Edges at the same node do not conflict; an edge to a node that another
+//!   transaction deletes does, whichever commits first. No edge ever dangles.
+//! - Snapshot isolation permits write skew. [`Isolation::Serializable`] does
+//!   not: what the transaction read is validated when it commits.
+//!
+//! # Finding the way
+//! [`Db`] opens transactions ([`Transaction`]) and snapshots ([`Snapshot`]); both
+//! read through [`Read`]. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
+//! [`Error`] tells what to do about a failure, [`limits`] names every limit.
+#![deny(missing_docs)]
+
+mod auto_commit;
+mod batch;
+mod db;
+mod error;
+mod nested;
+mod options;
+mod read;
+mod retry;
+mod savepoint;
+mod snapshot;
+mod statistics;
+mod stores;
+mod transaction;
+
+pub use batch::{Op, OpResult, Target};
+pub use db::Db;
+pub use error::{Error, ErrorKind, Result};
+pub use options::{DbBuilder, Isolation, TransactionOptions};
+pub use read::Read;
+pub use retry::RetryPolicy;
+pub use savepoint::Savepoint;
+pub use snapshot::Snapshot;
+pub use statistics::Statistics;
+pub use transaction::Transaction;
+
+pub use selvedge_base::{EdgeId, EdgeTypeId, LabelId, NodeId, Timestamp, limits};
+pub use selvedge_encoding::{
+    DateTime, DocRef, Document, EncodeError, FromValue, ListRef, TypeMismatch, Value, ValueRef,
+    VectorRef, doc,
+};
+pub use selvedge_engine::{Background, OldestSnapshot};
+pub use selvedge_env as env;
+pub use selvedge_graph::{
+    Conflict, ConflictKind, Direction, Edge, EdgeRef, EdgeTypeDef, Edges, Entity,
+    GraphError as InputError, LabelScan, Neighbours, Node, Path, PathSearch, Step, Traversal,
+    Uniqueness, Upserted,
+};
+
+/// What most programs need: `use selvedge::prelude::*`.
+pub mod prelude {
+    pub use crate::{
+        Db, Direction, Document, Edge, EdgeTypeDef, Error, Isolation, NodeId, Op, Read,
+        RetryPolicy, Snapshot, Transaction, TransactionOptions, Value, doc,
+    };
+}

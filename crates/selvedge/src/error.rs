@@ -1,0 +1,159 @@
+//! Errors, grouped by what the caller should do.
+
+use selvedge_base::{NodeId, Timestamp, limits::SNAPSHOTS_MAX};
+use selvedge_engine::CommitError;
+use selvedge_graph::{Conflict, GraphError, GraphRefusal};
+use selvedge_mvcc::RegistryFull;
+
+/// The result of an operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. Whatever it is, nothing of the failed operation is applied,
+/// and the database stays usable unless the error says otherwise.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another transaction committed first. Run the transaction again: it will
+    /// read afresh. [`Db::transaction_retry`](crate::Db::transaction_retry) does.
+    #[error("conflict: {0}")]
+    Conflict(Box<Conflict>),
+    /// A retrying transaction conflicted as often as its policy allows.
+    #[error("gave up after {attempts} attempts; the last conflict: {conflict}")]
+    RetriesExhausted {
+        /// How often it ran.
+        attempts: u32,
+        /// Why it failed the last time.
+        conflict: Box<Conflict>,
+    },
+    /// A node did not have the version that the transaction expected.
+    #[error("node {node} was expected {}, and is {}", version(.expected), version(.found))]
+    CheckFailed {
+        /// The node.
+        node: NodeId,
+        /// The expected version; `None`: that it does not exist.
+        expected: Option<Timestamp>,
+        /// The version found.
+        found: Option<Timestamp>,
+    },
+    /// The input is wrong: something does not exist, exists already, has the
+    /// wrong type or is over a limit.
+    #[error(transparent)]
+    Input(Box<GraphError>),
+    /// An operation of a batch failed; none was applied.
+    #[error("operation {index} of the batch: {source}")]
+    Batch {
+        /// Which one, counted from 0.
+        index: usize,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// `transaction` was called inside a transaction's closure, on the same
+    /// database and thread. Use the closure's own argument.
+    #[error(
+        "a transaction on this database is already running on this thread: \
+         use the closure's argument instead of the database"
+    )]
+    NestedTransaction,
+    /// Too many snapshots and transactions are open at once.
+    #[error("{SNAPSHOTS_MAX} snapshots and transactions are open, which is the limit")]
+    TooManySnapshots,
+    /// A bug in the engine made a commit panic half way. What was committed
+    /// before can still be read; nothing can be committed any more.
+    #[error("the database is poisoned: a commit panicked; it can be read, but not written")]
+    Poisoned,
+}
+
+fn version(version: &Option<Timestamp>) -> String {
+    version.map_or("absent".to_owned(), |version| format!("at version {version}"))
+}
+
+/// What to do about an [`Error`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Run the transaction again.
+    Retry,
+    /// Look at what changed, and decide.
+    Expectation,
+    /// Fix what was passed in.
+    Input,
+    /// Fix how the library is called.
+    Usage,
+    /// Wait until others are done, or do less at once.
+    Busy,
+    /// Open the database again.
+    Reopen,
+}
+
+impl Error {
+    /// What to do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Conflict(_) => ErrorKind::Retry,
+            Self::CheckFailed { .. } => ErrorKind::Expectation,
+            Self::Input(_) => ErrorKind::Input,
+            Self::Batch { source, .. } => source.kind(),
+            Self::NestedTransaction => ErrorKind::Usage,
+            Self::RetriesExhausted { .. } | Self::TooManySnapshots => ErrorKind::Busy,
+            Self::Poisoned => ErrorKind::Reopen,
+        }
+    }
+
+    /// Whether running the same transaction again may well succeed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.kind() == ErrorKind::Retry
+    }
+
+    /// The conflict, if it is one.
+    #[must_use]
+    pub fn conflict(&self) -> Option<&Conflict> {
+        match self {
+            Self::Conflict(conflict) | Self::RetriesExhausted { conflict, .. } => Some(conflict),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with the input, if that is it.
+    #[must_use]
+    pub fn input(&self) -> Option<&GraphError> {
+        match self {
+            Self::Input(input) => Some(input),
+            Self::Batch { source, .. } => source.input(),
+            _ => None,
+        }
+    }
+}
+
+impl From<GraphError> for Error {
+    fn from(error: GraphError) -> Self {
+        Self::Input(Box::new(error))
+    }
+}
+
+impl From<selvedge_encoding::TypeMismatch> for Error {
+    fn from(mismatch: selvedge_encoding::TypeMismatch) -> Self {
+        GraphError::TypeMismatch(mismatch).into()
+    }
+}
+
+impl From<RegistryFull> for Error {
+    fn from(_: RegistryFull) -> Self {
+        Self::TooManySnapshots
+    }
+}
+
+impl From<CommitError<GraphRefusal>> for Error {
+    fn from(error: CommitError<GraphRefusal>) -> Self {
+        match error {
+            CommitError::Refused(GraphRefusal::Conflict(conflict)) => {
+                Self::Conflict(Box::new(conflict))
+            }
+            CommitError::Refused(GraphRefusal::CheckFailed { node, expected, found }) => {
+                Self::CheckFailed { node, expected, found }
+            }
+            CommitError::Refused(_) | CommitError::Poisoned => Self::Poisoned,
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Reading: the one trait that snapshots and transactions share.
+
+use selvedge_base::{NodeId, Timestamp};
+use selvedge_graph::{
+    Direction, EdgeRef, EdgeTypeDef, Edges, GraphView, LabelScan, Neighbours, Node, PathSearch,
+    Traversal,
+};
+
+use crate::error::Result;
+
+/// Gives the view that everything is read through.
+pub trait Sealed {
+    #[doc(hidden)]
+    fn view(&self) -> GraphView<'_>;
+}
+
+/// Reading the database as of one moment. [`Snapshot`](crate::Snapshot) and
+/// [`Transaction`](crate::Transaction) implement it; a transaction also sees its
+/// own writes.
+///
+/// Every reading operation returns a `Result`: in memory none of them fails
+/// today, but reading from a disk can.
+///
+/// ```
+/// use selvedge::prelude::*;
+///
+/// fn names<R: Read>(reader: &R) -> selvedge::Result<Vec<String>> {
+///     let mut names = Vec::new();
+///     for id in reader.scan("User")? {
+///         if let Some(user) = reader.node(id)? {
+///             names.extend(user.typed::<String>("name")?);
+///         }
+///     }
+///     Ok(names)
+/// }
+///
+/// let db = Db::in_memory();
+/// db.insert("User", "alice", doc! { "name": "Alice" })?;
+/// assert_eq!(names(&db.snapshot()?)?, ["Alice"]);
+/// let staged = db.transaction(|ctx| {
+///     ctx.insert("User", "bob", doc! { "name": "Bob" })?;
+///     names(ctx)
+/// })?;
+/// assert_eq!(staged, ["Alice", "Bob"]);
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Read: Sealed {
+    /// The start timestamp: everything committed up to it is seen, nothing
+    /// later.
+    fn timestamp(&self) -> Timestamp {
+        self.view().start()
+    }
+
+    /// The node with this id, `None` if it does not exist.
+    ///
+    /// # Errors
+    /// None in memory.
+    #[inline]
+    fn node(&self, id: NodeId) -> Result<Option<Node<'_>>> {
+        Ok(self.view().node(id))
+    }
+
+    /// The node with this label and key, `None` if it does not exist.
+    ///
+    /// # Errors
+    /// None in memory.
+    #[inline]
+    fn get(&self, label: &str, key: &str) -> Result<Option<Node<'_>>> {
+        Ok(self.view().by_key(label, key))
+    }
+
+    /// Whether a node exists; does not touch its document.
+    ///
+    /// # Errors
+    /// None in memory.
+    #[inline]
+    fn contains(&self, id: NodeId) -> Result<bool> {
+        Ok(self.view().contains(id))
+    }
+
+    /// The ids of the nodes with a label, ascending; in a transaction, followed
+    /// by those it inserted itself. None for a label that does not exist.
+    ///
+    /// # Errors
+    /// None in memory.
+    fn scan(&self, label: &str) -> Result<LabelScan<'_>> {
+        Ok(self.view().scan(label))
+    }
+
+    /// The number of nodes with a label, without counting them.
+    ///
+    /// # Errors
+    /// None in memory.
+    fn count(&self, label: &str) -> Result<u64> {
+        Ok(self.view().count(label))
+    }
+
+    /// The number of edges of a type, without counting them.
+    ///
+    /// # Errors
+    /// None in memory.
+    fn count_edges(&self, edge_type: &str) -> Result<u64> {
+        Ok(self.view().count_edges(edge_type))
+    }
+
+    /// The number of nodes: a sum over the labels.
+    ///
+    /// # Errors
+    /// None in memory.
+    fn node_count(&self) -> Result<u64> {
+        Ok(self.view().node_count())
+    }
+
+    /// The number of edges: a sum over the edge types.
+    ///
+    /// # Errors
+    /// None in memory.
+    fn edge_count(&self) -> Result<u64> {
+        Ok(self.view().edge_count())
+    }
+
+    /// The names of all labels that were ever used, sorted.
+    ///
+    /// # Errors
+    /// None in memory.
+    fn labels(&self) -> Result<Vec<String>> {
+        Ok(self.view().labels())
+    }
+
+    /// The names of all edge types that were ever used or defined, sorted.
+    ///
+    /// # Errors
+    /// None in memory.
+    fn edge_types(&self) -> Result<Vec<String>> {
+        Ok(self.view().edge_types())
+    }
+
+    /// How an edge type is defined, `None` if there is no such type.
+    ///
+    /// # Errors
+    /// None in memory.
+    fn edge_type_def(&self, name: &str) -> Result<Option<EdgeTypeDef>> {
+        Ok(self.view().edge_type_def(name))
+    }
+
+    /// The edge of a type from `source` to `target`, `None` if there is none; of
+    /// several (a multi type) the oldest.
+    ///
+    /// # Errors
+    /// None in memory.
+    fn edge(&self, source: NodeId, edge_type: &str, target: NodeId) -> Result<Option<EdgeRef<'_>>> {
+        Ok(self.view().edge(source, edge_type, target))
+    }
+
+    /// All edges of a type from `source` to `target`, oldest first.
+    ///
+    /// # Errors
+    /// None in memory.
+    fn edges_between(
+        &self,
+        source: NodeId,
+        edge_type: &str,
+        target: NodeId,
+    ) -> Result<Vec<EdgeRef<'_>>> {
+        Ok(self.view().edges_between(source, edge_type, target).into_vec())
+    }
+
+    /// The neighbours of a node along edges of a type (`"KNOWS"`) or of all
+    /// (`None`); one comes once for each edge to it. None for a node or type
+    /// that does not exist.
+    ///
+    /// Without own writes at the node this hands out stored, packed arrays:
+    /// `for_each` and `fold` run at the speed of a plain array, a `for` loop
+    /// nearly so.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    ///
+    /// let db = Db::in_memory();
+    /// let (a, b) = (db.insert("N", "a", doc! {})?, db.insert("N", "b", doc! {})?);
+    /// db.link(a, "TO", b, doc! {})?;
+    /// let snapshot = db.snapshot()?;
+    /// assert_eq!(snapshot.neighbours(a, Direction::Out, "TO")?.collect::<Vec<_>>(), [b]);
+    /// assert_eq!(snapshot.neighbours(b, Direction::In, None)?.collect::<Vec<_>>(), [a]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None in memory.
+    #[inline]
+    fn neighbours<'t>(
+        &self,
+        node: NodeId,
+        direction: Direction,
+        edge_type: impl Into<Option<&'t str>>,
+    ) -> Result<Neighbours<'_>> {
+        Ok(self.view().neighbours(node, direction, edge_type.into()))
+    }
+
+    /// The edges at a node, of a type or of all, with their documents. None for
+    /// a node or type that does not exist.
+    ///
+    /// # Errors
+    /// None in memory.
+    fn edges<'t>(
+        &self,
+        node: NodeId,
+        direction: Direction,
+        edge_type: impl Into<Option<&'t str>>,
+    ) -> Result<Edges<'_>> {
+        Ok(self.view().edges(node, direction, edge_type.into()))
+    }
+
+    /// The number of edges at a node, of a type or of all.
+    ///
+    /// # Errors
+    /// None in memory.
+    fn degree<'t>(
+        &self,
+        node: NodeId,
+        direction: Direction,
+        edge_type: impl Into<Option<&'t str>>,
+    ) -> Result<u64> {
+        Ok(self.view().degree(node, direction, edge_type.into()) as u64)
+    }
+
+    /// A walk from `start`, breadth first: one hop along all edges out, unless
+    /// its methods say otherwise. It runs as it is iterated.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    ///
+    /// let db = Db::in_memory();
+    /// let ids: Vec<_> = (0..4).map(|n| db.insert("N", None, doc! { "n": n })).collect::<Result<_, _>>()?;
+    /// for pair in ids.windows(2) {
+    ///     db.link(pair[0], "NEXT", pair[1], doc! {})?;
+    /// }
+    /// let snapshot = db.snapshot()?;
+    /// let far: Vec<_> = snapshot
+    ///     .traverse(ids[0])?
+    ///     .edge_type("NEXT")
+    ///     .depth(2..=3)
+    ///     .map(|step| (step.depth, step.node))
+    ///     .collect();
+    /// assert_eq!(far, [(2, ids[2]), (3, ids[3])]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None in memory.
+    fn traverse(&self, start: NodeId) -> Result<Traversal<'_>> {
+        Ok(self.view().traverse(start))
+    }
+
+    /// A search for a path with the fewest edges, along edges out unless its
+    /// methods say otherwise; `find` runs it.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    ///
+    /// let db = Db::in_memory();
+    /// let (a, b) = (db.insert("N", "a", doc! {})?, db.insert("N", "b", doc! {})?);
+    /// db.link(a, "TO", b, doc! {})?;
+    /// let path = db.snapshot()?.shortest_path(a, b)?.edges_max(6).find().expect("one edge away");
+    /// assert_eq!(path.nodes(), [a, b]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None in memory.
+    fn shortest_path(&self, from: NodeId, to: NodeId) -> Result<PathSearch<'_>> {
+        Ok(self.view().shortest_path(from, to))
+    }
+}

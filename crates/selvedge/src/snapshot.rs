@@ -1,0 +1,66 @@
+//! Snapshots: the database as of one moment, for reading.
+
+use std::fmt;
+
+use selvedge_graph::GraphView;
+use selvedge_mvcc::OpenSlot;
+
+use crate::read::{Read, Sealed};
+use crate::stores::EngineRef;
+
+/// The database as of one moment. It never changes, never blocks anybody and
+/// never conflicts; while it is open, versions that it sees are kept.
+///
+/// Threads may share it: it is `Send` and `Sync`. One from
+/// [`Db::snapshot`](crate::Db::snapshot) keeps what it needs alive, even after
+/// the last [`Db`](crate::Db) is gone.
+///
+/// ```
+/// use selvedge::prelude::*;
+///
+/// let db = Db::in_memory();
+/// let node = db.insert("Counter", "hits", doc! { "n": 1 })?;
+/// let before = db.snapshot()?;
+/// db.set(node, "n", 2)?;
+/// drop(db);
+/// let n = before.node(node)?.expect("it was there").typed::<i64>("n")?;
+/// assert_eq!(n, Some(1));
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Snapshot<'db> {
+    engine: EngineRef<'db>,
+    /// Open until the drop.
+    open: Option<OpenSlot>,
+    labelled: bool,
+}
+
+impl<'db> Snapshot<'db> {
+    pub(crate) fn new(engine: EngineRef<'db>, open: OpenSlot, labelled: bool) -> Self {
+        Self { engine, open: Some(open), labelled }
+    }
+}
+
+impl Sealed for Snapshot<'_> {
+    #[inline]
+    fn view(&self) -> GraphView<'_> {
+        let open = self.open.as_ref().expect("open until dropped");
+        GraphView::new(self.engine.participant(), self.engine.at(open))
+    }
+}
+
+impl Read for Snapshot<'_> {}
+
+impl Drop for Snapshot<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.engine.close(open, self.labelled);
+        }
+    }
+}
+
+impl fmt::Debug for Snapshot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("timestamp", &self.timestamp()).finish_non_exhaustive()
+    }
+}

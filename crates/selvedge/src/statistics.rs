@@ -1,0 +1,73 @@
+//! Statistics of a database.
+
+use selvedge_engine::OldestSnapshot;
+
+use crate::db::Db;
+
+/// A reading of a database's counters. The numbers are read one by one while
+/// others commit, so they need not fit together exactly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Commits that wrote something.
+    pub commits: u64,
+    /// Commits refused because another transaction wrote the same first.
+    pub conflicts_write: u64,
+    /// Commits refused because an edge met the deletion of one of its ends.
+    pub conflicts_dangling: u64,
+    /// Commits refused because something read had changed.
+    pub conflicts_read: u64,
+    /// Times a record got a version chain: an older version had to stay because
+    /// an open snapshot needed it.
+    pub chains_created: u64,
+    /// Records that have a version chain now.
+    pub chains_retained: u64,
+    /// Versions that ever had to stay after they were superseded.
+    pub versions_created: u64,
+    /// Versions that stay now although they are superseded.
+    pub versions_retained: u64,
+    /// Bytes of memory that these versions take.
+    pub bytes_retained: u64,
+    /// Snapshots and transactions open now.
+    pub snapshots_open: u64,
+    /// The open snapshot with the oldest start timestamp.
+    pub oldest_snapshot: Option<OldestSnapshot>,
+    /// Names of labels and edge types that open transactions use and no commit
+    /// has used yet.
+    pub names_reserved: u64,
+}
+
+impl Db {
+    /// A reading of the counters.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    ///
+    /// let db = Db::in_memory();
+    /// let node = db.insert("Page", None, doc! { "hits": 0 })?;
+    /// db.set(node, "hits", 1)?;
+    /// // One after the other: no version ever had to stay.
+    /// assert_eq!(db.statistics().versions_created, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let engine = self.engine().statistics();
+        let graph = self.engine().participant();
+        let [conflicts_write, conflicts_dangling, conflicts_read] = graph.conflicts();
+        Statistics {
+            commits: engine.commits,
+            conflicts_write,
+            conflicts_dangling,
+            conflicts_read,
+            chains_created: engine.chains_created,
+            chains_retained: engine.chains_retained,
+            versions_created: engine.versions_created,
+            versions_retained: engine.versions_retained,
+            bytes_retained: engine.bytes_retained,
+            snapshots_open: engine.snapshots_open,
+            oldest_snapshot: engine.oldest_snapshot,
+            names_reserved: graph.reserved_names() as u64,
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Transactions: reading at a snapshot, staging changes, committing them.
+
+use std::fmt;
+
+use selvedge_base::{NodeId, Timestamp};
+use selvedge_encoding::{Document, Value};
+use selvedge_graph::{
+    Edge, EdgeTypeDef, GraphTransaction, GraphView, GraphWrites, Node, ReadTracking, Upserted,
+};
+use selvedge_mvcc::OpenSlot;
+
+use crate::error::{Error, Result};
+use crate::options::Isolation;
+use crate::read::{Read, Sealed};
+use crate::savepoint::{Savepoint, Savepoints};
+use crate::stores::EngineRef;
+
+/// A transaction: it sees the database as of its start, and its own changes,
+/// which nobody else sees until it commits.
+///
+/// A closure passed to [`Db::transaction`](crate::Db::transaction) gets one, and
+/// commits by returning `Ok`; one from [`Db::begin`](crate::Db::begin) is
+/// committed by [`Transaction::commit`], and rolled back when it is dropped.
+///
+/// An operation that fails stages nothing, and the transaction goes on.
+pub struct Transaction<'db> {
+    engine: EngineRef<'db>,
+    /// Open until the end.
+    open: Option<OpenSlot>,
+    labelled: bool,
+    writes: GraphWrites,
+    isolation: Isolation,
+    savepoints: Savepoints,
+}
+
+impl<'db> Transaction<'db> {
+    pub(crate) fn new(
+        engine: EngineRef<'db>,
+        open: OpenSlot,
+        labelled: bool,
+        isolation: Isolation,
+    ) -> Self {
+        let (writes, savepoints) = Default::default();
+        Self { engine, open: Some(open), labelled, writes, isolation, savepoints }
+    }
+
+    fn tracking(&self) -> ReadTracking {
+        match self.isolation {
+            Isolation::Snapshot => ReadTracking::Off,
+            Isolation::Serializable => ReadTracking::All,
+        }
+    }
+
+    #[inline]
+    fn staging(&mut self) -> GraphTransaction<'_> {
+        let tracking = self.tracking();
+        let open = self.open.as_ref().expect("open until the end");
+        let at = self.engine.at(open);
+        GraphTransaction::new(self.engine.participant(), at, &mut self.writes, tracking)
+    }
+
+    /// Commits: all changes become visible at once, or none. Gives the commit
+    /// timestamp; that of the snapshot, if nothing was written.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if another transaction came first;
+    /// [`Error::CheckFailed`] if an expected version was not found. Nothing is
+    /// applied then.
+    pub fn commit(mut self) -> Result<Timestamp> {
+        let open = self.open.as_ref().expect("open until the end");
+        if self.writes.is_empty() {
+            // A snapshot is consistent in itself: there is nothing to validate.
+            return Ok(open.start());
+        }
+        Ok(self.engine.commit(open, &mut self.writes)?)
+    }
+
+    /// Rolls back: nothing of this transaction stays. Dropping it does the same.
+    pub fn rollback(self) {
+        drop(self);
+    }
+
+    /// The isolation of this transaction.
+    #[must_use]
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// Inserts a node with a label, a key (`"alice"`) or none (`None`), and a
+    /// document.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    ///
+    /// let db = Db::in_memory();
+    /// db.transaction(|ctx| {
+    ///     let alice = ctx.insert("User", "alice", doc! { "age": 31 })?;
+    ///     let login = ctx.insert("Event", None, doc! { "what": "login" })?;
+    ///     ctx.link(alice, "DID", login, doc! {})?;
+    ///     Ok::<_, Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the key is taken, the document cannot be stored, or a
+    /// limit is exceeded (see [`limits`](crate::limits)).
+    pub fn insert<'k>(
+        &mut self,
+        label: &str,
+        key: impl Into<Option<&'k str>>,
+        document: impl Into<Document>,
+    ) -> Result<NodeId> {
+        Ok(self.staging().insert(label, key.into(), &document.into())?)
+    }
+
+    /// Inserts a node, or replaces the document of the one with this key.
+    ///
+    /// # Errors
+    /// [`Error::Input`] as for [`insert`](Self::insert), but for a taken key.
+    pub fn upsert(
+        &mut self,
+        label: &str,
+        key: &str,
+        document: impl Into<Document>,
+    ) -> Result<Upserted> {
+        Ok(self.staging().upsert(label, key, &document.into())?)
+    }
+
+    /// Sets one field of a node's document; the others stay.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is no such node, or the document cannot be
+    /// stored.
+    pub fn set(&mut self, node: NodeId, field: &str, value: impl Into<Value>) -> Result<()> {
+        Ok(self.staging().set(node, &[(field, &value.into())])?)
+    }
+
+    /// Sets several fields of a node's document, all or none; the others stay.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    ///
+    /// let db = Db::in_memory();
+    /// let node = db.insert("User", None, doc! { "name": "Alice", "age": 31 })?;
+    /// db.transaction(|ctx| ctx.set_many(node, doc! { "age": 32, "city": "Oslo" }))?;
+    /// let all = db.snapshot()?.node(node)?.expect("inserted").document().to_document();
+    /// assert_eq!(all, doc! { "name": "Alice", "age": 32, "city": "Oslo" });
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub fn set_many(&mut self, node: NodeId, fields: impl Into<Document>) -> Result<()> {
+        let fields = fields.into();
+        let fields: Vec<_> = fields.iter().collect();
+        Ok(self.staging().set(node, &fields)?)
+    }
+
+    /// Sets a field inside nested maps, `address.city`; maps that are missing on
+    /// the way are made.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set); also if something on the way is not a map.
+    pub fn set_path(&mut self, node: NodeId, path: &str, value: impl Into<Value>) -> Result<()> {
+        Ok(self.staging().set_path(node, path, &value.into())?)
+    }
+
+    /// Removes a field of a node's document; whether it was there.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is no such node.
+    pub fn unset(&mut self, node: NodeId, field: &str) -> Result<bool> {
+        Ok(self.staging().unset(node, field)?)
+    }
+
+    /// Replaces a node's whole document.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub fn replace(&mut self, node: NodeId, document: impl Into<Document>) -> Result<()> {
+        Ok(self.staging().replace(node, &document.into())?)
+    }
+
+    /// Deletes a node and all its edges; gives the number of edges.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is no such node.
+    pub fn delete(&mut self, node: NodeId) -> Result<u64> {
+        Ok(self.staging().delete(node)?)
+    }
+
+    /// Defines an edge type; defining it again the same way is fine. Without a
+    /// definition, the first link makes a type unique and open to all labels.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    ///
+    /// let db = Db::in_memory();
+    /// db.transaction(|ctx| {
+    ///     ctx.define_edge_type("PAID", EdgeTypeDef::multi().from("User").to("User"))?;
+    ///     let (a, b) = (ctx.insert("User", "a", doc! {})?, ctx.insert("User", "b", doc! {})?);
+    ///     let first = ctx.link(a, "PAID", b, doc! { "amount": 10 })?;
+    ///     let second = ctx.link(a, "PAID", b, doc! { "amount": 20 })?;
+    ///     assert_ne!(first.id, second.id);
+    ///     assert_eq!(ctx.edges_between(a, "PAID", b)?.len(), 2);
+    ///     Ok::<_, Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it is defined otherwise, or the name is empty or too
+    /// long.
+    pub fn define_edge_type(&mut self, name: &str, def: EdgeTypeDef) -> Result<()> {
+        Ok(self.staging().define_edge_type(name, &def)?)
+    }
+
+    /// Links `source` to `target` by an edge with a document. For a unique type
+    /// whose edge is there already, its document is replaced.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if an end does not exist or has a label that the type
+    /// does not allow, or the document cannot be stored.
+    pub fn link(
+        &mut self,
+        source: NodeId,
+        edge_type: &str,
+        target: NodeId,
+        document: impl Into<Document>,
+    ) -> Result<Edge> {
+        Ok(self.staging().link(source, edge_type, target, &document.into())?)
+    }
+
+    /// Removes every edge of a type from `source` to `target`; gives their
+    /// number.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the transaction writes too much.
+    pub fn unlink(&mut self, source: NodeId, edge_type: &str, target: NodeId) -> Result<u64> {
+        Ok(self.staging().unlink(source, edge_type, target)?)
+    }
+
+    /// Removes one edge.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is no such edge.
+    pub fn unlink_edge(&mut self, edge: Edge) -> Result<()> {
+        Ok(self.staging().unlink_edge(edge)?)
+    }
+
+    /// Sets fields of an edge's document, all or none; the others stay.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is no such edge, or the document cannot be
+    /// stored.
+    pub fn update_edge(&mut self, edge: Edge, fields: impl Into<Document>) -> Result<()> {
+        let fields = fields.into();
+        let fields: Vec<_> = fields.iter().collect();
+        Ok(self.staging().set_edge(edge, &fields)?)
+    }
+
+    /// Removes a field of an edge's document; whether it was there.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is no such edge.
+    pub fn unset_edge(&mut self, edge: Edge, field: &str) -> Result<bool> {
+        Ok(self.staging().unset_edge(edge, field)?)
+    }
+
+    /// Replaces an edge's whole document.
+    ///
+    /// # Errors
+    /// As [`update_edge`](Self::update_edge).
+    pub fn replace_edge(&mut self, edge: Edge, document: impl Into<Document>) -> Result<()> {
+        Ok(self.staging().replace_edge(edge, &document.into())?)
+    }
+
+    /// Reads a node and demands that it is unchanged when this transaction
+    /// commits, even if this transaction never writes it: a way out of write
+    /// skew without serializable isolation.
+    ///
+    /// # Errors
+    /// None in memory; the demand may fail the commit, if it writes anything.
+    pub fn get_for_update(&mut self, node: NodeId) -> Result<Option<Node<'_>>> {
+        self.staging().note_for_update(node);
+        self.node(node)
+    }
+
+    /// Expects a node to have this version when the transaction commits (see
+    /// [`Node::version`]), or not to exist (`None`); judged against the latest
+    /// state, not the snapshot. If not, the commit fails with
+    /// [`Error::CheckFailed`].
+    pub fn check(&mut self, node: NodeId, expected: Option<Timestamp>) {
+        self.staging().check(node, expected);
+    }
+
+    /// A position to roll back to. Rolling back undoes what was staged after it,
+    /// and ends later savepoints; what was read stays read.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    ///
+    /// let db = Db::in_memory();
+    /// db.transaction(|ctx| {
+    ///     ctx.insert("User", "alice", doc! {})?;
+    ///     let before = ctx.savepoint()?;
+    ///     ctx.insert("User", "mallory", doc! {})?;
+    ///     ctx.rollback_to(before)?;
+    ///     Ok::<_, Error>(())
+    /// })?;
+    /// assert_eq!(db.snapshot()?.count("User")?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Input`] beyond [`SAVEPOINTS_MAX`](crate::limits::SAVEPOINTS_MAX).
+    pub fn savepoint(&mut self) -> Result<Savepoint> {
+        Ok(self.savepoints.add(&mut self.writes)?)
+    }
+
+    /// Undoes what was staged since the savepoint, which stays usable.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the savepoint has ended or is another transaction's.
+    pub fn rollback_to(&mut self, savepoint: Savepoint) -> Result<()> {
+        Ok(self.savepoints.roll_back(savepoint, &mut self.writes)?)
+    }
+
+    /// Ends a savepoint, and those after it, without undoing anything.
+    ///
+    /// # Errors
+    /// As [`rollback_to`](Self::rollback_to).
+    pub fn release(&mut self, savepoint: Savepoint) -> Result<()> {
+        Ok(self.savepoints.release(savepoint)?)
+    }
+}
+
+impl Sealed for Transaction<'_> {
+    #[inline]
+    fn view(&self) -> GraphView<'_> {
+        let open = self.open.as_ref().expect("open until the end");
+        let (graph, at) = (self.engine.participant(), self.engine.at(open));
+        GraphView::of_transaction(graph, at, &self.writes, self.tracking())
+    }
+}
+
+impl Read for Transaction<'_> {}
+
+impl Drop for Transaction<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.engine.participant().release_names(&mut self.writes);
+        if let Some(open) = self.open.take() {
+            self.engine.close(open, self.labelled);
+        }
+    }
+}
+
+impl fmt::Debug for Transaction<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction")
+            .field("timestamp", &self.timestamp())
+            .field("isolation", &self.isolation)
+            .field("writes", &self.writes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    const fn is_sync<T: Sync>() {}
+    is_send::<Transaction<'static>>();
+    is_send::<crate::Snapshot<'static>>();
+    is_sync::<crate::Snapshot<'static>>();
+    is_send::<crate::Db>();
+    is_sync::<crate::Db>();
+    is_send::<Error>();
+};
