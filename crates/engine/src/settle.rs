@@ -139,8 +139,8 @@ impl<R: Copy> PruneOutcome for Outcome<'_, '_, R> {
 }
 
 impl<P: Participant> Engine<P> {
-    /// Runs `prune` with a settling, then lets the participant forget what it
-    /// can and frees what waited long enough.
+    /// Frees what has waited long enough, runs `prune` with a settling, then lets the participant forget what it
+    /// can. `active` was scanned under the commit lock that is still held.
     pub(crate) fn settle(
         &self,
         state: &mut CommitState<P>,
@@ -148,6 +148,9 @@ impl<P: Participant> Engine<P> {
         pin: &Pin,
         prune: impl FnOnce(&P, &mut P::Writer, &mut Settling<'_, P::Record>),
     ) {
+        // First what was unlinked before `active` was scanned; what is unlinked
+        // from here on waits for a later scan.
+        state.limbo.free(active, FREED_PER_SETTLING);
         let visible = self.oracle.visible();
         let mut settling = Settling {
             active,
@@ -165,9 +168,6 @@ impl<P: Participant> Engine<P> {
         unsafe { self.participant.settle(&mut state.writer, &mut settling) };
         let Settling { counts, new_blockers, .. } = settling;
         self.statistics.count_retained(counts);
-        if !state.limbo.is_empty() {
-            state.limbo.free(active, FREED_PER_SETTLING);
-        }
         if new_blockers {
             self.note_blockers(&state.garbage);
         }

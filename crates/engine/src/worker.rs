@@ -93,11 +93,16 @@ impl Drop for Worker {
 
 fn run<P: Participant>(engine: &Weak<Engine<P>>, signal: &Signal) {
     while wait(signal) {
-        let Some(engine) = engine.upgrade() else { return };
-        while engine.step(STEP_VERSIONS) {
+        // The engine is held for one step at a time: if its last handle goes
+        // meanwhile, it ends with the step.
+        while let Some(engine) = engine.upgrade()
+            && engine.step(STEP_VERSIONS)
+        {
+            drop(engine);
             // Let committers in.
             thread::yield_now();
         }
+        let Some(engine) = engine.upgrade() else { return };
         // Idle first, then a look under the commit lock: a commit that owes
         // something either comes before the look, or sees the worker idle.
         rest(signal, true);

@@ -14,7 +14,7 @@ use crate::entity::{ConflictKind, Direction};
 use crate::error::GraphError;
 
 /// Identifiers in a leaf of the tables: 2^10 records of 16 bytes.
-const LEAF_BITS: u32 = 10;
+pub(crate) const LEAF_BITS: u32 = 10;
 
 /// The typed part of a node's version; key and document follow as bytes.
 #[derive(Clone, Copy, Debug)]
@@ -148,17 +148,14 @@ impl Graph {
         Ok(id)
     }
 
-    /// Whether the leaf of `id` may still get new ids.
-    pub(crate) fn is_near_newest(next: &AtomicU64, id: u64) -> bool {
-        (next.load(Ordering::Relaxed) >> LEAF_BITS) <= (id >> LEAF_BITS) + 1
+    /// Whether the leaf of a node's id still gets new ids.
+    pub(crate) fn gets_new_nodes(&self, id: u64) -> bool {
+        (self.next_node.load(Ordering::Relaxed) >> LEAF_BITS) <= id >> LEAF_BITS
     }
 
-    pub(crate) fn next_node(&self) -> &AtomicU64 {
-        &self.next_node
-    }
-
-    pub(crate) fn next_edge(&self) -> &AtomicU64 {
-        &self.next_edge
+    /// Whether the leaf of an edge's number still gets new ones.
+    pub(crate) fn gets_new_edges(&self, number: u64) -> bool {
+        (self.next_edge.load(Ordering::Relaxed) >> LEAF_BITS) <= number >> LEAF_BITS
     }
 
     pub(crate) fn hash_key(&self, label: LabelId, key: &[u8]) -> u64 {

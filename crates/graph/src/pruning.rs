@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "the engine calls this with the commit lock held")]
 
 use selvedge_base::Timestamp;
-use selvedge_base::sync::atomic::{AtomicU64, Ordering};
+use selvedge_base::sync::atomic::Ordering;
 use selvedge_engine::{Participant, Settling};
 use selvedge_mvcc::{Record, Table};
 
@@ -11,7 +11,7 @@ use crate::error::GraphRefusal;
 use crate::graph::{Graph, GraphRecord, NodeRead};
 use crate::install::Installation;
 use crate::validation::Validation;
-use crate::writer::GraphWriter;
+use crate::writer::{DeadLeaf, GraphWriter};
 use crate::writes::GraphWrites;
 
 impl Participant for Graph {
@@ -62,13 +62,19 @@ impl Participant for Graph {
             match record {
                 GraphRecord::Node(id) => self.prune_node(id.get(), record, writer, settling),
                 GraphRecord::Out(id) => {
-                    prune_slot(&self.out, id.get(), self.next_node(), record, settling);
+                    if prune_slot(&self.out, id.get(), record, settling) {
+                        writer.note_dead_leaf(DeadLeaf::Out(id.get()));
+                    }
                 }
                 GraphRecord::In(id) => {
-                    prune_slot(&self.into, id.get(), self.next_node(), record, settling);
+                    if prune_slot(&self.into, id.get(), record, settling) {
+                        writer.note_dead_leaf(DeadLeaf::In(id.get()));
+                    }
                 }
                 GraphRecord::Edge(number) => {
-                    prune_slot(&self.edges, number, self.next_edge(), record, settling);
+                    if prune_slot(&self.edges, number, record, settling) {
+                        writer.note_dead_leaf(DeadLeaf::Edges(number));
+                    }
                 }
                 GraphRecord::LabelCount(id) => {
                     if let Some(label) = self.labels.current().by_number(id.get()) {
@@ -86,21 +92,21 @@ impl Participant for Graph {
 
     unsafe fn settle(&self, writer: &mut GraphWriter, settling: &mut Settling<'_, GraphRecord>) {
         writer.settle(settling.visible(), settling.active());
+        // SAFETY: the caller's contract.
+        unsafe { self.unlink_dead_leaves(writer) };
         for retired in writer.retired.drain(..) {
             settling.retire(retired);
         }
     }
 }
 
-/// Prunes the record of `id`, and its leaf if that was the last one in use;
-/// true if the record is empty now.
+/// Prunes the record of `id`; true if it is empty now.
 ///
 /// # Safety
 /// The commit lock is held.
 unsafe fn prune_slot<H: Send + Sync + 'static, const LEAF_BITS: u32>(
     table: &Table<Record<H>, LEAF_BITS>,
     id: u64,
-    next: &AtomicU64,
     name: GraphRecord,
     settling: &mut Settling<'_, GraphRecord>,
 ) -> bool {
@@ -111,10 +117,6 @@ unsafe fn prune_slot<H: Send + Sync + 'static, const LEAF_BITS: u32>(
             return false;
         }
         table.count_live(id, -1);
-        // A leaf that will get new records soon is not worth freeing.
-        if !Graph::is_near_newest(next, id) {
-            table.unlink_dead_leaf(id).into_iter().for_each(|leaf| settling.retire(leaf));
-        }
         true
     }
 }
@@ -137,9 +139,10 @@ impl Graph {
             let Some(newest) = self.nodes.slot(id).and_then(|record| record.newest()) else {
                 return;
             };
-            if !prune_slot(&self.nodes, id, self.next_node(), name, settling) {
+            if !prune_slot(&self.nodes, id, name, settling) {
                 return;
             }
+            writer.note_dead_leaf(DeadLeaf::Nodes(id));
             let label = newest.header().label;
             if let Some(key) = newest.key_bytes() {
                 let (_, old) = self.keys.remove(self.hash_key(label, key), id);
@@ -150,11 +153,47 @@ impl Graph {
             if let Some(members) = label.members.slot(word) {
                 members.fetch_and(!(1 << (id % MEMBERS_PER_WORD)), Ordering::Release);
                 label.members.count_live(word, -1);
-                if !Self::is_near_newest(self.next_node(), id) {
-                    let leaf = label.members.unlink_dead_leaf(word);
-                    leaf.into_iter().for_each(|leaf| settling.retire(leaf));
-                }
+                writer.note_dead_leaf(DeadLeaf::Members(label.id, id));
             }
         }
+    }
+
+    /// Unlinks leaves without a record in use, but for those that still get new
+    /// identifiers: they wait until they are full.
+    ///
+    /// # Safety
+    /// The commit lock is held.
+    unsafe fn unlink_dead_leaves(&self, writer: &mut GraphWriter) {
+        let GraphWriter { dead_leaves, retired, .. } = writer;
+        if dead_leaves.is_empty() {
+            return;
+        }
+        dead_leaves.retain(|leaf| {
+            let waits = match *leaf {
+                DeadLeaf::Edges(number) => self.gets_new_edges(number),
+                DeadLeaf::Nodes(id)
+                | DeadLeaf::Out(id)
+                | DeadLeaf::In(id)
+                | DeadLeaf::Members(_, id) => self.gets_new_nodes(id),
+            };
+            if !waits {
+                // SAFETY: the caller's contract; what is unlinked goes to the
+                // limbo with the rest of what is retired.
+                retired.extend(unsafe {
+                    match *leaf {
+                        DeadLeaf::Nodes(id) => self.nodes.unlink_dead_leaf(id),
+                        DeadLeaf::Out(id) => self.out.unlink_dead_leaf(id),
+                        DeadLeaf::In(id) => self.into.unlink_dead_leaf(id),
+                        DeadLeaf::Edges(number) => self.edges.unlink_dead_leaf(number),
+                        DeadLeaf::Members(label, id) => {
+                            let label = self.labels.current().by_number(label.get());
+                            let word = id / MEMBERS_PER_WORD;
+                            label.and_then(|label| label.members.unlink_dead_leaf(word))
+                        }
+                    }
+                });
+            }
+            waits
+        });
     }
 }

@@ -6,12 +6,38 @@
 
 use std::collections::VecDeque;
 
-use selvedge_base::Timestamp;
-use selvedge_base::hash::Map;
+use selvedge_base::hash::{Map, Set};
+use selvedge_base::{LabelId, Timestamp};
 use selvedge_mvcc::{ActiveStarts, Retired};
 
 use crate::block::HalfEdge;
 use crate::entity::Edge;
+use crate::graph::LEAF_BITS;
+
+/// A leaf of a table that was seen without a record in use, named by one of its
+/// identifiers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum DeadLeaf {
+    Nodes(u64),
+    Out(u64),
+    In(u64),
+    Edges(u64),
+    Members(LabelId, u64),
+}
+
+impl DeadLeaf {
+    /// The same leaf, named by its first identifier.
+    fn by_first_id(self) -> Self {
+        let first = |id: u64| id >> LEAF_BITS << LEAF_BITS;
+        match self {
+            Self::Nodes(id) => Self::Nodes(first(id)),
+            Self::Out(id) => Self::Out(first(id)),
+            Self::In(id) => Self::In(first(id)),
+            Self::Edges(number) => Self::Edges(first(number)),
+            Self::Members(label, id) => Self::Members(label, first(id)),
+        }
+    }
+}
 
 /// State behind the commit lock.
 #[derive(Debug, Default)]
@@ -21,6 +47,8 @@ pub struct GraphWriter {
     by_age: VecDeque<(Timestamp, Edge)>,
     /// Written by the commit under way.
     written: Vec<Edge>,
+    /// Leaves that may be dead, by a record in them.
+    pub(crate) dead_leaves: Set<DeadLeaf>,
     /// Unlinked structure on its way to the limbo.
     pub(crate) retired: Vec<Retired>,
     pub(crate) scratch: Vec<HalfEdge>,
@@ -37,6 +65,12 @@ impl GraphWriter {
 
     pub(crate) fn note_written(&mut self, edge: Edge) {
         self.written.push(edge);
+    }
+
+    /// Notes that a record ended, so that its leaf may be dead now; leaves are
+    /// noted once.
+    pub(crate) fn note_dead_leaf(&mut self, leaf: DeadLeaf) {
+        self.dead_leaves.insert(leaf.by_first_id());
     }
 
     /// Remembers what the commit at `visible` wrote, if a transaction is open
