@@ -280,7 +280,8 @@ impl<'t> GraphTransaction<'t> {
     }
 
     pub(crate) fn check_room(&self, more: usize) -> Result<(), GraphError> {
-        let (now, limit) = (self.writes.len() + more, TRANSACTION_WRITES_MAX);
+        let limit = self.writes.writes_max.unwrap_or(TRANSACTION_WRITES_MAX);
+        let now = self.writes.len() + more;
         check_limit("the number of entities a transaction writes", now, limit)
     }
 

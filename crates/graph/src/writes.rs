@@ -108,6 +108,8 @@ pub struct GraphWrites {
     pub(crate) changed_nodes: Vec<NodeChanges>,
     /// Where documents are encoded.
     pub(crate) scratch: Vec<u8>,
+    /// How many entities may be written, if fewer than in general.
+    pub(crate) writes_max: Option<usize>,
 }
 
 /// A position that the writes of a graph can be rolled back to.
@@ -131,6 +133,11 @@ impl GraphWrites {
             && self.edges.is_empty()
             && self.edge_types.is_empty()
             && self.checks.is_empty()
+    }
+
+    /// Allows fewer entities to be written than in general.
+    pub fn limit_writes(&mut self, writes_max: Option<usize>) {
+        self.writes_max = writes_max;
     }
 
     /// The number of entities written.

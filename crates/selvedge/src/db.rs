@@ -205,7 +205,7 @@ impl Db {
             (EngineRef::Borrowed(_), None) => self.engine.open()?,
             _ => self.engine.open_noted(label)?,
         };
-        Ok(Transaction::new(engine, open, label.is_some(), options.isolation))
+        Ok(Transaction::new(engine, open, options))
     }
 
     /// A snapshot of the newest state, for reading.

@@ -1,6 +1,6 @@
 //! Options: of a database, and of a transaction.
 
-use selvedge_base::limits::HANDLE_LABEL_BYTES_MAX;
+use selvedge_base::limits::{HANDLE_LABEL_BYTES_MAX, TRANSACTION_WRITES_MAX};
 use selvedge_engine::{Background, Engine, EngineOptions};
 use selvedge_env::Env;
 use selvedge_graph::{Graph, GraphOptions};
@@ -27,6 +27,7 @@ pub enum Isolation {
 pub struct TransactionOptions {
     pub(crate) isolation: Isolation,
     pub(crate) label: Option<String>,
+    pub(crate) writes_max: Option<usize>,
 }
 
 impl TransactionOptions {
@@ -57,6 +58,14 @@ impl TransactionOptions {
         let mut label = label.into();
         label.truncate(label.floor_char_boundary(HANDLE_LABEL_BYTES_MAX));
         self.label = Some(label);
+        self
+    }
+
+    /// How many entities (nodes, edges, edge types) it may write; at most, and
+    /// by default, [`TRANSACTION_WRITES_MAX`].
+    #[must_use]
+    pub fn writes_max(mut self, entities: usize) -> Self {
+        self.writes_max = Some(entities.min(TRANSACTION_WRITES_MAX));
         self
     }
 }
@@ -96,6 +105,13 @@ impl DbBuilder {
     #[must_use]
     pub fn first_node_id(mut self, id: u64) -> Self {
         self.graph.first_node_id = id;
+        self
+    }
+
+    /// The number of the first edge that gets one, at least 1.
+    #[must_use]
+    pub fn first_edge_id(mut self, id: u64) -> Self {
+        self.graph.first_edge_id = id;
         self
     }
 

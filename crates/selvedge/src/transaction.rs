@@ -10,7 +10,7 @@ use selvedge_graph::{
 use selvedge_mvcc::OpenSlot;
 
 use crate::error::{Error, Result};
-use crate::options::Isolation;
+use crate::options::{Isolation, TransactionOptions};
 use crate::read::{Read, Sealed};
 use crate::savepoint::{Savepoint, Savepoints};
 use crate::stores::EngineRef;
@@ -37,11 +37,18 @@ impl<'db> Transaction<'db> {
     pub(crate) fn new(
         engine: EngineRef<'db>,
         open: OpenSlot,
-        labelled: bool,
-        isolation: Isolation,
+        options: &TransactionOptions,
     ) -> Self {
-        let (writes, savepoints) = Default::default();
-        Self { engine, open: Some(open), labelled, writes, isolation, savepoints }
+        let mut writes = GraphWrites::default();
+        writes.limit_writes(options.writes_max);
+        Self {
+            engine,
+            open: Some(open),
+            labelled: options.label.is_some(),
+            writes,
+            isolation: options.isolation,
+            savepoints: Savepoints::default(),
+        }
     }
 
     fn tracking(&self) -> ReadTracking {
