@@ -4,9 +4,9 @@
 
 use selvedge_base::Timestamp;
 use selvedge_base::sync::MutexGuard;
-use selvedge_mvcc::{Garbage, Limbo, OpenSlot, pin};
+use selvedge_mvcc::{Garbage, Limbo, SlotIndex, pin};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, OpenSnapshot};
 use crate::participant::Participant;
 
 /// Due versions that a commit looks at, now and then, when no worker does.
@@ -37,20 +37,46 @@ impl<P: Participant> Default for CommitState<P> {
 }
 
 /// Why a commit did not happen. In every case nothing of it was applied.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CommitError<R> {
     /// The participant refused: a conflict, a violated constraint, a failed
     /// check.
+    #[error("the commit was refused")]
     Refused(R),
     /// An earlier commit panicked while it installed its versions. Snapshots
     /// still read what was published before; commits are refused.
+    #[error("an earlier commit panicked half way")]
     Poisoned,
 }
 
+/// The snapshot of a committing transaction, closed when this is dropped.
+struct Closing<'e, P: Participant> {
+    engine: &'e Engine<P>,
+    open: Option<OpenSnapshot>,
+}
+
+impl<P: Participant> Closing<'_, P> {
+    fn start(&self) -> Timestamp {
+        self.open.as_ref().map_or(Timestamp::ZERO, OpenSnapshot::start)
+    }
+
+    fn index(&self) -> Option<SlotIndex> {
+        self.open.as_ref().map(OpenSnapshot::index)
+    }
+}
+
+impl<P: Participant> Drop for Closing<'_, P> {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.engine.close(open);
+        }
+    }
+}
+
 impl<P: Participant> Engine<P> {
-    /// Commits the `writes` of the transaction that holds `open`, and
-    /// gives the commit timestamp. When this returns, every snapshot that begins
-    /// on any thread sees the commit.
+    /// Commits the `writes` of the transaction that holds `open`, and gives the
+    /// commit timestamp. When this returns, every snapshot that begins on any
+    /// thread sees the commit, and `open` is closed, whatever came of it.
     ///
     /// Everything that can fail comes before the first version is installed.
     ///
@@ -58,9 +84,14 @@ impl<P: Participant> Engine<P> {
     /// See [`CommitError`]; nothing is applied then.
     pub fn commit(
         &self,
-        open: &OpenSlot,
+        open: OpenSnapshot,
         writes: &mut P::Writes,
     ) -> Result<Timestamp, CommitError<P::Refusal>> {
+        // Nobody reads through this snapshot any more: what only it sees may be
+        // pruned below. It is closed at the end, also by a panic.
+        let open = Closing { engine: self, open: Some(open) };
+        let (start, own) = (open.start(), open.index());
+
         // What can be done before the lock is done before the lock.
         self.participant.prepare(writes);
 
@@ -74,7 +105,7 @@ impl<P: Participant> Engine<P> {
         // First committer wins; expected versions; validated reads. Refusals
         // end here, before anything is changed.
         self.participant
-            .validate(&mut state.writer, writes, open.start())
+            .validate(&mut state.writer, writes, start)
             .map_err(CommitError::Refused)?;
 
         // Until it is published nobody sees this timestamp, so a snapshot that
@@ -93,7 +124,7 @@ impl<P: Participant> Engine<P> {
         // The versions that this commit superseded go, unless a snapshot older
         // than it is open. Asked after publication: whoever begins later sees
         // the new versions.
-        let active = self.registry.active(Some(open.index()));
+        let active = self.registry.active(own);
         let mut superseded = std::mem::take(&mut state.superseded);
         self.settle(state, &active, &pin, |participant, writer, settling| {
             settling.of_commit(commit);

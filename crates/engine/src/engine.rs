@@ -43,6 +43,27 @@ impl Default for EngineOptions {
     }
 }
 
+/// An open snapshot of an engine. Whoever holds it hands it back through
+/// [`Engine::close`] or [`Engine::commit`].
+#[derive(Debug)]
+pub struct OpenSnapshot {
+    slot: OpenSlot,
+    labelled: bool,
+}
+
+impl OpenSnapshot {
+    /// The start timestamp.
+    #[must_use]
+    #[inline]
+    pub fn start(&self) -> Timestamp {
+        self.slot.start()
+    }
+
+    pub(crate) fn index(&self) -> SlotIndex {
+        self.slot.index()
+    }
+}
+
 /// The engine of one database, over what `P` stores.
 pub struct Engine<P: Participant> {
     pub(crate) oracle: Oracle,
@@ -97,8 +118,9 @@ impl<P: Participant> Engine<P> {
     /// # Errors
     /// [`RegistryFull`].
     #[inline]
-    pub fn open(&self) -> Result<OpenSlot, RegistryFull> {
-        self.registry.open(&self.oracle)
+    pub fn open(&self) -> Result<OpenSnapshot, RegistryFull> {
+        let slot = self.registry.open(&self.oracle)?;
+        Ok(OpenSnapshot { slot, labelled: false })
     }
 
     /// Opens a snapshot that is meant to live for a while: its age is known
@@ -106,28 +128,29 @@ impl<P: Participant> Engine<P> {
     ///
     /// # Errors
     /// [`RegistryFull`].
-    pub fn open_noted(&self, label: Option<&str>) -> Result<OpenSlot, RegistryFull> {
-        let open = self.open()?;
+    pub fn open_noted(&self, label: Option<&str>) -> Result<OpenSnapshot, RegistryFull> {
+        let mut open = self.open()?;
         self.registry.note_since(open.index(), self.now_micros());
         if let Some(label) = label {
+            open.labelled = true;
             self.handle_labels.lock().insert(open.index(), label.to_owned());
         }
         Ok(open)
     }
 
-    /// Closes a snapshot; `labelled` as it was opened.
+    /// Closes a snapshot.
     #[inline]
-    pub fn close(&self, open: OpenSlot, labelled: bool) {
-        if labelled {
+    pub fn close(&self, open: OpenSnapshot) {
+        if open.labelled {
             self.handle_labels.lock().remove(&open.index());
         }
-        self.registry.close(open);
+        self.registry.close(open.slot);
     }
 
     /// The right to read at an open snapshot of this engine.
     #[must_use]
     #[inline]
-    pub fn at<'s>(&self, open: &'s OpenSlot) -> SnapshotRef<'s> {
+    pub fn at<'s>(&self, open: &'s OpenSnapshot) -> SnapshotRef<'s> {
         // SAFETY: closing the slot takes it by value, which the borrow forbids.
         unsafe { SnapshotRef::new(open.start()) }
     }

@@ -24,7 +24,7 @@ pub mod statistics;
 pub mod worker;
 
 pub use commit::{CommitError, CommitState};
-pub use engine::{Background, Engine, EngineOptions};
+pub use engine::{Background, Engine, EngineOptions, OpenSnapshot};
 pub use participant::Participant;
 pub use settle::Settling;
 pub use statistics::{OldestSnapshot, Statistics};

@@ -39,7 +39,9 @@ pub trait Participant: Send + Sync + Sized + 'static {
         start: Timestamp,
     ) -> Result<(), Self::Refusal>;
 
-    /// Installs the writes as versions committed at `commit`. May not fail: a
+    /// Installs the writes, which have just passed
+    /// [`validate`](Participant::validate) under the same hold of the lock, as
+    /// versions committed at `commit`. May not fail: a
     /// panic here poisons the database. Adds every record that has an older
     /// version to `superseded`.
     ///

@@ -1,1 +1,75 @@
-//! Ordered keyed entries under snapshots.
+//! Ordered keyed entries under snapshots, as a participant of the one commit
+//! path.
+//!
+//! An *entry* is a key of bytes and a record of its values. A transaction stages
+//! what it wants in [`EntryWrites`], reads through an [`EntryView`], and hands
+//! the writes to the engine. There are three ways to change an entry, or to
+//! depend on one, and they differ in what is compared with what:
+//!
+//! ```text
+//!                         start                          commit (under the lock)
+//!  -----------------------o------------------------------o----------------> time
+//!  snapshot write         |<---- nobody else writes ---->|  or Conflict
+//!  validated read         |<---- nobody else writes ---->|  or Conflict
+//!  check                                    as expected: |  or ChecksFailed
+//!  blind mutation                         evaluated here:|  or WrongType
+//! ```
+//!
+//! A commit is judged in this order: checks, first committer wins, validated
+//! reads, blind mutations. A failed check comes first because it is an answer,
+//! while a conflict only asks to try again. Then, and only then, versions are
+//! installed and entries made. Invariants:
+//!
+//! - K1: outside of a commit under way, an entry is in the index exactly while
+//!   its record holds a version. Validation changes nothing; installing makes
+//!   entries that hold a version from the start; the pruning that empties a
+//!   record takes its entry out.
+//! - K2: while a snapshot is open, every entry of which it sees a value stays in
+//!   the index, with its key, at its address. The version that is seen stays
+//!   linked (R2 of `selvedge_mvcc`), so the record is not empty (K1).
+//! - K3: an entry with a retained version has a name, and the name leads to it.
+//!   The reverse does not hold: what is filed for pruning may outlive the entry,
+//!   so a name is a number that is looked up, never a pointer ([`EntryNames`]).
+//! - K4: whatever was committed to a range after a start timestamp is found by
+//!   walking the records of the range while that snapshot is open, deletions
+//!   included: a tombstone that is newer than an active start is not pruned, so
+//!   its record is not empty (K1).
+//!
+//! Reading order: `keyspace`, `entry_writes`, `judge`, `participant`,
+//! `entry_view`, `entry_range`.
+//!
+//! Left out on purpose: what keys and encodings mean, expiry, who waits for a
+//! change.
+
+mod bounds;
+mod check;
+mod encoding;
+mod entry;
+mod entry_names;
+mod entry_range;
+mod entry_view;
+mod entry_writes;
+mod error;
+mod journal;
+mod judge;
+mod keyspace;
+mod mutation;
+mod number_steps;
+mod participant;
+mod read_set;
+mod staged;
+mod staged_versions;
+mod stored_range;
+mod value;
+
+pub use bounds::Bounds;
+pub use check::Expected;
+pub use encoding::Encoding;
+pub use entry_names::{EntryName, EntryNames};
+pub use entry_range::EntryRange;
+pub use entry_view::{EntryView, RangeOptions};
+pub use entry_writes::{EntryMark, EntryWrites};
+pub use error::{InputError, Refusal, WrongType};
+pub use keyspace::Keyspace;
+pub use mutation::{Mutation, Operation};
+pub use value::EntryValue;

@@ -214,7 +214,7 @@ impl Db {
     /// [`Error::TooManySnapshots`].
     pub fn snapshot(&self) -> Result<Snapshot<'static>> {
         let open = self.engine.open_noted(None)?;
-        Ok(Snapshot::new(EngineRef::Owned(Arc::clone(&self.engine)), open, false))
+        Ok(Snapshot::new(EngineRef::Owned(Arc::clone(&self.engine)), open))
     }
 
     /// A snapshot with a label, by which [`Statistics`](crate::Statistics)
@@ -225,7 +225,7 @@ impl Db {
     pub fn snapshot_labelled(&self, label: &str) -> Result<Snapshot<'static>> {
         let options = TransactionOptions::new().label(label);
         let open = self.engine.open_noted(options.label.as_deref())?;
-        Ok(Snapshot::new(EngineRef::Owned(Arc::clone(&self.engine)), open, true))
+        Ok(Snapshot::new(EngineRef::Owned(Arc::clone(&self.engine)), open))
     }
 
     /// Reads from a snapshot of the newest state. The cheapest way to read: it
@@ -252,7 +252,7 @@ impl Db {
         read: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let open = self.engine.open().map_err(Error::from)?;
-        read(&Snapshot::new(EngineRef::Borrowed(&self.engine), open, false))
+        read(&Snapshot::new(EngineRef::Borrowed(&self.engine), open))
     }
 
     /// The newest commit that a snapshot opened now would see.

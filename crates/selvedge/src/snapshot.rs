@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use selvedge_engine::OpenSnapshot;
 use selvedge_graph::GraphView;
-use selvedge_mvcc::OpenSlot;
 
 use crate::read::{Read, Sealed};
 use crate::stores::EngineRef;
@@ -30,13 +30,12 @@ use crate::stores::EngineRef;
 pub struct Snapshot<'db> {
     engine: EngineRef<'db>,
     /// Open until the drop.
-    open: Option<OpenSlot>,
-    labelled: bool,
+    open: Option<OpenSnapshot>,
 }
 
 impl<'db> Snapshot<'db> {
-    pub(crate) fn new(engine: EngineRef<'db>, open: OpenSlot, labelled: bool) -> Self {
-        Self { engine, open: Some(open), labelled }
+    pub(crate) fn new(engine: EngineRef<'db>, open: OpenSnapshot) -> Self {
+        Self { engine, open: Some(open) }
     }
 }
 
@@ -54,7 +53,7 @@ impl Drop for Snapshot<'_> {
     #[inline]
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            self.engine.close(open, self.labelled);
+            self.engine.close(open);
         }
     }
 }

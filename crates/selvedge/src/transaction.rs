@@ -4,10 +4,10 @@ use std::fmt;
 
 use selvedge_base::{NodeId, Timestamp};
 use selvedge_encoding::{Document, Value};
+use selvedge_engine::OpenSnapshot;
 use selvedge_graph::{
     Edge, EdgeTypeDef, GraphTransaction, GraphView, GraphWrites, Node, ReadTracking, Upserted,
 };
-use selvedge_mvcc::OpenSlot;
 
 use crate::error::{Error, Result};
 use crate::options::{Isolation, TransactionOptions};
@@ -26,8 +26,7 @@ use crate::stores::EngineRef;
 pub struct Transaction<'db> {
     engine: EngineRef<'db>,
     /// Open until the end.
-    open: Option<OpenSlot>,
-    labelled: bool,
+    open: Option<OpenSnapshot>,
     writes: GraphWrites,
     isolation: Isolation,
     savepoints: Savepoints,
@@ -36,7 +35,7 @@ pub struct Transaction<'db> {
 impl<'db> Transaction<'db> {
     pub(crate) fn new(
         engine: EngineRef<'db>,
-        open: OpenSlot,
+        open: OpenSnapshot,
         options: &TransactionOptions,
     ) -> Self {
         let mut writes = GraphWrites::default();
@@ -44,7 +43,6 @@ impl<'db> Transaction<'db> {
         Self {
             engine,
             open: Some(open),
-            labelled: options.label.is_some(),
             writes,
             isolation: options.isolation,
             savepoints: Savepoints::default(),
@@ -74,11 +72,11 @@ impl<'db> Transaction<'db> {
     /// [`Error::CheckFailed`] if an expected version was not found. Nothing is
     /// applied then.
     pub fn commit(mut self) -> Result<Timestamp> {
-        let open = self.open.as_ref().expect("open until the end");
         if self.writes.is_empty() {
             // A snapshot is consistent in itself: there is nothing to validate.
-            return Ok(open.start());
+            return Ok(self.timestamp());
         }
+        let open = self.open.take().expect("open until the end");
         Ok(self.engine.commit(open, &mut self.writes)?)
     }
 
@@ -359,7 +357,7 @@ impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         self.engine.participant().release_names(&mut self.writes);
         if let Some(open) = self.open.take() {
-            self.engine.close(open, self.labelled);
+            self.engine.close(open);
         }
     }
 }

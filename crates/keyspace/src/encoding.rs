@@ -1,0 +1,32 @@
+//! How the bytes of a value are to be read: a tag that is kept beside them.
+
+use std::fmt;
+
+/// The encoding of a value: a tag that this crate keeps and does not interpret,
+/// [`Encoding::LE64`] apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Encoding(u8);
+
+impl Encoding {
+    /// An unsigned 64-bit number, little-endian, exactly 8 bytes: what `sum`,
+    /// `min` and `max` work on.
+    pub const LE64: Self = Self(2);
+
+    /// The encoding with this tag.
+    #[must_use]
+    pub const fn new(tag: u8) -> Self {
+        Self(tag)
+    }
+
+    /// The tag.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Debug for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::LE64 { f.write_str("LE64") } else { write!(f, "encoding {}", self.0) }
+    }
+}

@@ -1,0 +1,72 @@
+//! An entry: what the index holds for a key.
+#![expect(unsafe_code, reason = "the holder of the commit lock names entries by raw pointer")]
+
+use std::fmt;
+use std::ptr::NonNull;
+
+use selvedge_base::sync::atomic::AtomicU64;
+use selvedge_mvcc::Record;
+
+use crate::encoding::Encoding;
+
+/// The typed part of a value. A tombstone has the default one, and the key as
+/// its bytes: so the pruning that empties a record knows which entry goes, and
+/// no entry holds its key twice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EntryHeader {
+    pub(crate) encoding: Encoding,
+}
+
+impl Default for EntryHeader {
+    fn default() -> Self {
+        Self { encoding: Encoding::new(0) }
+    }
+}
+
+/// The record behind a key.
+pub(crate) struct Entry {
+    pub(crate) record: Record<EntryHeader>,
+    /// The name for pruning, or [`NO_NAME`](crate::entry_names::NO_NAME).
+    /// Relaxed: only the holder of the commit lock touches it.
+    pub(crate) name: AtomicU64,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Entry").field(&self.record.stamp()).finish()
+    }
+}
+
+/// Points to an entry of the index, for the holder of the commit lock, who alone
+/// takes entries out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EntryPointer(NonNull<Entry>);
+
+// SAFETY: stands for a shared reference to an entry, which is Sync; whether the
+// entry is still there is asked for at each use.
+unsafe impl Send for EntryPointer {}
+// SAFETY: as above.
+unsafe impl Sync for EntryPointer {}
+
+impl EntryPointer {
+    pub(crate) fn to(entry: &Entry) -> Self {
+        Self(NonNull::from(entry))
+    }
+
+    /// The entry.
+    ///
+    /// # Safety
+    /// It is not freed during `'e`: it was in the index at some moment at which
+    /// the caller held the commit lock or was pinned, and the caller has held
+    /// the lock, without taking it out, or been pinned ever since and for `'e`.
+    pub(crate) unsafe fn entry<'e>(self) -> &'e Entry {
+        // SAFETY: entries keep their address while they are in the index, and
+        // are freed when nobody is pinned any more who was when they went.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+const _: () = {
+    const fn shared_by_threads<T: Send + Sync>() {}
+    shared_by_threads::<Entry>();
+};

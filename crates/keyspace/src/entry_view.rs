@@ -1,0 +1,73 @@
+//! Reading at a snapshot, a transaction's own writes included.
+
+use selvedge_mvcc::SnapshotRef;
+
+use crate::bounds::Bounds;
+use crate::entry_range::EntryRange;
+use crate::entry_writes::EntryWrites;
+use crate::error::WrongType;
+use crate::keyspace::Keyspace;
+use crate::value::EntryValue;
+
+/// The keyspace as one snapshot sees it, overlaid with the writes of one
+/// transaction.
+///
+/// Own computations (`sum`, `min`, `max`) are shown as they turn out on the
+/// snapshot's value. The commit evaluates them anew on the latest one, so what
+/// is read of them may differ from what is committed, unless the read is
+/// validated.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryView<'a> {
+    pub(crate) keyspace: &'a Keyspace,
+    pub(crate) at: SnapshotRef<'a>,
+    pub(crate) writes: Option<&'a EntryWrites>,
+}
+
+/// How a range is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RangeOptions {
+    /// From the last entry to the first.
+    pub reverse: bool,
+    /// Entries at most.
+    pub limit: usize,
+}
+
+impl Default for RangeOptions {
+    fn default() -> Self {
+        Self { reverse: false, limit: usize::MAX }
+    }
+}
+
+impl<'a> EntryView<'a> {
+    /// The keyspace at a snapshot of its engine, with a transaction's own writes
+    /// as far as they are not committed.
+    #[must_use]
+    pub fn new(
+        keyspace: &'a Keyspace,
+        at: SnapshotRef<'a>,
+        writes: Option<&'a EntryWrites>,
+    ) -> Self {
+        Self { keyspace, at, writes: writes.filter(|writes| !writes.committed) }
+    }
+
+    /// The value of an entry; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// [`WrongType`] if a computation that the transaction has staged does not
+    /// fit the value.
+    pub fn get(&self, key: &[u8]) -> Result<Option<EntryValue<'a>>, WrongType> {
+        let stored = || self.keyspace.read(key, self.at);
+        if let Some(writes) = self.writes
+            && let Some(staged) = writes.staged(key)
+        {
+            return staged.effect(&writes.versions, &writes.steps, key, stored);
+        }
+        Ok(stored().and_then(EntryValue::committed))
+    }
+
+    /// The entries between two bounds. Bounds that exclude each other give none.
+    #[must_use]
+    pub fn range(&self, bounds: Bounds<'_>, options: RangeOptions) -> EntryRange<'a> {
+        EntryRange::new(*self, bounds, options)
+    }
+}

@@ -1,0 +1,118 @@
+//! The store: entries by key, in the order of their keys' bytes.
+#![expect(unsafe_code, reason = "what a snapshot sees is borrowed for as long as it is open")]
+
+use std::fmt;
+
+use selvedge_index::OrderedIndex;
+use selvedge_mvcc::{Pin, SnapshotRef, Version, pin};
+
+use crate::bounds::Bounds;
+use crate::entry::{Entry, EntryHeader};
+
+/// Ordered keyed entries under snapshots: what an engine commits to.
+///
+/// Everything is read through an [`EntryView`](crate::EntryView) and written
+/// through [`EntryWrites`](crate::EntryWrites) and the engine's commit.
+///
+/// # Examples
+///
+/// ```
+/// use selvedge_engine::{Engine, EngineOptions};
+/// use selvedge_keyspace::{Encoding, EntryView, EntryWrites, Keyspace, Mutation};
+///
+/// let engine = Engine::new(Keyspace::new(), EngineOptions::default());
+/// let mut writes = EntryWrites::new();
+/// writes.put(b"name", Encoding::new(3), b"Ada")?;
+/// writes.mutate(b"visits", Mutation::Sum(1))?;
+/// let open = engine.open().expect("few snapshots are open");
+/// let commit = engine.commit(open, &mut writes).expect("nobody else writes");
+///
+/// let open = engine.open().expect("few snapshots are open");
+/// let view = EntryView::new(engine.participant(), engine.at(&open), None);
+/// let visits = view.get(b"visits")?.expect("just committed");
+/// assert_eq!((visits.version(), visits.number()), (Some(commit), Some(1)));
+/// engine.close(open);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Keyspace {
+    pub(crate) index: OrderedIndex<Entry>,
+}
+
+impl Keyspace {
+    /// A keyspace without entries.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { index: OrderedIndex::new() }
+    }
+
+    /// Entries, those included that only older snapshots see. Beside a commit: a
+    /// recent number.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there is no entry, not even one that only older snapshots see.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Bytes of memory that the index takes, keys included and versions not.
+    #[must_use]
+    pub fn index_bytes(&self) -> usize {
+        self.index.bytes()
+    }
+
+    /// The version of a key that the snapshot sees, and that is no tombstone.
+    pub(crate) fn read<'a>(
+        &'a self,
+        key: &[u8],
+        at: SnapshotRef<'a>,
+    ) -> Option<&'a Version<EntryHeader>> {
+        let pin = pin();
+        let version = self.index.get(key, pin.guard())?.record.read(at)?;
+        // SAFETY: seen by the snapshot.
+        Some(unsafe { beyond_the_pin(version) })
+    }
+
+    /// The entries between two bounds, first to last, or last to first.
+    pub(crate) fn walk<'g>(
+        &'g self,
+        bounds: Bounds<'_>,
+        reverse: bool,
+        pin: &'g Pin,
+    ) -> impl Iterator<Item = (&'g [u8], &'g Entry)> {
+        let mut range = self.index.range(bounds, pin.guard());
+        std::iter::from_fn(move || if reverse { range.next_back() } else { range.next() })
+    }
+
+    /// The entry of a key.
+    pub(crate) fn entry<'g>(&'g self, key: &[u8], pin: &'g Pin) -> Option<&'g Entry> {
+        self.index.get(key, pin.guard())
+    }
+}
+
+/// Keeps a reference longer than the pin under which it was found.
+///
+/// # Safety
+/// A snapshot that stays open for `'a`, of the engine whose participant the
+/// keyspace is, sees a value of an entry, and `seen` is the version with that
+/// value, or the key of the entry. (K2: the entry stays in the index, and the
+/// version in its record.) The keyspace is borrowed for `'a`.
+pub(crate) unsafe fn beyond_the_pin<'a, T: ?Sized>(seen: &T) -> &'a T {
+    // SAFETY: by the contract what is seen is not freed during 'a.
+    unsafe { &*std::ptr::from_ref(seen) }
+}
+
+impl Default for Keyspace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Keyspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyspace").field("len", &self.len()).finish_non_exhaustive()
+    }
+}

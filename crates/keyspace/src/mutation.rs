@@ -1,0 +1,58 @@
+//! Blind mutations: changes that do not depend on what the transaction has read.
+
+use std::fmt;
+
+use crate::encoding::Encoding;
+
+/// A change of an entry that is evaluated against the latest state, when the
+/// transaction commits, and so never conflicts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mutation<'v> {
+    /// Gives the entry a value, whether it exists or not.
+    Set(Encoding, &'v [u8]),
+    /// Removes the entry, if it exists.
+    Delete,
+    /// Adds to the stored number, wrapping around at 2^64; an absent entry
+    /// becomes the operand.
+    Sum(u64),
+    /// The smaller of the stored number and the operand; an absent entry becomes
+    /// the operand.
+    Min(u64),
+    /// The larger of the stored number and the operand; an absent entry becomes
+    /// the operand.
+    Max(u64),
+}
+
+/// A computation on the stored number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Operation {
+    /// [`Mutation::Sum`].
+    Sum,
+    /// [`Mutation::Min`].
+    Min,
+    /// [`Mutation::Max`].
+    Max,
+}
+
+impl Operation {
+    /// What becomes of the stored number. Two operations of a kind in a row are
+    /// one whose operand is `apply(Some(first), second)`.
+    pub(crate) fn apply(self, stored: Option<u64>, operand: u64) -> u64 {
+        let Some(stored) = stored else { return operand };
+        match self {
+            Self::Sum => stored.wrapping_add(operand),
+            Self::Min => stored.min(operand),
+            Self::Max => stored.max(operand),
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sum => "sum",
+            Self::Min => "min",
+            Self::Max => "max",
+        })
+    }
+}
