@@ -57,40 +57,72 @@ impl Participant for Graph {
         record: GraphRecord,
         settling: &mut Settling<'_, GraphRecord>,
     ) {
+        // SAFETY: the caller's contract.
+        unsafe { self.prune_record(writer, record, record, settling) };
+    }
+
+    unsafe fn settle(&self, writer: &mut GraphWriter, settling: &mut Settling<'_, GraphRecord>) {
+        // SAFETY: the caller's contract.
+        unsafe { self.settle_writer(writer, settling) };
+    }
+}
+
+impl Graph {
+    /// Prunes one record, for a participant that the graph is a part of, and
+    /// that calls the record `named` in its engine.
+    ///
+    /// # Safety
+    /// As [`Participant::prune`].
+    pub unsafe fn prune_record<R: Copy>(
+        &self,
+        writer: &mut GraphWriter,
+        record: GraphRecord,
+        named: R,
+        settling: &mut Settling<'_, R>,
+    ) {
         // SAFETY: the caller's contract, here and below: the lock is held.
         unsafe {
             match record {
-                GraphRecord::Node(id) => self.prune_node(id.get(), record, writer, settling),
+                GraphRecord::Node(id) => self.prune_node(id.get(), named, writer, settling),
                 GraphRecord::Out(id) => {
-                    if prune_slot(&self.out, id.get(), record, settling) {
+                    if prune_slot(&self.out, id.get(), named, settling) {
                         writer.note_dead_leaf(DeadLeaf::Out(id.get()));
                     }
                 }
                 GraphRecord::In(id) => {
-                    if prune_slot(&self.into, id.get(), record, settling) {
+                    if prune_slot(&self.into, id.get(), named, settling) {
                         writer.note_dead_leaf(DeadLeaf::In(id.get()));
                     }
                 }
                 GraphRecord::Edge(number) => {
-                    if prune_slot(&self.edges, number, record, settling) {
+                    if prune_slot(&self.edges, number, named, settling) {
                         writer.note_dead_leaf(DeadLeaf::Edges(number));
                     }
                 }
                 GraphRecord::LabelCount(id) => {
                     if let Some(label) = self.labels.current().by_number(id.get()) {
-                        settling.prune(record, &label.count);
+                        settling.prune(named, &label.count);
                     }
                 }
                 GraphRecord::EdgeTypeCount(id) => {
                     if let Some(kind) = self.edge_types.current().by_number(id.get()) {
-                        settling.prune(record, &kind.count);
+                        settling.prune(named, &kind.count);
                     }
                 }
             }
         }
     }
 
-    unsafe fn settle(&self, writer: &mut GraphWriter, settling: &mut Settling<'_, GraphRecord>) {
+    /// Forgets what only ended transactions needed, for a participant that the
+    /// graph is a part of.
+    ///
+    /// # Safety
+    /// As [`Participant::settle`].
+    pub unsafe fn settle_writer<R: Copy>(
+        &self,
+        writer: &mut GraphWriter,
+        settling: &mut Settling<'_, R>,
+    ) {
         writer.settle(settling.visible(), settling.active());
         // SAFETY: the caller's contract.
         unsafe { self.unlink_dead_leaves(writer) };
@@ -104,16 +136,16 @@ impl Participant for Graph {
 ///
 /// # Safety
 /// The commit lock is held.
-unsafe fn prune_slot<H: Send + Sync + 'static, const LEAF_BITS: u32>(
+unsafe fn prune_slot<H: Send + Sync + 'static, R: Copy, const LEAF_BITS: u32>(
     table: &Table<Record<H>, LEAF_BITS>,
     id: u64,
-    name: GraphRecord,
-    settling: &mut Settling<'_, GraphRecord>,
+    named: R,
+    settling: &mut Settling<'_, R>,
 ) -> bool {
     // SAFETY: the caller's contract.
     unsafe {
         let Some(record) = table.slot(id) else { return false };
-        if record.stamp().is_empty() || !settling.prune(name, record) {
+        if record.stamp().is_empty() || !settling.prune(named, record) {
             return false;
         }
         table.count_live(id, -1);
@@ -126,12 +158,12 @@ impl Graph {
     ///
     /// # Safety
     /// The commit lock is held.
-    unsafe fn prune_node(
+    unsafe fn prune_node<R: Copy>(
         &self,
         id: u64,
-        name: GraphRecord,
+        named: R,
         writer: &mut GraphWriter,
-        settling: &mut Settling<'_, GraphRecord>,
+        settling: &mut Settling<'_, R>,
     ) {
         // SAFETY: the caller's contract, here and below. The newest version is
         // at most retired by the pruning, and the settling is pinned.
@@ -139,7 +171,7 @@ impl Graph {
             let Some(newest) = self.nodes.slot(id).and_then(|record| record.newest()) else {
                 return;
             };
-            if !prune_slot(&self.nodes, id, name, settling) {
+            if !prune_slot(&self.nodes, id, named, settling) {
                 return;
             }
             writer.note_dead_leaf(DeadLeaf::Nodes(id));

@@ -5,6 +5,8 @@ use selvedge_engine::CommitError;
 use selvedge_graph::{Conflict, GraphError, GraphRefusal};
 use selvedge_mvcc::RegistryFull;
 
+use crate::stores::StoreRefusal;
+
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -144,16 +146,21 @@ impl From<RegistryFull> for Error {
     }
 }
 
-impl From<CommitError<GraphRefusal>> for Error {
-    fn from(error: CommitError<GraphRefusal>) -> Self {
+impl From<CommitError<StoreRefusal>> for Error {
+    fn from(error: CommitError<StoreRefusal>) -> Self {
         match error {
-            CommitError::Refused(GraphRefusal::Conflict(conflict)) => {
+            CommitError::Refused(StoreRefusal::Graph(GraphRefusal::Conflict(conflict))) => {
                 Self::Conflict(Box::new(conflict))
             }
-            CommitError::Refused(GraphRefusal::CheckFailed { node, expected, found }) => {
-                Self::CheckFailed { node, expected, found }
+            CommitError::Refused(StoreRefusal::Graph(GraphRefusal::CheckFailed {
+                node,
+                expected,
+                found,
+            })) => Self::CheckFailed { node, expected, found },
+            CommitError::Refused(refusal) => {
+                unreachable!("transactions write no keyed entries yet: {refusal:?}")
             }
-            CommitError::Refused(_) | CommitError::Poisoned => Self::Poisoned,
+            CommitError::Poisoned => Self::Poisoned,
         }
     }
 }

@@ -6,6 +6,7 @@ use selvedge_env::Env;
 use selvedge_graph::{Graph, GraphOptions};
 
 use crate::db::Db;
+use crate::stores::Stores;
 
 /// What a transaction is protected from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -120,6 +121,6 @@ impl DbBuilder {
     pub fn in_memory(self) -> Db {
         let graph =
             GraphOptions { hash_seed: self.engine.env.random_up_to(u64::MAX), ..self.graph };
-        Db::from_engine(Engine::new(Graph::new(graph), self.engine))
+        Db::from_engine(Engine::new(Stores::new(Graph::new(graph)), self.engine))
     }
 }

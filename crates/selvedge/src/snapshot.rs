@@ -43,7 +43,7 @@ impl Sealed for Snapshot<'_> {
     #[inline]
     fn view(&self) -> GraphView<'_> {
         let open = self.open.as_ref().expect("open until dropped");
-        GraphView::new(self.engine.participant(), self.engine.at(open))
+        GraphView::new(&self.engine.participant().graph, self.engine.at(open))
     }
 }
 

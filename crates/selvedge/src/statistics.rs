@@ -53,7 +53,7 @@ impl Db {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let engine = self.engine().statistics();
-        let graph = self.engine().participant();
+        let graph = &self.engine().participant().graph;
         let [conflicts_write, conflicts_dangling, conflicts_read] = graph.conflicts();
         Statistics {
             commits: engine.commits,

@@ -1,13 +1,139 @@
-//! What a database stores, and how a handle holds on to its engine.
+//! What a database stores: a graph and a keyspace, in one commit.
+#![expect(unsafe_code, reason = "hands the engine's calls on to the two stores")]
 
 use std::ops::Deref;
 use std::sync::Arc;
 
-use selvedge_engine::Engine;
-use selvedge_graph::Graph;
+use selvedge_base::Timestamp;
+use selvedge_engine::{Engine, Participant, Settling};
+use selvedge_graph::{Graph, GraphRecord, GraphRefusal, GraphWriter, GraphWrites};
+use selvedge_keyspace::{EntryName, EntryNames, EntryWrites, Keyspace, Refusal as EntryRefusal};
 
 /// The engine of a database.
-pub(crate) type DbEngine = Engine<Graph>;
+pub(crate) type DbEngine = Engine<Stores>;
+
+/// Nodes, edges and keyed entries, committed together.
+#[derive(Debug)]
+pub(crate) struct Stores {
+    pub(crate) graph: Graph,
+    keyspace: Keyspace,
+}
+
+impl Stores {
+    pub(crate) fn new(graph: Graph) -> Self {
+        Self { graph, keyspace: Keyspace::new() }
+    }
+}
+
+/// What one transaction writes.
+#[derive(Debug, Default)]
+pub(crate) struct StoreWrites {
+    pub(crate) graph: GraphWrites,
+    /// Made when the first entry is written.
+    pub(crate) entries: Option<Box<EntryWrites>>,
+}
+
+impl StoreWrites {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.graph.is_empty() && self.entries.as_ref().is_none_or(|entries| entries.is_empty())
+    }
+}
+
+/// State behind the commit lock.
+#[derive(Debug, Default)]
+pub(crate) struct StoreWriter {
+    graph: GraphWriter,
+    entries: EntryNames,
+    /// Where the graph names what it superseded.
+    superseded: Vec<GraphRecord>,
+}
+
+/// Names a record of either store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StoreRecord {
+    Graph(GraphRecord),
+    Entry(EntryName),
+}
+
+/// Why either store refuses a commit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum StoreRefusal {
+    Graph(GraphRefusal),
+    Entry(EntryRefusal),
+}
+
+impl Participant for Stores {
+    type Writer = StoreWriter;
+    type Writes = StoreWrites;
+    type Record = StoreRecord;
+    type Refusal = StoreRefusal;
+
+    fn prepare(&self, writes: &mut StoreWrites) {
+        self.graph.prepare(&mut writes.graph);
+        if let Some(entries) = &mut writes.entries {
+            self.keyspace.prepare(entries);
+        }
+    }
+
+    fn validate(
+        &self,
+        writer: &mut StoreWriter,
+        writes: &mut StoreWrites,
+        start: Timestamp,
+    ) -> Result<(), StoreRefusal> {
+        self.graph
+            .validate(&mut writer.graph, &mut writes.graph, start)
+            .map_err(StoreRefusal::Graph)?;
+        if let Some(entries) = &mut writes.entries {
+            let judged = self.keyspace.validate(&mut writer.entries, entries, start);
+            judged.map_err(StoreRefusal::Entry)?;
+        }
+        Ok(())
+    }
+
+    unsafe fn install(
+        &self,
+        writer: &mut StoreWriter,
+        writes: &mut StoreWrites,
+        commit: Timestamp,
+        superseded: &mut Vec<StoreRecord>,
+    ) {
+        let StoreWriter { graph, entries: names, superseded: of_graph } = writer;
+        // SAFETY: the caller's contract, here and below; both have validated.
+        unsafe { self.graph.install(graph, &mut writes.graph, commit, of_graph) };
+        superseded.extend(of_graph.drain(..).map(StoreRecord::Graph));
+        if let Some(entries) = &mut writes.entries {
+            let name = |name| superseded.push(StoreRecord::Entry(name));
+            // SAFETY: as above.
+            unsafe { self.keyspace.install_entries(names, entries, commit, name) };
+        }
+    }
+
+    unsafe fn prune(
+        &self,
+        writer: &mut StoreWriter,
+        record: StoreRecord,
+        settling: &mut Settling<'_, StoreRecord>,
+    ) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            match record {
+                StoreRecord::Graph(name) => {
+                    self.graph.prune_record(&mut writer.graph, name, record, settling);
+                }
+                StoreRecord::Entry(name) => {
+                    self.keyspace.prune_entry(&mut writer.entries, name, record, settling);
+                }
+            }
+        }
+    }
+
+    unsafe fn settle(&self, writer: &mut StoreWriter, settling: &mut Settling<'_, StoreRecord>) {
+        // SAFETY: the caller's contract. The keyspace has nothing to forget.
+        unsafe { self.graph.settle_writer(&mut writer.graph, settling) };
+    }
+}
 
 /// An engine, borrowed for the length of a closure, or owned by a handle that
 /// may outlive the database it came from.
@@ -26,5 +152,70 @@ impl Deref for EngineRef<'_> {
             Self::Borrowed(engine) => engine,
             Self::Owned(engine) => engine,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use selvedge_encoding::doc;
+    use selvedge_engine::{CommitError, EngineOptions, OpenSnapshot};
+    use selvedge_graph::{GraphOptions, GraphTransaction, GraphView, ReadTracking};
+    use selvedge_keyspace::{EntryView, Expected, Mutation};
+
+    fn engine() -> Arc<DbEngine> {
+        Engine::new(Stores::new(Graph::new(GraphOptions::default())), EngineOptions::default())
+    }
+
+    /// Inserts a node with this key and adds one to the entry `nodes`.
+    fn stage(engine: &DbEngine, open: &OpenSnapshot, key: &str) -> StoreWrites {
+        let mut writes = StoreWrites::default();
+        let graph = &engine.participant().graph;
+        GraphTransaction::new(graph, engine.at(open), &mut writes.graph, ReadTracking::Off)
+            .insert("User", Some(key), &doc! {})
+            .unwrap();
+        let entries = writes.entries.insert(Box::default());
+        entries.mutate(b"nodes", Mutation::Sum(1)).unwrap();
+        writes
+    }
+
+    /// The number of nodes, and the entry `nodes`, at one snapshot.
+    fn both(engine: &DbEngine) -> (u64, Option<u64>) {
+        let open = engine.open().unwrap();
+        let Stores { graph, keyspace } = engine.participant();
+        let nodes = GraphView::new(graph, engine.at(&open)).count("User");
+        let entry = EntryView::new(keyspace, engine.at(&open), None).get(b"nodes").unwrap();
+        let both = (nodes, entry.and_then(|entry| entry.number()));
+        engine.close(open);
+        both
+    }
+
+    #[test]
+    fn nodes_and_entries_commit_together_or_not_at_all() {
+        let engine = engine();
+        let open = engine.open().unwrap();
+        let mut writes = stage(&engine, &open, "alice");
+        let first = engine.commit(open, &mut writes).unwrap();
+        assert_eq!(both(&engine), (1, Some(1)));
+
+        // A conflict in the graph refuses the entry as well ..
+        let (open, late) = (engine.open().unwrap(), engine.open().unwrap());
+        let (mut writes, mut twice) = (stage(&engine, &open, "bob"), stage(&engine, &late, "bob"));
+        let second = engine.commit(open, &mut writes).unwrap();
+        assert!(second > first);
+        let refused = engine.commit(late, &mut twice);
+        assert!(matches!(refused, Err(CommitError::Refused(StoreRefusal::Graph(_)))));
+        assert_eq!(both(&engine), (2, Some(2)));
+
+        // .. and a failed check of an entry refuses the node.
+        let open = engine.open().unwrap();
+        let mut writes = stage(&engine, &open, "carol");
+        let entries = writes.entries.as_mut().unwrap();
+        entries.check(b"nodes", Expected::Version(first)).unwrap();
+        let refused = engine.commit(open, &mut writes);
+        assert!(matches!(refused, Err(CommitError::Refused(StoreRefusal::Entry(_)))));
+        assert_eq!(both(&engine), (2, Some(2)));
+        engine.participant().graph.release_names(&mut writes.graph);
+        assert_eq!(engine.statistics().versions_retained, 0);
     }
 }

@@ -6,14 +6,14 @@ use selvedge_base::{NodeId, Timestamp};
 use selvedge_encoding::{Document, Value};
 use selvedge_engine::OpenSnapshot;
 use selvedge_graph::{
-    Edge, EdgeTypeDef, GraphTransaction, GraphView, GraphWrites, Node, ReadTracking, Upserted,
+    Edge, EdgeTypeDef, GraphTransaction, GraphView, Node, ReadTracking, Upserted,
 };
 
 use crate::error::{Error, Result};
 use crate::options::{Isolation, TransactionOptions};
 use crate::read::{Read, Sealed};
 use crate::savepoint::{Savepoint, Savepoints};
-use crate::stores::EngineRef;
+use crate::stores::{EngineRef, StoreWrites};
 
 /// A transaction: it sees the database as of its start, and its own changes,
 /// which nobody else sees until it commits.
@@ -27,7 +27,7 @@ pub struct Transaction<'db> {
     engine: EngineRef<'db>,
     /// Open until the end.
     open: Option<OpenSnapshot>,
-    writes: GraphWrites,
+    writes: StoreWrites,
     isolation: Isolation,
     savepoints: Savepoints,
 }
@@ -38,8 +38,8 @@ impl<'db> Transaction<'db> {
         open: OpenSnapshot,
         options: &TransactionOptions,
     ) -> Self {
-        let mut writes = GraphWrites::default();
-        writes.limit_writes(options.writes_max);
+        let mut writes = StoreWrites::default();
+        writes.graph.limit_writes(options.writes_max);
         Self {
             engine,
             open: Some(open),
@@ -61,7 +61,12 @@ impl<'db> Transaction<'db> {
         let tracking = self.tracking();
         let open = self.open.as_ref().expect("open until the end");
         let at = self.engine.at(open);
-        GraphTransaction::new(self.engine.participant(), at, &mut self.writes, tracking)
+        GraphTransaction::new(
+            &self.engine.participant().graph,
+            at,
+            &mut self.writes.graph,
+            tracking,
+        )
     }
 
     /// Commits: all changes become visible at once, or none. Gives the commit
@@ -321,7 +326,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`Error::Input`] beyond [`SAVEPOINTS_MAX`](crate::limits::SAVEPOINTS_MAX).
     pub fn savepoint(&mut self) -> Result<Savepoint> {
-        Ok(self.savepoints.add(&mut self.writes)?)
+        Ok(self.savepoints.add(&mut self.writes.graph)?)
     }
 
     /// Undoes what was staged since the savepoint, which stays usable.
@@ -329,7 +334,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`Error::Input`] if the savepoint has ended or is another transaction's.
     pub fn rollback_to(&mut self, savepoint: Savepoint) -> Result<()> {
-        Ok(self.savepoints.roll_back(savepoint, &mut self.writes)?)
+        Ok(self.savepoints.roll_back(savepoint, &mut self.writes.graph)?)
     }
 
     /// Ends a savepoint, and those after it, without undoing anything.
@@ -345,8 +350,8 @@ impl Sealed for Transaction<'_> {
     #[inline]
     fn view(&self) -> GraphView<'_> {
         let open = self.open.as_ref().expect("open until the end");
-        let (graph, at) = (self.engine.participant(), self.engine.at(open));
-        GraphView::of_transaction(graph, at, &self.writes, self.tracking())
+        let (graph, at) = (&self.engine.participant().graph, self.engine.at(open));
+        GraphView::of_transaction(graph, at, &self.writes.graph, self.tracking())
     }
 }
 
@@ -355,7 +360,7 @@ impl Read for Transaction<'_> {}
 impl Drop for Transaction<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.engine.participant().release_names(&mut self.writes);
+        self.engine.participant().graph.release_names(&mut self.writes.graph);
         if let Some(open) = self.open.take() {
             self.engine.close(open);
         }
@@ -367,7 +372,7 @@ impl fmt::Debug for Transaction<'_> {
         f.debug_struct("Transaction")
             .field("timestamp", &self.timestamp())
             .field("isolation", &self.isolation)
-            .field("writes", &self.writes.len())
+            .field("writes", &self.writes.graph.len())
             .finish_non_exhaustive()
     }
 }
