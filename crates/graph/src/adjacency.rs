@@ -213,10 +213,9 @@ fn join_small_blocks(children: &mut Vec<Child>, scratch: &mut Vec<HalfEdge>) {
 /// The header of a version of adjacency.
 #[derive(Debug)]
 pub(crate) struct Adjacency {
-    len: usize,
     /// The shape of the block in the version's bytes, if there is no tree.
     shape: Shape,
-    tree: Option<Child>,
+    tree: Option<Box<Child>>,
 }
 
 /// A version of the edges at one node in one direction.
@@ -244,7 +243,7 @@ pub(crate) fn changed(
 /// A version with these edges, sorted; a tombstone if there are none.
 fn of_edges(edges: &[HalfEdge]) -> VersionBox<Adjacency> {
     if edges.is_empty() {
-        let header = Adjacency { len: 0, shape: Shape::default(), tree: None };
+        let header = Adjacency { shape: Shape::default(), tree: None };
         return VersionBox::tombstone(header, &[]);
     }
     if edges.len() > BLOCK_EDGES_MAX {
@@ -253,7 +252,7 @@ fn of_edges(edges: &[HalfEdge]) -> VersionBox<Adjacency> {
         return of_children(children, &mut Vec::new());
     }
     let shape = Shape::of(edges);
-    let header = Adjacency { len: edges.len(), shape, tree: None };
+    let header = Adjacency { shape, tree: None };
     let mut version = VersionBox::zeroed(header, shape.bytes());
     shape.write(edges, version.bytes_mut());
     version
@@ -261,7 +260,7 @@ fn of_edges(edges: &[HalfEdge]) -> VersionBox<Adjacency> {
 
 /// A version over these subtrees, which are of the same height.
 fn of_children(mut children: Vec<Child>, scratch: &mut Vec<HalfEdge>) -> VersionBox<Adjacency> {
-    let len = children.iter().map(|child| child.len).sum();
+    let len: usize = children.iter().map(|child| child.len).sum();
     if len <= BLOCK_EDGES_MAX / 2 {
         scratch.clear();
         children.iter().for_each(|child| {
@@ -279,7 +278,7 @@ fn of_children(mut children: Vec<Child>, scratch: &mut Vec<HalfEdge>) -> Version
     {
         root = child.clone();
     }
-    VersionBox::new(Adjacency { len, shape: Shape::default(), tree: Some(root) }, &[])
+    VersionBox::new(Adjacency { shape: Shape::default(), tree: Some(Box::new(root)) }, &[])
 }
 
 /// Reading a version of adjacency.
@@ -295,7 +294,8 @@ pub(crate) trait AdjacencyRead {
 impl AdjacencyRead for AdjacencyVersion {
     /// The number of edges.
     fn edge_count(&self) -> usize {
-        self.header().len
+        let Adjacency { shape, tree } = self.header();
+        tree.as_ref().map_or(shape.len as usize, |tree| tree.len)
     }
 
     /// The one block of a version without a tree.

@@ -1,12 +1,13 @@
 //! A block of adjacency: edges at one node, packed and sorted, as bytes.
 //!
 //! ```text
-//! | runs: (type u32, start u32) each | ids: u64 each, or none | neighbours: u32 or u64 each |
+//! | runs: (type u32, start u32) each | neighbours: u32 or u64 each | ids: u64 each, or none |
 //! ```
 //!
 //! Edges are sorted by type, neighbour, id; a *run* is the stretch of one type.
 //! Neighbours take four bytes each while every one fits. Ids are there only if
-//! some edge of the block has one; 0 stands for none.
+//! some edge of the block has one; 0 stands for none. They come last, aligned to
+//! eight bytes: following edges does not touch them.
 
 use bytemuck::{cast_slice, cast_slice_mut};
 use selvedge_base::{EdgeTypeId, NodeId};
@@ -54,24 +55,34 @@ impl Shape {
         shape
     }
 
-    fn ids_at(self) -> usize {
+    #[inline]
+    fn neighbours_at(self) -> usize {
         self.runs as usize * size_of::<Run>()
     }
 
-    fn neighbours_at(self) -> usize {
-        self.ids_at() + if self.ids { self.len as usize * 8 } else { 0 }
+    #[inline]
+    fn neighbours_end(self) -> usize {
+        self.neighbours_at() + self.len as usize * if self.wide { 8 } else { 4 }
+    }
+
+    fn ids_at(self) -> usize {
+        self.neighbours_end().next_multiple_of(8)
     }
 
     /// Bytes that a block of this shape takes.
     pub(crate) fn bytes(self) -> usize {
-        self.neighbours_at() + self.len as usize * if self.wide { 8 } else { 4 }
+        match self.ids {
+            true => self.ids_at() + self.len as usize * 8,
+            false => self.neighbours_end(),
+        }
     }
 
     /// Writes `edges`, which this is the shape of.
     pub(crate) fn write(self, edges: &[HalfEdge], bytes: &mut [u8]) {
         debug_assert!(edges.is_sorted(), "edges of a block are sorted");
-        let (runs, rest) = bytes.split_at_mut(self.ids_at());
-        let (ids, neighbours) = rest.split_at_mut(self.neighbours_at() - self.ids_at());
+        let (rest, ids) = bytes.split_at_mut(self.ids_at().min(bytes.len()));
+        let (runs, rest) = rest.split_at_mut(self.neighbours_at());
+        let neighbours = &mut rest[..self.neighbours_end() - self.neighbours_at()];
         let mut starts = cast_slice_mut::<u8, Run>(runs).iter_mut();
         let mut last = None;
         for (start, edge) in edges.iter().enumerate() {
@@ -81,8 +92,10 @@ impl Shape {
                 *run = Run { edge_type: edge.edge_type.get(), start: start as u32 };
             }
         }
-        for (id, edge) in cast_slice_mut::<u8, u64>(ids).iter_mut().zip(edges) {
-            *id = edge.id;
+        if self.ids {
+            for (id, edge) in cast_slice_mut::<u8, u64>(ids).iter_mut().zip(edges) {
+                *id = edge.id;
+            }
         }
         if self.wide {
             for (at, edge) in cast_slice_mut::<u8, u64>(neighbours).iter_mut().zip(edges) {
@@ -147,17 +160,17 @@ impl<'a> Block<'a> {
 
     #[inline]
     fn runs(self) -> &'a [Run] {
-        cast_slice(&self.bytes[..self.shape.ids_at()])
+        cast_slice(&self.bytes[..self.shape.neighbours_at()])
     }
 
     fn ids(self) -> &'a [u64] {
-        cast_slice(&self.bytes[self.shape.ids_at()..self.shape.neighbours_at()])
+        if self.shape.ids { cast_slice(&self.bytes[self.shape.ids_at()..]) } else { &[] }
     }
 
     /// The neighbours at `range`, all of them by default.
     #[inline]
     fn packed(self, from: usize, until: usize) -> Packed<'a> {
-        let bytes = &self.bytes[self.shape.neighbours_at()..];
+        let bytes = &self.bytes[self.shape.neighbours_at()..self.shape.neighbours_end()];
         if self.shape.wide {
             Packed::Wide(&cast_slice(bytes)[from..until])
         } else {

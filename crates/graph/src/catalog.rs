@@ -16,9 +16,12 @@ use selvedge_base::{EdgeTypeId, LabelId, Timestamp};
 use selvedge_mvcc::{Record, Retired, SnapshotRef, Table};
 
 use crate::edge_type::EdgeTypeDef;
+use crate::graph::LEAF_IDS;
 
 /// Identifiers in one word of a label's members.
 pub(crate) const MEMBERS_PER_WORD: u64 = 64;
+/// Words in a leaf of a label's members: those of one leaf of nodes.
+const MEMBER_WORDS: usize = LEAF_IDS / MEMBERS_PER_WORD as usize;
 
 /// What the database keeps for each label.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ pub(crate) struct Label {
     /// When a node with this label was last inserted or deleted.
     pub(crate) changed: AtomicU64,
     /// A bit for each node that has, or had until it is pruned, this label.
-    pub(crate) members: Table<AtomicU64, 4>,
+    pub(crate) members: Table<AtomicU64, MEMBER_WORDS>,
 }
 
 /// What the database keeps for each edge type.

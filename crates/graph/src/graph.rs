@@ -13,8 +13,13 @@ use crate::catalog::{EdgeType, Label, Names};
 use crate::entity::{ConflictKind, Direction};
 use crate::error::GraphError;
 
-/// Identifiers in a leaf of the tables: 2^10 records of 16 bytes.
-pub(crate) const LEAF_BITS: u32 = 10;
+/// Identifiers in a leaf of the tables; a record has 16 bytes.
+pub(crate) const LEAF_IDS: usize = 1024;
+
+/// The number of the leaf that an identifier lies in.
+pub(crate) fn leaf_of(id: u64) -> u64 {
+    id / LEAF_IDS as u64
+}
 
 /// The typed part of a node's version; key and document follow as bytes.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +58,7 @@ impl NodeRead for NodeVersion {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EdgeHeader;
 
-pub(crate) type Records<H> = Table<Record<H>, LEAF_BITS>;
+pub(crate) type Records<H> = Table<Record<H>, LEAF_IDS>;
 
 /// Names a record for pruning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -150,12 +155,12 @@ impl Graph {
 
     /// Whether the leaf of a node's id still gets new ids.
     pub(crate) fn gets_new_nodes(&self, id: u64) -> bool {
-        (self.next_node.load(Ordering::Relaxed) >> LEAF_BITS) <= id >> LEAF_BITS
+        leaf_of(self.next_node.load(Ordering::Relaxed)) <= leaf_of(id)
     }
 
     /// Whether the leaf of an edge's number still gets new ones.
     pub(crate) fn gets_new_edges(&self, number: u64) -> bool {
-        (self.next_edge.load(Ordering::Relaxed) >> LEAF_BITS) <= number >> LEAF_BITS
+        leaf_of(self.next_edge.load(Ordering::Relaxed)) <= leaf_of(number)
     }
 
     pub(crate) fn hash_key(&self, label: LabelId, key: &[u8]) -> u64 {

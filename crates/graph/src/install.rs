@@ -21,8 +21,8 @@ use crate::writes::{EdgeWrite, GraphWrites, NodeChange, NodeWrite};
 ///
 /// # Safety
 /// The commit lock is held, and `commit` is published afterwards, or never.
-unsafe fn install<H, const LEAF_BITS: u32>(
-    table: &Table<Record<H>, LEAF_BITS>,
+unsafe fn install<H, const LEAF: usize>(
+    table: &Table<Record<H>, LEAF>,
     id: u64,
     version: VersionBox<H>,
     commit: Timestamp,

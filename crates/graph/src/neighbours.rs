@@ -14,10 +14,23 @@ use crate::view::GraphView;
 #[derive(Clone, Debug)]
 pub struct Neighbours<'a> {
     current: Ids<'a>,
-    /// What follows, last first.
-    rest: SmallVec<[Packed<'a>; 1]>,
-    own: std::vec::IntoIter<HalfEdge>,
-    len: usize,
+    /// What follows, if that is not all.
+    more: Option<Box<More<'a>>>,
+}
+
+/// What follows the first packed run of neighbours.
+#[derive(Clone, Debug, Default)]
+struct More<'a> {
+    /// Further runs, first to last.
+    packed: std::collections::VecDeque<Packed<'a>>,
+    /// Edges at which the transaction has written, and those beside them.
+    own: std::collections::VecDeque<NodeId>,
+}
+
+impl More<'_> {
+    fn len(&self) -> usize {
+        self.packed.iter().map(Packed::len).sum::<usize>() + self.own.len()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -36,39 +49,65 @@ impl<'a> From<Packed<'a>> for Ids<'a> {
     }
 }
 
+impl Ids<'_> {
+    #[inline]
+    fn next(&mut self) -> Option<NodeId> {
+        match self {
+            Self::Narrow(ids) => ids.next().map(|id| NodeId::new(u64::from(*id))),
+            Self::Wide(ids) => ids.next().map(|id| NodeId::new(*id)),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Narrow(ids) => ids.len(),
+            Self::Wide(ids) => ids.len(),
+        }
+    }
+
+    #[inline]
+    fn fold<B>(self, init: B, mut visit: impl FnMut(B, NodeId) -> B) -> B {
+        match self {
+            Self::Narrow(ids) => {
+                ids.fold(init, |folded, id| visit(folded, NodeId::new(u64::from(*id))))
+            }
+            Self::Wide(ids) => ids.fold(init, |folded, id| visit(folded, NodeId::new(*id))),
+        }
+    }
+}
+
 impl<'a> Neighbours<'a> {
+    #[inline]
     fn none() -> Self {
-        let current = Ids::Narrow([].iter());
-        Self { current, rest: SmallVec::new(), own: Vec::new().into_iter(), len: 0 }
+        Self { current: Ids::Narrow([].iter()), more: None }
     }
 
     #[inline]
     fn add(&mut self, packed: Packed<'a>) {
-        if self.len == 0 {
+        if self.current.len() == 0 && self.more.is_none() {
             self.current = packed.into();
         } else {
-            self.rest.push(packed);
+            self.more.get_or_insert_default().packed.push_back(packed);
         }
-        self.len += packed.len();
     }
 
-    /// The slow end of `next`: the next packed run, or own edges.
+    /// Whether edges were copied out already: what follows must be, too, to
+    /// come after them.
+    fn has_own(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| !more.own.is_empty())
+    }
+
+    /// The next neighbour beyond the run under way.
     #[cold]
-    fn next_run(&mut self) -> Option<NodeId> {
-        while let Some(packed) = self.rest.pop() {
+    fn next_beyond(&mut self) -> Option<NodeId> {
+        let more = self.more.as_mut()?;
+        while let Some(packed) = more.packed.pop_front() {
             self.current = packed.into();
-            let next = match &mut self.current {
-                Ids::Narrow(ids) => ids.next().map(|id| u64::from(*id)),
-                Ids::Wide(ids) => ids.next().copied(),
-            };
-            if let Some(id) = next {
-                self.len -= 1;
-                return Some(NodeId::new(id));
+            if let Some(id) = self.current.next() {
+                return Some(id);
             }
         }
-        let edge = self.own.next()?;
-        self.len -= 1;
-        Some(edge.neighbour)
+        more.own.pop_front()
     }
 }
 
@@ -77,40 +116,29 @@ impl Iterator for Neighbours<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<NodeId> {
-        let id = match &mut self.current {
-            Ids::Narrow(ids) => ids.next().map(|id| u64::from(*id)),
-            Ids::Wide(ids) => ids.next().copied(),
-        };
-        match id {
-            Some(id) => {
-                self.len -= 1;
-                Some(NodeId::new(id))
-            }
-            None if self.len == 0 => None,
-            None => self.next_run(),
+        match self.current.next() {
+            Some(id) => Some(id),
+            None if self.more.is_none() => None,
+            None => self.next_beyond(),
         }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.len, Some(self.len))
     }
 
     #[inline]
-    fn fold<B, F: FnMut(B, NodeId) -> B>(mut self, init: B, mut visit: F) -> B {
-        let mut folded = init;
-        loop {
-            folded = match self.current {
-                Ids::Narrow(ids) => {
-                    ids.fold(folded, |folded, id| visit(folded, NodeId::new(u64::from(*id))))
-                }
-                Ids::Wide(ids) => ids.fold(folded, |folded, id| visit(folded, NodeId::new(*id))),
-            };
-            match self.rest.pop() {
-                Some(packed) => self.current = packed.into(),
-                None => break,
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let len = self.current.len() + self.more.as_ref().map_or(0, |more| more.len());
+        (len, Some(len))
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, NodeId) -> B>(self, init: B, mut visit: F) -> B {
+        let mut folded = self.current.fold(init, &mut visit);
+        if let Some(more) = self.more {
+            for packed in more.packed {
+                folded = Ids::from(packed).fold(folded, &mut visit);
             }
+            folded = more.own.into_iter().fold(folded, &mut visit);
         }
-        self.own.fold(folded, |folded, edge| visit(folded, edge.neighbour))
+        folded
     }
 }
 
@@ -230,8 +258,6 @@ impl<'a> GraphView<'a> {
             }
             one => self.add_neighbours(node, one, edge_type, &mut neighbours),
         }
-        // They are taken from the back.
-        neighbours.rest.reverse();
         neighbours
     }
 
@@ -245,13 +271,12 @@ impl<'a> GraphView<'a> {
     ) {
         if self.writes.is_some() {
             self.track_neighbourhood(node, direction);
-            if self.has_own_edges(node, direction) {
+            // What lies packed comes first, so it may not follow own edges out.
+            if self.has_own_edges(node, direction) || neighbours.has_own() {
                 let halves = self.half_edges(node, direction);
                 let wanted = |half: &HalfEdge| edge_type.is_none_or(|kind| half.edge_type == kind);
-                let own: Vec<_> =
-                    neighbours.own.by_ref().chain(halves.into_iter().filter(wanted)).collect();
-                neighbours.len = neighbours.rest_len() + own.len();
-                neighbours.own = own.into_iter();
+                let own = halves.into_iter().filter(wanted).map(|half| half.neighbour);
+                neighbours.more.get_or_insert_default().own.extend(own);
                 return;
             }
         }
@@ -431,16 +456,5 @@ impl<'a> GraphView<'a> {
         });
         let record = self.graph.edges.get(number, self.at);
         record.and_then(|record| record.read(self.at)).map_or(&[], |version| version.bytes())
-    }
-}
-
-impl Neighbours<'_> {
-    /// The number of neighbours in packed runs.
-    fn rest_len(&self) -> usize {
-        let current = match &self.current {
-            Ids::Narrow(ids) => ids.len(),
-            Ids::Wide(ids) => ids.len(),
-        };
-        current + self.rest.iter().map(Packed::len).sum::<usize>()
     }
 }

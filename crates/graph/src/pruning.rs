@@ -136,8 +136,8 @@ impl Graph {
 ///
 /// # Safety
 /// The commit lock is held.
-unsafe fn prune_slot<H: Send + Sync + 'static, R: Copy, const LEAF_BITS: u32>(
-    table: &Table<Record<H>, LEAF_BITS>,
+unsafe fn prune_slot<H: Send + Sync + 'static, R: Copy, const LEAF: usize>(
+    table: &Table<Record<H>, LEAF>,
     id: u64,
     named: R,
     settling: &mut Settling<'_, R>,

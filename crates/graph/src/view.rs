@@ -241,7 +241,16 @@ impl<'a> GraphView<'a> {
             return Some(def.clone());
         }
         let (created, def) = edge_type.created.get()?;
-        (*created <= self.start()).then(|| def.clone())
+        let known = *created <= self.start() || self.uses_edge_type(edge_type.id);
+        known.then(|| def.clone())
+    }
+
+    /// Whether this transaction has defined the type, or linked or unlinked by
+    /// it: then it knows one that is newer than its snapshot.
+    fn uses_edge_type(&self, id: EdgeTypeId) -> bool {
+        self.writes.is_some_and(|writes| {
+            writes.edge_types.get(&id).is_some() || writes.edge_type_counts.get(&id).is_some()
+        })
     }
 
     /// The names of all labels.
@@ -269,7 +278,7 @@ impl<'a> GraphView<'a> {
     #[must_use]
     pub fn edge_types(&self) -> Vec<String> {
         self.track(|reads| reads.all_edge_types = true);
-        let own = |id| self.writes.is_some_and(|writes| writes.edge_types.get(&id).is_some());
+        let own = |id| self.uses_edge_type(id);
         let known = self.graph.edge_types.table(self.at).iter();
         let reserved = self.writes.into_iter().flat_map(|writes| &writes.reserved_edge_types);
         let mut names: Vec<String> = known

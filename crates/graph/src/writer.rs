@@ -12,7 +12,7 @@ use selvedge_mvcc::{ActiveStarts, Retired};
 
 use crate::block::HalfEdge;
 use crate::entity::Edge;
-use crate::graph::LEAF_BITS;
+use crate::graph::{LEAF_IDS, leaf_of};
 
 /// A leaf of a table that was seen without a record in use, named by one of its
 /// identifiers.
@@ -28,7 +28,7 @@ pub(crate) enum DeadLeaf {
 impl DeadLeaf {
     /// The same leaf, named by its first identifier.
     fn by_first_id(self) -> Self {
-        let first = |id: u64| id >> LEAF_BITS << LEAF_BITS;
+        let first = |id| leaf_of(id) * LEAF_IDS as u64;
         match self {
             Self::Nodes(id) => Self::Nodes(first(id)),
             Self::Out(id) => Self::Out(first(id)),

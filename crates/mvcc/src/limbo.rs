@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use selvedge_base::Timestamp;
+use selvedge_base::{Timestamp, mutant};
 
 use crate::horizon::ActiveStarts;
 
@@ -47,7 +47,8 @@ impl Limbo {
     /// gives the number freed. `active` was scanned after the unlinking.
     pub fn free(&mut self, active: &ActiveStarts, most: usize) -> usize {
         let free = |(unlinked, _): &(Timestamp, Retired)| {
-            active.oldest().is_none_or(|oldest| oldest > *unlinked)
+            let early = mutant::is("limbo-freed-early");
+            active.oldest().is_none_or(|oldest| oldest > *unlinked || early && oldest == *unlinked)
         };
         let count = self.waiting.iter().take(most).take_while(|item| free(item)).count();
         self.waiting.drain(..count);

@@ -55,22 +55,35 @@ mod epoch {
 #[cfg(loom)]
 mod model {
     //! The strictest collector there can be: it frees the moment nobody is
-    //! pinned. What survives this survives any epoch scheme.
-    use loom::sync::Mutex;
+    //! pinned. What survives this survives any epoch scheme. A pin orders no
+    //! more than the fence does that the real one has, so that the models meet
+    //! every stale pointer that a reader may meet.
+    use std::sync::Mutex;
+
+    use loom::sync::atomic::{AtomicUsize, Ordering, fence};
 
     type Free = Box<dyn FnOnce()>;
 
     #[derive(Default)]
     struct State {
-        pinned: usize,
-        retired: Vec<Free>,
+        pinned: AtomicUsize,
+        /// Not of the model checker: it guards a list and orders nothing.
+        retired: Mutex<Vec<Free>>,
     }
 
     // SAFETY: the model checker runs one thread at a time.
     unsafe impl Send for State {}
+    // SAFETY: as above.
+    unsafe impl Sync for State {}
+
+    impl State {
+        fn retired(&self) -> std::sync::MutexGuard<'_, Vec<Free>> {
+            self.retired.lock().expect("no panics under the lock")
+        }
+    }
 
     loom::lazy_static! {
-        static ref STATE: Mutex<State> = Mutex::new(State::default());
+        static ref STATE: State = State::default();
     }
 
     /// A pinned thread.
@@ -79,7 +92,10 @@ mod model {
 
     /// Pins the current thread.
     pub fn pin() -> Pin {
-        STATE.lock().expect("no panics under the lock").pinned += 1;
+        STATE.pinned.fetch_add(1, Ordering::Relaxed);
+        // Partner: the fence when a pin is dropped: either that thread finds
+        // this one pinned, or this one finds everything unlinked.
+        fence(Ordering::SeqCst);
         Pin(())
     }
 
@@ -92,7 +108,7 @@ mod model {
             let free: Box<dyn FnOnce()> = Box::new(free);
             // SAFETY: the model is over before what `free` borrows is gone.
             let free: Free = unsafe { std::mem::transmute(free) };
-            STATE.lock().expect("no panics under the lock").retired.push(free);
+            STATE.retired().push(free);
         }
 
         /// Nothing to do: the model frees at once.
@@ -101,12 +117,13 @@ mod model {
 
     impl Drop for Pin {
         fn drop(&mut self) {
-            let free = {
-                let mut state = STATE.lock().expect("no panics under the lock");
-                state.pinned -= 1;
-                if state.pinned == 0 { std::mem::take(&mut state.retired) } else { Vec::new() }
-            };
-            free.into_iter().for_each(|free| free());
+            // Partner: the fence in `pin`.
+            fence(Ordering::SeqCst);
+            // What others read while they were pinned is over: their releases.
+            if STATE.pinned.fetch_sub(1, Ordering::AcqRel) == 1 {
+                let free = std::mem::take(&mut *STATE.retired());
+                free.into_iter().for_each(|free| free());
+            }
         }
     }
 }

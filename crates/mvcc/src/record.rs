@@ -51,6 +51,13 @@ impl Stamp {
         Self(commit.get() << 1 | u64::from(tombstone))
     }
 
+    /// The stamp of a value committed at `commit`, for what is versioned without
+    /// a record of its own.
+    #[must_use]
+    pub fn of(commit: Timestamp) -> Self {
+        Self::new(commit, false)
+    }
+
     /// The commit timestamp of the newest version; zero if there is none.
     #[must_use]
     #[inline]
@@ -125,7 +132,8 @@ impl<H> Record<H> {
             }
             // Partner: the Release store in `install`.
             let head = self.head.load(Ordering::Acquire);
-            if self.stamp.load(Ordering::Relaxed) == stamp.0 {
+            prefetch(head);
+            if self.stamp.load(Ordering::Relaxed) == stamp.0 || mutant::is("stamp-read-once") {
                 // SAFETY: the head is the version of `stamp`, which this
                 // snapshot sees, so it outlives 's (R1, R2; see above).
                 return Some(unsafe { &*head });
@@ -147,7 +155,7 @@ impl<H> Record<H> {
     /// newer than the start.
     #[cold]
     fn walk<'s>(&'s self, at: SnapshotRef<'s>) -> Option<&'s Version<H>> {
-        let _pin = reclaim::pin();
+        let _pin = (!mutant::is("walk-without-pin")).then(reclaim::pin);
         let mut next = self.head.load(Ordering::Acquire);
         // Ends: a chain has at most one version per active snapshot and one per
         // commit not yet pruned.
@@ -188,6 +196,9 @@ impl<H> Record<H> {
         version.set_commit(commit);
         version.set_prev(self.head.load(Ordering::Relaxed));
         let version = version.into_raw();
+        if mutant::is("head-before-stamp") {
+            self.head.store(version.as_ptr(), Ordering::Release);
+        }
         // R1: the stamp first. Partner of both: the loads in `read`.
         self.stamp.store(stamp.0, Ordering::Release);
         self.head.store(version.as_ptr(), Ordering::Release);
@@ -282,6 +293,25 @@ impl<H> Version<H> {
     fn fate(&self) -> Fate {
         Fate { commit: self.commit(), bytes: self.memory(), tombstone: self.is_tombstone() }
     }
+}
+
+/// Asks for the second and third cache line of a version, while the first is on
+/// its way: keys, documents and neighbours reach that far. A hint, no access.
+#[inline(always)]
+fn prefetch<H>(version: *const Version<H>) {
+    #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let at = version.cast::<i8>();
+        // SAFETY: a prefetch reads nothing and faults nowhere, whatever the
+        // address.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(64));
+            _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(128));
+        }
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
+    let _ = version;
 }
 
 /// What a pruning did, told version by version, newest first; the newest itself

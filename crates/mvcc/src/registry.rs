@@ -1,13 +1,15 @@
 //! The registry: which snapshots are open, without a lock.
 #![expect(unsafe_code, reason = "slot chunks are allocated once and shared by raw pointer")]
 
+#[cfg(not(loom))]
 use std::cell::Cell;
 use std::fmt;
 use std::ptr;
 
+#[cfg(not(loom))]
 use selvedge_base::limits::SNAPSHOTS_MAX;
 use selvedge_base::sync::CachePadded;
-use selvedge_base::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
+use selvedge_base::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
 use selvedge_base::{Timestamp, mutant};
 
 use crate::horizon::ActiveStarts;
@@ -77,6 +79,37 @@ impl OpenSlot {
     }
 }
 
+/// The high-water mark: slots at and above it are free. With it, in the upper
+/// bits, the number of times that it was lowered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Mark(u64);
+
+impl Mark {
+    const SLOT_BITS: u32 = 16;
+
+    fn slots(self) -> usize {
+        (self.0 & ((1 << Self::SLOT_BITS) - 1)) as usize
+    }
+
+    fn lowerings(self) -> u64 {
+        self.0 >> Self::SLOT_BITS
+    }
+
+    fn covers(self, index: SlotIndex) -> bool {
+        self.slots() > index.0 as usize
+    }
+
+    fn raised_over(self, index: SlotIndex) -> Self {
+        self.max(Self(self.lowerings() << Self::SLOT_BITS | (u64::from(index.0) + 1)))
+    }
+
+    fn lowered_to(self, slots: usize) -> Self {
+        Self((self.lowerings() + 1) << Self::SLOT_BITS | slots as u64)
+    }
+}
+
+const _: () = assert!(SLOTS < 1 << Mark::SLOT_BITS, "the mark holds the number of every slot");
+
 /// Every slot is taken: [`SNAPSHOTS_MAX`] handles are open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RegistryFull;
@@ -97,14 +130,28 @@ pub struct RegistryFull;
 /// that the scan misses therefore starts at V0 or later, and the pruner treats
 /// V0 itself as an active start and touches nothing newer.
 ///
-/// The high-water mark follows the same pattern: begin takes a slot, fences and
-/// checks that the mark covers it; the scan lowers the mark, fences and looks
-/// again above it.
+/// The scan must also reach the slot, so the high-water mark has to cover it at
+/// the scan, and not merely when begin ends. Begin makes sure of that before its
+/// fence, and after it that nobody has lowered the mark since:
+///
+/// ```text
+/// begin:  slot := v                    lower:  look for the highest slot taken
+///         mark covers the slot, or             lower the mark, unless raised
+///         is raised over it                    fence
+///         fence                                look again, and raise it over
+///         visible == v ?                       what was missed
+///         no lowering since ?
+/// ```
+///
+/// If the fence of lower comes first, begin sees the lowering and starts again;
+/// otherwise lower sees the slot when it looks again. The mark counts its
+/// lowerings, since a mark lowered, missed by a scan, and raised by another
+/// begin would look as if it had covered the slot all the time.
 pub struct Registry {
     chunks: [AtomicPtr<Chunk>; CHUNKS],
-    /// Slots at and above this number are free. Read at every begin and scan,
-    /// written rarely.
-    high_water: CachePadded<AtomicUsize>,
+    /// A [`Mark`]. Read at every begin and scan, written rarely. Relaxed
+    /// everywhere: the fences order it, and it guards nothing by itself.
+    high_water: CachePadded<AtomicU64>,
 }
 
 #[cfg(not(loom))]
@@ -138,15 +185,14 @@ fn remember(cursor: impl Fn(u32) -> u32) {
     });
 }
 
+/// In a model every thread looks at the same slots, lowest first.
 #[cfg(loom)]
 fn hint() -> (u32, u32) {
     (0, 0)
 }
 
 #[cfg(loom)]
-fn remember(_cursor: impl Fn(u32) -> u32) {
-    let _ = Cell::new(0);
-}
+fn remember(_cursor: impl Fn(u32) -> u32) {}
 
 impl Registry {
     /// A registry without open snapshots.
@@ -156,7 +202,7 @@ impl Registry {
             std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()));
         let first = Box::into_raw(Chunk::new());
         chunks[0].store(first, Ordering::Release);
-        Self { chunks, high_water: CachePadded::new(AtomicUsize::new(0)) }
+        Self { chunks, high_water: CachePadded::new(AtomicU64::new(0)) }
     }
 
     fn slot(&self, index: SlotIndex) -> &Slot {
@@ -194,16 +240,46 @@ impl Registry {
         let (index, mut start) = self.take_slot(oracle)?;
         let slot = self.slot(index);
         loop {
+            let mark = self.cover(index);
             // Partner: the fences in `active` and `lower_high_water`.
-            fence(Ordering::SeqCst);
+            if !mutant::is("begin-without-fence") {
+                fence(Ordering::SeqCst);
+            }
             let now = oracle.visible();
-            if now == start && self.high_water.load(Ordering::Relaxed) > index.0 as usize {
+            let fresh = now == start || mutant::is("horizon-without-recheck");
+            if fresh && self.is_as_high(mark) {
                 return Ok(OpenSlot { index, start });
             }
             start = now;
             slot.start.store(start.get(), Ordering::Relaxed);
-            self.high_water.fetch_max(index.0 as usize + 1, Ordering::Relaxed);
         }
+    }
+
+    #[inline]
+    fn mark(&self) -> Mark {
+        Mark(self.high_water.load(Ordering::Relaxed))
+    }
+
+    fn raise(&self, to: Mark) -> Mark {
+        Mark(self.high_water.fetch_max(to.0, Ordering::Relaxed)).max(to)
+    }
+
+    /// Gives a mark that covers the slot.
+    #[inline]
+    fn cover(&self, index: SlotIndex) -> Mark {
+        let mut mark = self.mark();
+        // Ends: each further turn means that the mark was lowered meanwhile,
+        // which happens now and then, under the commit lock.
+        while !mark.covers(index) {
+            mark = self.raise(mark.raised_over(index));
+        }
+        mark
+    }
+
+    /// Whether what `mark` covered is covered still: nobody has lowered it.
+    #[inline]
+    fn is_as_high(&self, mark: Mark) -> bool {
+        self.mark().lowerings() == mark.lowerings() || mutant::is("high-water-lowering-unseen")
     }
 
     /// Takes a free slot, marked with a provisional start.
@@ -266,8 +342,7 @@ impl Registry {
     /// Visits every open slot: its number, start timestamp and, if known, since
     /// when it is open, in microseconds of the engine's clock.
     pub fn each_open(&self, mut visit: impl FnMut(SlotIndex, Timestamp, Option<u64>)) {
-        let high = self.high_water.load(Ordering::Relaxed);
-        for index in 0..high {
+        for index in 0..self.high_water() {
             let index = SlotIndex(index as u32);
             let slot = self.slot(index);
             // Partner: the Release store in `close`.
@@ -292,27 +367,37 @@ impl Registry {
     /// of snapshots long gone does not slow down every later scan. The caller
     /// holds the commit lock: nobody else scans or lowers meanwhile.
     pub fn lower_high_water(&self) {
-        let old = self.high_water.load(Ordering::Relaxed);
-        let taken = |index: &usize| {
-            self.slot(SlotIndex(*index as u32)).start.load(Ordering::Acquire) != FREE
-        };
-        let new = (0..old).rev().find(taken).map_or(0, |index| index + 1);
-        if new == old || mutant::is("high-water-lowered-late") {
+        let mark = self.mark();
+        let old = mark.slots();
+        let taken = |index: &SlotIndex| self.slot(*index).start.load(Ordering::Acquire) != FREE;
+        let highest =
+            |from: usize| (from..old).rev().map(|index| SlotIndex(index as u32)).find(taken);
+        let new = highest(0).map_or(0, |index| index.0 as usize + 1);
+        if new == old {
             return;
         }
-        self.high_water.store(new, Ordering::Relaxed);
+        let lowered = mark.lowered_to(new);
+        // Refused if the mark was raised meanwhile, for a slot that was not
+        // looked at here.
+        let relaxed = Ordering::Relaxed;
+        if self.high_water.compare_exchange(mark.0, lowered.0, relaxed, relaxed).is_err() {
+            return;
+        }
+        if mutant::is("high-water-lowered-late") {
+            return;
+        }
         // Partner: the fence in `open`: a begin that has not seen the lowered
         // mark took its slot before this fence, so the second look finds it.
         fence(Ordering::SeqCst);
-        if let Some(missed) = (new..old).rev().find(taken) {
-            self.high_water.fetch_max(missed + 1, Ordering::Relaxed);
+        if let Some(missed) = highest(new) {
+            self.raise(lowered.raised_over(missed));
         }
     }
 
     /// One more than the highest slot that a scan visits.
     #[must_use]
     pub fn high_water(&self) -> usize {
-        self.high_water.load(Ordering::Relaxed)
+        self.mark().slots()
     }
 }
 

@@ -12,7 +12,10 @@ use crate::limbo::Retired;
 use crate::record::SnapshotRef;
 
 /// Bits of an identifier that one inner node resolves.
+#[cfg(not(loom))]
 const INNER_BITS: u32 = 9;
+#[cfg(loom)]
+const INNER_BITS: u32 = 2;
 const INNER_SLOTS: usize = 1 << INNER_BITS;
 
 /// Aligned so that the low bits of a pointer to it are free for the height.
@@ -32,10 +35,10 @@ impl Inner {
     }
 }
 
-struct Leaf<T> {
+struct Leaf<T, const LEAF: usize> {
     /// Slots in use; only the writer reads and changes it.
     live: AtomicU32,
-    slots: Box<[T]>,
+    slots: [T; LEAF],
 }
 
 /// What a walk down the tree met.
@@ -48,12 +51,12 @@ enum Place<'t> {
     Beyond,
 }
 
-/// Slots of `T` by identifier. `1 << LEAF_BITS` slots make a leaf.
+/// Slots of `T` by identifier. `LEAF` slots, a power of two, make a leaf.
 ///
 /// Leaves appear when the writer first asks for one of their slots, and go when
 /// none of their slots is in use; a later use makes a new, empty leaf. Inner
 /// nodes (4 KiB for 512 leaves) stay. An empty table is one word.
-pub struct Table<T, const LEAF_BITS: u32> {
+pub struct Table<T, const LEAF: usize> {
     /// The root, with the height of the tree in its low bits: 0 for none; the
     /// children of a node at height 1 are leaves.
     root: AtomicPtr<Inner>,
@@ -61,8 +64,12 @@ pub struct Table<T, const LEAF_BITS: u32> {
     owns: PhantomData<T>,
 }
 
-impl<T, const LEAF_BITS: u32> Table<T, LEAF_BITS> {
-    const LEAF_MASK: u64 = (1 << LEAF_BITS) - 1;
+impl<T, const LEAF: usize> Table<T, LEAF> {
+    /// Bits of an identifier that a leaf resolves.
+    const LEAF_BITS: u32 = {
+        assert!(LEAF.is_power_of_two());
+        LEAF.trailing_zeros()
+    };
 
     /// An empty table.
     #[must_use]
@@ -111,7 +118,7 @@ impl<T, const LEAF_BITS: u32> Table<T, LEAF_BITS> {
     }
 
     #[inline]
-    fn leaf(&self, prefix: u64) -> *mut Leaf<T> {
+    fn leaf(&self, prefix: u64) -> *mut Leaf<T, LEAF> {
         match self.place(prefix) {
             // Partner: the Release store in `slot_or_new`.
             Place::Leaf(place) => place.load(Ordering::Acquire).cast(),
@@ -138,8 +145,8 @@ impl<T, const LEAF_BITS: u32> Table<T, LEAF_BITS> {
     #[inline]
     pub unsafe fn slot<'w>(&self, id: u64) -> Option<&'w T> {
         // SAFETY: the caller keeps leaves from being freed.
-        let leaf = unsafe { self.leaf(id >> LEAF_BITS).as_ref() }?;
-        leaf.slots.get((id & Self::LEAF_MASK) as usize)
+        let leaf = unsafe { self.leaf(id >> Self::LEAF_BITS).as_ref() }?;
+        Some(&leaf.slots[id as usize % LEAF])
     }
 
     /// The first identifier at or after `from` whose leaf exists.
@@ -147,14 +154,14 @@ impl<T, const LEAF_BITS: u32> Table<T, LEAF_BITS> {
     pub fn next_present(&self, from: u64, _at: SnapshotRef<'_>) -> Option<u64> {
         let mut id = from;
         loop {
-            let prefix = id >> LEAF_BITS;
+            let prefix = id >> Self::LEAF_BITS;
             let shift = match self.place(prefix) {
                 Place::Leaf(leaf) if !leaf.load(Ordering::Acquire).is_null() => return Some(id),
                 Place::Leaf(_) => 0,
                 Place::Absent { shift } => shift,
                 Place::Beyond => return None,
             };
-            id = (((prefix >> shift) + 1) << shift) << LEAF_BITS;
+            id = (((prefix >> shift) + 1) << shift) << Self::LEAF_BITS;
         }
     }
 
@@ -166,7 +173,7 @@ impl<T, const LEAF_BITS: u32> Table<T, LEAF_BITS> {
     where
         T: Default,
     {
-        let prefix = id >> LEAF_BITS;
+        let prefix = id >> Self::LEAF_BITS;
         let place = loop {
             match self.place(prefix) {
                 Place::Leaf(place) => break place,
@@ -175,7 +182,7 @@ impl<T, const LEAF_BITS: u32> Table<T, LEAF_BITS> {
             }
         };
         if place.load(Ordering::Relaxed).is_null() {
-            let slots = (0..=Self::LEAF_MASK).map(|_| T::default()).collect();
+            let slots: [T; LEAF] = std::array::from_fn(|_| T::default());
             let leaf = Box::into_raw(Box::new(Leaf { live: AtomicU32::new(0), slots }));
             // Partner: the Acquire loads in `leaf` and `next_present`.
             place.store(leaf.cast(), Ordering::Release);
@@ -222,7 +229,8 @@ impl<T, const LEAF_BITS: u32> Table<T, LEAF_BITS> {
     /// The caller holds the commit lock; the slot exists.
     pub unsafe fn count_live(&self, id: u64, change: i32) {
         // SAFETY: under the commit lock the leaf stays.
-        let leaf = unsafe { self.leaf(id >> LEAF_BITS).as_ref() }.expect("a counted slot exists");
+        let leaf =
+            unsafe { self.leaf(id >> Self::LEAF_BITS).as_ref() }.expect("a counted slot exists");
         let now = leaf.live.load(Ordering::Relaxed).checked_add_signed(change);
         leaf.live.store(now.expect("no more slots end than began"), Ordering::Relaxed);
     }
@@ -235,8 +243,8 @@ impl<T, const LEAF_BITS: u32> Table<T, LEAF_BITS> {
     where
         T: Send + 'static,
     {
-        let Place::Leaf(place) = self.place(id >> LEAF_BITS) else { return None };
-        let leaf = place.load(Ordering::Relaxed).cast::<Leaf<T>>();
+        let Place::Leaf(place) = self.place(id >> Self::LEAF_BITS) else { return None };
+        let leaf = place.load(Ordering::Relaxed).cast::<Leaf<T, LEAF>>();
         // SAFETY: under the commit lock the leaf stays.
         if unsafe { leaf.as_ref() }?.live.load(Ordering::Relaxed) != 0 {
             return None;
@@ -265,7 +273,7 @@ impl<T, const LEAF_BITS: u32> Table<T, LEAF_BITS> {
             match (child.is_null(), height) {
                 (true, _) => {}
                 // SAFETY: as above; height 1 has leaves as children.
-                (false, 1) => drop(unsafe { Box::from_raw(child.cast::<Leaf<T>>()) }),
+                (false, 1) => drop(unsafe { Box::from_raw(child.cast::<Leaf<T, LEAF>>()) }),
                 // SAFETY: as above.
                 (false, _) => unsafe { Self::free(child.cast(), height - 1) },
             }
@@ -273,13 +281,13 @@ impl<T, const LEAF_BITS: u32> Table<T, LEAF_BITS> {
     }
 }
 
-impl<T, const LEAF_BITS: u32> Default for Table<T, LEAF_BITS> {
+impl<T, const LEAF: usize> Default for Table<T, LEAF> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T, const LEAF_BITS: u32> Drop for Table<T, LEAF_BITS> {
+impl<T, const LEAF: usize> Drop for Table<T, LEAF> {
     fn drop(&mut self) {
         let (root, height) = self.root();
         if height > 0 {
@@ -289,7 +297,7 @@ impl<T, const LEAF_BITS: u32> Drop for Table<T, LEAF_BITS> {
     }
 }
 
-impl<T, const LEAF_BITS: u32> fmt::Debug for Table<T, LEAF_BITS> {
+impl<T, const LEAF: usize> fmt::Debug for Table<T, LEAF> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table").field("leaves", &self.leaves()).finish_non_exhaustive()
     }
@@ -297,9 +305,9 @@ impl<T, const LEAF_BITS: u32> fmt::Debug for Table<T, LEAF_BITS> {
 
 // SAFETY: slots are shared by reference, and dropped with the table or the
 // limbo, on whichever thread that happens.
-unsafe impl<T: Send + Sync, const LEAF_BITS: u32> Sync for Table<T, LEAF_BITS> {}
+unsafe impl<T: Send + Sync, const LEAF: usize> Sync for Table<T, LEAF> {}
 // SAFETY: as above.
-unsafe impl<T: Send + Sync, const LEAF_BITS: u32> Send for Table<T, LEAF_BITS> {}
+unsafe impl<T: Send + Sync, const LEAF: usize> Send for Table<T, LEAF> {}
 
 #[cfg(all(test, not(loom)))]
 mod tests {
@@ -314,7 +322,7 @@ mod tests {
 
     #[test]
     fn far_ids_do_not_collide() {
-        let table = Table::<AtomicU64, 4>::new();
+        let table = Table::<AtomicU64, 16>::new();
         let ids = [0, 1, 15, 16, (1 << 20) + 3, 1 << 21, (1 << 33) + 1, u64::MAX >> 2, u64::MAX];
         for id in ids {
             assert!(table.get(id, at()).is_none_or(|slot| slot.load(Ordering::Relaxed) == 0));
@@ -331,7 +339,7 @@ mod tests {
 
     #[test]
     fn dead_leaves_go_and_come_again() {
-        let table = Table::<AtomicU64, 4>::new();
+        let table = Table::<AtomicU64, 16>::new();
         // SAFETY: single-threaded.
         unsafe {
             table.slot_or_new(40).store(1, Ordering::Relaxed);

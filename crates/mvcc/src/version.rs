@@ -29,6 +29,8 @@ impl<H> Version<H> {
     #[must_use]
     #[inline]
     pub fn commit(&self) -> Timestamp {
+        #[cfg(loom)]
+        self.life.check();
         // Written before the version is linked, with Release; Relaxed is enough
         // for whoever got here through an Acquire load of the link.
         Timestamp::new(self.commit.load(Ordering::Relaxed))
@@ -57,6 +59,8 @@ impl<H> Version<H> {
     #[must_use]
     #[inline]
     pub fn is_tombstone(&self) -> bool {
+        #[cfg(loom)]
+        self.life.check();
         self.tombstone
     }
 
@@ -74,6 +78,8 @@ impl<H> Version<H> {
 
     #[inline]
     pub(crate) fn prev(&self) -> *mut Self {
+        #[cfg(loom)]
+        self.life.check();
         // Partner: the Release stores in `Record::install` and `set_prev`.
         self.prev.load(Ordering::Acquire)
     }
