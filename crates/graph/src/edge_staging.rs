@@ -8,7 +8,7 @@ use selvedge_mvcc::VersionBox;
 
 use crate::catalog::EdgeType;
 use crate::edge_type::EdgeTypeDef;
-use crate::entity::{Edge, Entity};
+use crate::entity::{Direction, Edge, Entity};
 use crate::error::GraphError;
 use crate::graph::EdgeHeader;
 use crate::transaction::{GraphTransaction, check_document, check_name, document_error};
@@ -137,7 +137,8 @@ impl GraphTransaction<'_> {
     fn check_endpoints(&self, source: NodeId, target: NodeId) -> Result<(), GraphError> {
         let exists = |id: &NodeId| match self.writes.nodes.get(id) {
             Some(write) => !matches!(write.change, NodeChange::Delete | NodeChange::Nothing),
-            // Not tracked: an edge is checked against its ends at the commit.
+            // An edge is checked against its ends at the commit, so only an end
+            // that is missing is tracked.
             None => {
                 let record = self.graph.nodes.get(id.get(), self.at);
                 record.is_some_and(|record| record.exists(self.at))
@@ -145,6 +146,9 @@ impl GraphTransaction<'_> {
         };
         match [source, target].into_iter().find(|id| !exists(id)) {
             Some(missing) => {
+                self.view().track(|reads| {
+                    reads.nodes.insert(missing);
+                });
                 Err(GraphError::MissingEndpoint { source_node: source, target, missing })
             }
             None => Ok(()),
@@ -186,7 +190,7 @@ impl GraphTransaction<'_> {
     ) -> Result<u64, GraphError> {
         let edges: Vec<(Edge, u64)> = {
             let view = self.view();
-            view.track_neighbourhood(source, crate::entity::Direction::Out);
+            view.track_neighbourhood(source, Direction::Out);
             let Some(kind) = view.edge_type(edge_type) else { return Ok(0) };
             let halves = view.halves_between(source, kind.id, target).into_iter();
             let multi = view.is_multi(kind.id);
@@ -214,10 +218,21 @@ impl GraphTransaction<'_> {
 
     /// The record number of an edge that exists, 0 if it has none.
     fn number_of(&self, edge: Edge) -> Result<u64, GraphError> {
-        let halves = self.view().halves_between(edge.source, edge.edge_type, edge.target);
-        let wanted = |number: u64| edge.id.is_none_or(|id| id.get() == number);
+        let view = self.view();
+        // Edges of a multi type have ids, and no others: a handle that is wrong
+        // in this names no edge.
+        let multi = view.is_multi(edge.edge_type);
+        let wanted = |number: u64| match edge.id {
+            Some(id) => multi && id.get() == number,
+            None => !multi,
+        };
+        let halves = view.halves_between(edge.source, edge.edge_type, edge.target);
         let found = halves.into_iter().find(|half| wanted(half.id));
-        found.map(|half| half.id).ok_or(GraphError::NotFound(Entity::Edge(edge)))
+        found.map(|half| half.id).ok_or_else(|| {
+            // That there is no such edge is something that was read.
+            view.track_neighbourhood(edge.source, Direction::Out);
+            GraphError::NotFound(Entity::Edge(edge))
+        })
     }
 
     /// Sets fields of an edge's document; the others stay.

@@ -27,6 +27,18 @@ pub(crate) struct ReadSet {
     /// The lists of all labels, and of all edge types.
     pub(crate) all_labels: bool,
     pub(crate) all_edge_types: bool,
+    /// Whether anything was noted.
+    pub(crate) used: bool,
+}
+
+impl ReadSet {
+    /// Forgets everything.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        if self.used {
+            *self = Self::default();
+        }
+    }
 }
 
 /// How much of its reads a transaction keeps for validation.

@@ -224,7 +224,9 @@ impl<'t> GraphTransaction<'t> {
     /// Demands that a node is unchanged when the transaction commits, even if
     /// it is never written.
     pub fn note_for_update(&mut self, id: NodeId) {
-        self.writes.reads.get_mut().nodes.insert(id);
+        let reads = self.writes.reads.get_mut();
+        reads.used = true;
+        reads.nodes.insert(id);
     }
 
     /// The label of a node that exists.

@@ -48,7 +48,8 @@ impl<'v> Validation<'v> {
         self.nodes()?;
         self.keys()?;
         self.edges()?;
-        self.reads(&self.writes.reads.borrow())
+        let reads = self.writes.reads.borrow();
+        if reads.used { self.reads(&reads) } else { Ok(()) }
     }
 
     fn conflict(&self, entity: Entity, kind: ConflictKind, committed: Timestamp) -> GraphRefusal {

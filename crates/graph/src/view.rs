@@ -119,7 +119,9 @@ impl<'a> GraphView<'a> {
         if self.tracking == ReadTracking::All
             && let Some(writes) = self.writes
         {
-            note(&mut writes.reads.borrow_mut());
+            let mut reads = writes.reads.borrow_mut();
+            reads.used = true;
+            note(&mut reads);
         }
     }
 
@@ -236,6 +238,17 @@ impl<'a> GraphView<'a> {
     /// The definition of an edge type, own definitions included.
     #[must_use]
     pub fn edge_type_def(&self, name: &str) -> Option<EdgeTypeDef> {
+        let def = self.known_edge_type_def(name);
+        if def.is_none() {
+            // Perhaps there is such a type by now, newer than the snapshot.
+            self.track(|reads| {
+                reads.unknown_edge_types.insert(name.to_owned());
+            });
+        }
+        def
+    }
+
+    fn known_edge_type_def(&self, name: &str) -> Option<EdgeTypeDef> {
         let edge_type = self.edge_type(name)?;
         if let Some(def) = self.writes.and_then(|writes| writes.edge_types.get(&edge_type.id)) {
             return Some(def.clone());

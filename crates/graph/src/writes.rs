@@ -86,6 +86,11 @@ pub(crate) struct NodeChanges {
     pub(crate) until: usize,
 }
 
+/// Changes of adjacency that emptied writes keep room for.
+const CHANGES_KEPT: usize = 64;
+/// Bytes of encoded document that emptied writes keep room for.
+const SCRATCH_BYTES_KEPT: usize = 4096;
+
 /// What one transaction has staged in the graph.
 #[derive(Debug, Default)]
 pub struct GraphWrites {
@@ -133,6 +138,30 @@ impl GraphWrites {
             && self.edges.is_empty()
             && self.edge_types.is_empty()
             && self.checks.is_empty()
+    }
+
+    /// Empties the writes for the next transaction; they keep some room. The
+    /// names they reserved have been released.
+    pub fn clear(&mut self) {
+        debug_assert!(self.reserved_labels.is_empty() && self.reserved_edge_types.is_empty());
+        self.nodes.clear();
+        self.keys.clear();
+        self.edges.clear();
+        self.edge_types.clear();
+        self.label_counts.clear();
+        self.edge_type_counts.clear();
+        self.checks.clear();
+        self.reads.get_mut().clear();
+        if self.by_node.get_mut().len > 0 {
+            *self.by_node.get_mut() = ByNode::default();
+        }
+        self.changes.clear();
+        self.changes.shrink_to(CHANGES_KEPT);
+        self.changed_nodes.clear();
+        self.changed_nodes.shrink_to(CHANGES_KEPT);
+        self.scratch.clear();
+        self.scratch.shrink_to(SCRATCH_BYTES_KEPT);
+        self.writes_max = None;
     }
 
     /// Allows fewer entities to be written than in general.
@@ -217,6 +246,11 @@ impl GraphWrites {
 
     /// Sorts the edge writes into changes by node, before the commit lock.
     pub(crate) fn prepare(&mut self) {
+        self.changes.clear();
+        self.changed_nodes.clear();
+        if self.edges.is_empty() {
+            return;
+        }
         let mut changes = Vec::with_capacity(2 * self.edges.len());
         for (edge, write) in self.edges.iter() {
             if write.existed == write.now {
@@ -229,8 +263,6 @@ impl GraphWrites {
             changes.push((target, Direction::In, change(source)));
         }
         changes.sort_unstable_by_key(|(node, direction, change)| (*direction, *node, change.key()));
-        self.changes.clear();
-        self.changed_nodes.clear();
         for (node, direction, change) in changes {
             let at = self.changes.len();
             self.changes.push(change);

@@ -72,6 +72,12 @@ impl Stamp {
         self.0 & 1 == 0 && self.0 != 0
     }
 
+    /// Whether who sees this version sees nothing.
+    #[inline]
+    fn is_absent(self) -> bool {
+        !self.is_alive() && (self.is_empty() || !mutant::is("tombstone-ignored"))
+    }
+
     /// Whether the record holds no version at all.
     #[must_use]
     pub fn is_empty(self) -> bool {
@@ -127,7 +133,7 @@ impl<H> Record<H> {
         // Acquire: the head load below may not move before it.
         let stamp = self.stamp();
         if stamp.commit() <= at.start {
-            if !stamp.is_alive() {
+            if stamp.is_absent() {
                 return None;
             }
             // Partner: the Release store in `install`.
@@ -148,7 +154,7 @@ impl<H> Record<H> {
     #[inline]
     pub fn exists(&self, at: SnapshotRef<'_>) -> bool {
         let stamp = self.stamp();
-        if stamp.commit() <= at.start { stamp.is_alive() } else { self.walk(at).is_some() }
+        if stamp.commit() <= at.start { !stamp.is_absent() } else { self.walk(at).is_some() }
     }
 
     /// The slow path of `read`: newest to oldest, the first version that is not

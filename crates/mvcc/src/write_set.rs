@@ -1,26 +1,33 @@
 //! The write set of a transaction: what it will write, by entity, with
 //! savepoints.
 
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
-use ahash::RandomState;
 use hashbrown::HashTable;
-use smallvec::SmallVec;
+use selvedge_base::hash::FixedState;
 
 /// Beyond this many entries look-ups go through a hash index.
 const LINEAR_MAX: usize = 8;
+
+/// Entries that an emptied set keeps room for.
+const ENTRIES_KEPT: usize = 64;
+
+fn hash<K: Hash>(key: &K) -> u64 {
+    // Positions never leave the process, and keys are small and fixed in form: a
+    // fixed seed serves, and makes runs repeat exactly.
+    FixedState::default().hash_one(key)
+}
 
 /// A position that a write set can be rolled back to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Mark(usize);
 
 /// Writes by key, in the order in which the keys were first written. A few
-/// entries are searched one by one, and cost no allocation; more are indexed.
+/// entries are searched one by one; more are indexed.
 #[derive(Debug)]
 pub struct WriteSet<K, W> {
-    entries: SmallVec<[(K, W); 2]>,
-    index: Option<HashTable<u32>>,
-    hasher: RandomState,
+    entries: Vec<(K, W)>,
+    index: Option<Box<HashTable<u32>>>,
     /// While a savepoint is open: what each change replaced; `None` for a new
     /// entry.
     undo: Vec<(u32, Option<W>)>,
@@ -29,15 +36,7 @@ pub struct WriteSet<K, W> {
 
 impl<K, W> Default for WriteSet<K, W> {
     fn default() -> Self {
-        Self {
-            entries: SmallVec::new(),
-            index: None,
-            // Positions never leave the process, and keys are small and fixed
-            // in form: a fixed seed serves, and makes runs repeat exactly.
-            hasher: RandomState::with_seeds(1, 2, 3, 4),
-            undo: Vec::new(),
-            recording: false,
-        }
+        Self { entries: Vec::new(), index: None, undo: Vec::new(), recording: false }
     }
 }
 
@@ -61,7 +60,7 @@ impl<K: Eq + Hash, W> WriteSet<K, W> {
             None => self.entries.iter().position(|(entry, _)| entry == key),
             Some(index) => {
                 let found = |at: &u32| self.entries[*at as usize].0 == *key;
-                index.find(self.hasher.hash_one(key), found).map(|at| *at as usize)
+                index.find(hash(key), found).map(|at| *at as usize)
             }
         }
     }
@@ -101,8 +100,8 @@ impl<K: Eq + Hash, W> WriteSet<K, W> {
     }
 
     fn add_to_index(&mut self, at: u32) {
-        let Self { entries, index, hasher, .. } = self;
-        let rehash = |at: &u32| hasher.hash_one(&entries[*at as usize].0);
+        let Self { entries, index, .. } = self;
+        let rehash = |at: &u32| hash(&entries[*at as usize].0);
         match index {
             Some(index) => {
                 index.insert_unique(rehash(&at), at, rehash);
@@ -112,7 +111,7 @@ impl<K: Eq + Hash, W> WriteSet<K, W> {
                 for at in 0..entries.len() as u32 {
                     table.insert_unique(rehash(&at), at, rehash);
                 }
-                *index = Some(table);
+                *index = Some(Box::new(table));
             }
             None => {}
         }
@@ -143,11 +142,10 @@ impl<K: Eq + Hash, W> WriteSet<K, W> {
     /// Removes the entry that was added last, which is the one at `at`.
     fn remove_last(&mut self, at: u32) {
         debug_assert_eq!(at as usize + 1, self.entries.len(), "undone in reverse order");
-        if let (Some(index), Some((key, _))) = (&mut self.index, self.entries.last()) {
-            let hash = self.hasher.hash_one(key);
-            if let Ok(found) = index.find_entry(hash, |other| *other == at) {
-                found.remove();
-            }
+        if let (Some(index), Some((key, _))) = (&mut self.index, self.entries.last())
+            && let Ok(found) = index.find_entry(hash(key), |other| *other == at)
+        {
+            found.remove();
         }
         self.entries.pop();
     }
@@ -162,11 +160,22 @@ impl<K: Eq + Hash, W> WriteSet<K, W> {
         self.entries.iter_mut().map(|(key, write)| (&*key, write))
     }
 
-    /// Takes all entries out, in the order of first writing.
+    /// Takes all entries out, in the order of first writing; the set is as new,
+    /// but keeps its room for some entries.
     pub fn drain(&mut self) -> impl Iterator<Item = (K, W)> + '_ {
         self.index = None;
         self.undo.clear();
+        self.recording = false;
         self.entries.drain(..)
+    }
+
+    /// Empties the set; it keeps its room for some entries.
+    #[inline]
+    pub fn clear(&mut self) {
+        if self.entries.capacity() != 0 {
+            drop(self.drain());
+            self.entries.shrink_to(ENTRIES_KEPT);
+        }
     }
 }
 

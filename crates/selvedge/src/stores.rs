@@ -1,7 +1,8 @@
 //! What a database stores: a graph and a keyspace, in one commit.
 #![expect(unsafe_code, reason = "hands the engine's calls on to the two stores")]
 
-use std::ops::Deref;
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use selvedge_base::Timestamp;
@@ -37,6 +38,60 @@ impl StoreWrites {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.graph.is_empty() && self.entries.as_ref().is_none_or(|entries| entries.is_empty())
+    }
+}
+
+/// Emptied writes that a thread keeps for its next transactions.
+const WRITES_KEPT: usize = 4;
+
+thread_local! {
+    #[expect(clippy::vec_box, reason = "what is kept is handed out as a box")]
+    static KEPT: RefCell<Vec<Box<StoreWrites>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes that are emptied and kept, when they are dropped, for the next
+/// transaction of the thread: their room saves allocations. The names they
+/// reserved have been released by then.
+#[derive(Debug)]
+pub(crate) struct KeptWrites(Option<Box<StoreWrites>>);
+
+impl KeptWrites {
+    #[inline]
+    pub(crate) fn take() -> Self {
+        let kept = KEPT.try_with(|kept| kept.borrow_mut().pop());
+        Self(Some(kept.ok().flatten().unwrap_or_default()))
+    }
+}
+
+impl Deref for KeptWrites {
+    type Target = StoreWrites;
+
+    #[inline]
+    fn deref(&self) -> &StoreWrites {
+        self.0.as_ref().expect("there until dropped")
+    }
+}
+
+impl DerefMut for KeptWrites {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut StoreWrites {
+        self.0.as_mut().expect("there until dropped")
+    }
+}
+
+impl Drop for KeptWrites {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(mut writes) = self.0.take().filter(|_| !std::thread::panicking()) else { return };
+        writes.graph.clear();
+        writes.entries = None;
+        // While the thread ends there may be nowhere to keep them.
+        let _ = KEPT.try_with(|kept| {
+            let mut kept = kept.borrow_mut();
+            if kept.len() < WRITES_KEPT {
+                kept.push(writes);
+            }
+        });
     }
 }
 
@@ -216,6 +271,8 @@ mod tests {
         assert!(matches!(refused, Err(CommitError::Refused(StoreRefusal::Entry(_)))));
         assert_eq!(both(&engine), (2, Some(2)));
         engine.participant().graph.release_names(&mut writes.graph);
+        // What the late transaction held back goes with the next look.
+        engine.step(100);
         assert_eq!(engine.statistics().versions_retained, 0);
     }
 }

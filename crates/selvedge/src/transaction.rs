@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::options::{Isolation, TransactionOptions};
 use crate::read::{Read, Sealed};
 use crate::savepoint::{Savepoint, Savepoints};
-use crate::stores::{EngineRef, StoreWrites};
+use crate::stores::{EngineRef, KeptWrites};
 
 /// A transaction: it sees the database as of its start, and its own changes,
 /// which nobody else sees until it commits.
@@ -27,7 +27,7 @@ pub struct Transaction<'db> {
     engine: EngineRef<'db>,
     /// Open until the end.
     open: Option<OpenSnapshot>,
-    writes: StoreWrites,
+    writes: KeptWrites,
     isolation: Isolation,
     savepoints: Savepoints,
 }
@@ -38,7 +38,7 @@ impl<'db> Transaction<'db> {
         open: OpenSnapshot,
         options: &TransactionOptions,
     ) -> Self {
-        let mut writes = StoreWrites::default();
+        let mut writes = KeptWrites::take();
         writes.graph.limit_writes(options.writes_max);
         Self {
             engine,
