@@ -92,6 +92,7 @@ pub struct Graph {
     next_node: CachePadded<AtomicU64>,
     next_edge: CachePadded<AtomicU64>,
     pub(crate) conflicts: [AtomicU64; ConflictKind::ALL.len()],
+    pub(crate) checks_failed: AtomicU64,
     hasher: RandomState,
 }
 
@@ -128,6 +129,7 @@ impl Graph {
             next_node: CachePadded::new(AtomicU64::new(options.first_node_id.max(1))),
             next_edge: CachePadded::new(AtomicU64::new(options.first_edge_id.max(1))),
             conflicts: Default::default(),
+            checks_failed: AtomicU64::new(0),
             hasher: RandomState::with_seeds(seed, !seed, 0x5e1_7ed6e, 0x6e7a),
         }
     }
@@ -201,6 +203,12 @@ impl Graph {
     #[must_use]
     pub fn conflicts(&self) -> [u64; ConflictKind::ALL.len()] {
         std::array::from_fn(|kind| self.conflicts[kind].load(Ordering::Relaxed))
+    }
+
+    /// The number of commits refused for an expected version.
+    #[must_use]
+    pub fn checks_failed(&self) -> u64 {
+        self.checks_failed.load(Ordering::Relaxed)
     }
 
     /// Names of labels and edge types that open transactions use and no commit

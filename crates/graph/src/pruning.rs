@@ -32,8 +32,11 @@ impl Participant for Graph {
     ) -> Result<(), GraphRefusal> {
         // SAFETY: `writer` is the proof of holding the commit lock.
         let refused = unsafe { Validation::new(self, writer, writes, start) }.run();
-        if let Err(GraphRefusal::Conflict(conflict)) = &refused {
-            let counter = &self.conflicts[conflict.kind.index()];
+        if let Err(refusal) = &refused {
+            let counter = match refusal {
+                GraphRefusal::Conflict(conflict) => &self.conflicts[conflict.kind.index()],
+                GraphRefusal::CheckFailed { .. } => &self.checks_failed,
+            };
             // Written under the commit lock alone.
             counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         }

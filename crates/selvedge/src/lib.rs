@@ -84,6 +84,7 @@ pub use selvedge_graph::{
 pub mod prelude {
     pub use crate::{
         Db, Direction, Document, Edge, EdgeTypeDef, Error, Isolation, NodeId, Op, Read,
-        RetryPolicy, Snapshot, Transaction, TransactionOptions, Value, doc,
+        RetryPolicy, Snapshot, Step, Timestamp, Transaction, TransactionOptions, Uniqueness, Value,
+        doc,
     };
 }

@@ -17,6 +17,9 @@ pub struct Statistics {
     pub conflicts_dangling: u64,
     /// Commits refused because something read had changed.
     pub conflicts_read: u64,
+    /// Commits refused because a node did not have the version that was
+    /// expected.
+    pub checks_failed: u64,
     /// Times a record got a version chain: an older version had to stay because
     /// an open snapshot needed it.
     pub chains_created: u64,
@@ -60,6 +63,7 @@ impl Db {
             conflicts_write,
             conflicts_dangling,
             conflicts_read,
+            checks_failed: graph.checks_failed(),
             chains_created: engine.chains_created,
             chains_retained: engine.chains_retained,
             versions_created: engine.versions_created,

@@ -300,7 +300,8 @@ impl<'db> Transaction<'db> {
     /// Expects a node to have this version when the transaction commits (see
     /// [`Node::version`]), or not to exist (`None`); judged against the latest
     /// state, not the snapshot. If not, the commit fails with
-    /// [`Error::CheckFailed`].
+    /// [`Error::CheckFailed`], which is not retried: running the same closure
+    /// again would expect the same version.
     pub fn check(&mut self, node: NodeId, expected: Option<Timestamp>) {
         self.staging().check(node, expected);
     }
