@@ -12,7 +12,7 @@ use crate::entity::{Direction, Edge, Entity};
 use crate::error::GraphError;
 use crate::graph::EdgeHeader;
 use crate::transaction::{GraphTransaction, check_document, check_name, document_error};
-use crate::writes::{EdgeWrite, NodeChange};
+use crate::writes::{EdgeTypeWrite, EdgeWrite, NodeChange};
 
 impl GraphTransaction<'_> {
     /// Defines an edge type. Defining it again the same way is fine.
@@ -25,7 +25,7 @@ impl GraphTransaction<'_> {
         for label in [def.source_label(), def.target_label()].into_iter().flatten() {
             check_name("label", label)?;
         }
-        let (_, existing) = self.edge_type_or_define(name, def)?;
+        let (_, existing) = self.edge_type_or_define(name, def, true)?;
         if existing != *def {
             let wanted = format!("it cannot become {def}");
             let defined = existing.to_string();
@@ -34,24 +34,31 @@ impl GraphTransaction<'_> {
         Ok(())
     }
 
-    /// The type with this name: as it is defined, or staged as `def`.
+    /// The type with this name: as it is defined, or staged as `def`, which was
+    /// asked for or is implied.
     fn edge_type_or_define(
         &mut self,
         name: &str,
         def: &EdgeTypeDef,
+        explicit: bool,
     ) -> Result<(EdgeTypeId, EdgeTypeDef), GraphError> {
         let own = self.writes.reserved_edge_types.iter().find(|kind| &*kind.name == name);
         let edge_type = match own {
             Some(own) => Arc::clone(own),
             None => self.reserve_edge_type(name)?,
         };
-        if let Some(own) = self.writes.edge_types.get(&edge_type.id) {
-            return Ok((edge_type.id, own.clone()));
+        if let Some(own) = self.writes.edge_types.get(&edge_type.id).cloned() {
+            if explicit && !own.explicit && own.def == *def {
+                let write = EdgeTypeWrite { explicit, ..own.clone() };
+                self.writes.edge_types.put(edge_type.id, write);
+            }
+            return Ok((edge_type.id, own.def));
         }
         if let Some((_, def)) = edge_type.created.get() {
             return Ok((edge_type.id, def.clone()));
         }
-        self.writes.edge_types.put(edge_type.id, def.clone());
+        let write = EdgeTypeWrite { def: def.clone(), explicit };
+        self.writes.edge_types.put(edge_type.id, write);
         Ok((edge_type.id, def.clone()))
     }
 
@@ -87,7 +94,7 @@ impl GraphTransaction<'_> {
         self.check_endpoints(source, target)?;
         let entity = || format!("the edge from {source} to {target}");
         self.encode(entity, |out| encode_into(document, out))?;
-        let (kind, def) = self.edge_type_or_define(edge_type, &EdgeTypeDef::unique())?;
+        let (kind, def) = self.edge_type_or_define(edge_type, &EdgeTypeDef::unique(), false)?;
         self.check_labels(edge_type, &def, source, target)?;
         let mut edge = Edge { source, edge_type: kind, target, id: None };
         if def.is_multi() {

@@ -147,9 +147,9 @@ impl Graph {
     fn new_id(next: &AtomicU64, what: &'static str) -> Result<u64, GraphError> {
         // Uniqueness needs no ordering.
         let id = next.fetch_add(1, Ordering::Relaxed);
-        if id >= NODES_MAX {
+        if id > NODES_MAX {
             // Nobody gets far enough beyond the limit for a wrap.
-            next.store(NODES_MAX, Ordering::Relaxed);
+            next.store(NODES_MAX + 1, Ordering::Relaxed);
             return Err(GraphError::Limit { what, actual: id, limit: NODES_MAX });
         }
         Ok(id)

@@ -15,7 +15,7 @@ use crate::catalog::{EdgeType, Label, MEMBERS_PER_WORD};
 use crate::entity::Direction;
 use crate::graph::{EdgeHeader, Graph, GraphRecord, NodeHeader, NodeRead};
 use crate::writer::GraphWriter;
-use crate::writes::{EdgeWrite, GraphWrites, NodeChange, NodeWrite};
+use crate::writes::{EdgeTypeWrite, EdgeWrite, GraphWrites, NodeChange, NodeWrite};
 
 /// Installs `version` in the record of `id`; whether there was an older one.
 ///
@@ -77,17 +77,17 @@ impl<'i> Installation<'i> {
     }
 
     fn names(&mut self, writes: &GraphWrites) {
-        let used = |label: &&Arc<Label>| {
-            label.created.get().is_none() && writes.label_counts.get(&label.id).is_some()
-        };
+        let used =
+            |label: &&Arc<Label>| label.created.get().is_none() && writes.inserts_with(label.id);
         let labels: Vec<_> = writes.reserved_labels.iter().filter(used).cloned().collect();
         for label in &labels {
             label.created.set(self.commit).expect("only the holder of the commit lock sets it");
         }
         let mut edge_types = Vec::<Arc<EdgeType>>::new();
-        for (id, def) in writes.edge_types.iter() {
+        for (id, EdgeTypeWrite { def, explicit }) in writes.edge_types.iter() {
             let reserved = writes.reserved_edge_types.iter().find(|kind| kind.id == *id);
-            let new = reserved.filter(|kind| kind.created.get().is_none());
+            let new = reserved
+                .filter(|kind| kind.created.get().is_none() && (*explicit || writes.links_by(*id)));
             if let Some(kind) = new {
                 kind.created
                     .set((self.commit, def.clone()))

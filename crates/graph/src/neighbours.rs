@@ -438,7 +438,9 @@ impl<'a> GraphView<'a> {
 
     pub(crate) fn is_multi(&self, edge_type: EdgeTypeId) -> bool {
         let own = self.writes.and_then(|writes| writes.edge_types.get(&edge_type));
-        let def = own.or_else(|| Some(&self.edge_type_by_id(edge_type)?.created.get()?.1));
+        let def = own
+            .map(|write| &write.def)
+            .or_else(|| Some(&self.edge_type_by_id(edge_type)?.created.get()?.1));
         def.is_some_and(crate::edge_type::EdgeTypeDef::is_multi)
     }
 

@@ -12,7 +12,7 @@ use crate::error::GraphRefusal;
 use crate::graph::{Graph, NodeRead};
 use crate::reads::ReadSet;
 use crate::writer::GraphWriter;
-use crate::writes::{GraphWrites, KeyName, NodeChange};
+use crate::writes::{EdgeTypeWrite, GraphWrites, KeyName, NodeChange};
 
 /// One validation: the graph under the commit lock, and the transaction's start.
 pub(crate) struct Validation<'v> {
@@ -82,7 +82,7 @@ impl<'v> Validation<'v> {
     /// A type that was new to this transaction, and is in the database now, must
     /// be defined the same way.
     fn edge_types(&self) -> Result<(), GraphRefusal> {
-        for (id, def) in self.writes.edge_types.iter() {
+        for (id, EdgeTypeWrite { def, .. }) in self.writes.edge_types.iter() {
             // SAFETY: the commit lock is held (`new`).
             let known = unsafe { self.graph.edge_types.current() }.by_number(id.get());
             if let Some(known) = known

@@ -250,19 +250,21 @@ impl<'a> GraphView<'a> {
 
     fn known_edge_type_def(&self, name: &str) -> Option<EdgeTypeDef> {
         let edge_type = self.edge_type(name)?;
-        if let Some(def) = self.writes.and_then(|writes| writes.edge_types.get(&edge_type.id)) {
-            return Some(def.clone());
+        let own = self.writes.and_then(|writes| writes.edge_types.get(&edge_type.id));
+        if let Some(write) = own {
+            return Some(write.def.clone());
         }
         let (created, def) = edge_type.created.get()?;
         let known = *created <= self.start() || self.uses_edge_type(edge_type.id);
         known.then(|| def.clone())
     }
 
-    /// Whether this transaction has defined the type, or linked or unlinked by
-    /// it: then it knows one that is newer than its snapshot.
+    /// Whether this transaction has defined the type, or links by it: then it
+    /// knows one that is newer than its snapshot.
     fn uses_edge_type(&self, id: EdgeTypeId) -> bool {
         self.writes.is_some_and(|writes| {
-            writes.edge_types.get(&id).is_some() || writes.edge_type_counts.get(&id).is_some()
+            let defined = writes.edge_types.get(&id).is_some_and(|write| write.explicit);
+            defined || writes.links_by(id)
         })
     }
 
@@ -273,18 +275,18 @@ impl<'a> GraphView<'a> {
         let old = |created: Option<&Timestamp>| created.is_some_and(|at| *at <= self.start());
         let known = self.graph.labels.table(self.at).iter();
         let mut names: Vec<String> = known
-            .filter(|label| old(label.created.get()) || self.counts_label(label.id))
+            .filter(|label| old(label.created.get()) || self.inserts_with(label.id))
             .map(|label| label.name.to_string())
             .collect();
         let reserved = self.writes.into_iter().flat_map(|writes| &writes.reserved_labels);
-        names.extend(reserved.filter(|l| self.counts_label(l.id)).map(|l| l.name.to_string()));
+        names.extend(reserved.filter(|l| self.inserts_with(l.id)).map(|l| l.name.to_string()));
         names.sort_unstable();
         names.dedup();
         names
     }
 
-    fn counts_label(&self, id: LabelId) -> bool {
-        self.writes.is_some_and(|writes| writes.label_counts.get(&id).is_some())
+    fn inserts_with(&self, id: LabelId) -> bool {
+        self.writes.is_some_and(|writes| writes.inserts_with(id))
     }
 
     /// The names of all edge types.

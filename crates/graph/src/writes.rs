@@ -48,6 +48,15 @@ pub(crate) struct EdgeWrite {
     pub(crate) version: Option<VersionBox<EdgeHeader>>,
 }
 
+/// The definition of an edge type that is new to the transaction.
+#[derive(Clone, Debug)]
+pub(crate) struct EdgeTypeWrite {
+    pub(crate) def: EdgeTypeDef,
+    /// Asked for, not just implied by a link: the type comes to be even without
+    /// an edge.
+    pub(crate) explicit: bool,
+}
+
 /// The label and key of a node, as one name.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct KeyName {
@@ -98,7 +107,7 @@ pub struct GraphWrites {
     pub(crate) keys: WriteSet<KeyName, Option<NodeId>>,
     pub(crate) edges: WriteSet<Edge, EdgeWrite>,
     /// Definitions of edge types that are new.
-    pub(crate) edge_types: WriteSet<EdgeTypeId, EdgeTypeDef>,
+    pub(crate) edge_types: WriteSet<EdgeTypeId, EdgeTypeWrite>,
     /// Changes of the numbers of nodes and edges.
     pub(crate) label_counts: WriteSet<LabelId, i64>,
     pub(crate) edge_type_counts: WriteSet<EdgeTypeId, i64>,
@@ -230,6 +239,19 @@ impl GraphWrites {
             by_node.len = self.edges.len();
         }
         self.by_node.borrow()
+    }
+
+    /// Whether a node with this label is inserted.
+    pub(crate) fn inserts_with(&self, label: LabelId) -> bool {
+        let new = |write: &NodeWrite| write.change == NodeChange::Insert && write.label == label;
+        self.nodes.iter().any(|(_, write)| new(write))
+    }
+
+    /// Whether an edge of this type is there at the end.
+    pub(crate) fn links_by(&self, edge_type: EdgeTypeId) -> bool {
+        let linked =
+            |(edge, write): &(Edge, EdgeWrite)| edge.edge_type == edge_type && write.now.is_some();
+        self.edges.iter().any(linked)
     }
 
     /// Adds to the number of nodes with a label.

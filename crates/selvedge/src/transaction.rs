@@ -70,7 +70,7 @@ impl<'db> Transaction<'db> {
     }
 
     /// Commits: all changes become visible at once, or none. Gives the commit
-    /// timestamp; that of the snapshot, if nothing was written.
+    /// timestamp; that of the snapshot, if nothing was staged.
     ///
     /// # Errors
     /// [`Error::Conflict`] if another transaction came first;
