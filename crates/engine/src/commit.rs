@@ -11,6 +11,8 @@ use crate::participant::Participant;
 
 /// Due versions that a commit looks at, now and then, when no worker does.
 const DUE_PER_COMMIT: usize = 64;
+/// Names of superseded records that room is kept for.
+const SUPERSEDED_KEPT: usize = 1024;
 /// How often a commit does so.
 const COMMITS_PER_SWEEP: u64 = 16;
 
@@ -134,6 +136,7 @@ impl<P: Participant> Engine<P> {
                 unsafe { participant.prune(writer, record, settling) };
             }
         });
+        superseded.shrink_to(SUPERSEDED_KEPT);
         state.superseded = superseded;
         if commit.get().is_multiple_of(COMMITS_PER_SWEEP) && !state.garbage.is_empty() {
             self.prune_due(state, &active, &pin, DUE_PER_COMMIT);

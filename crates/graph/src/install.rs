@@ -10,12 +10,15 @@ use selvedge_base::sync::atomic::Ordering;
 use selvedge_base::{NodeId, Timestamp};
 use selvedge_mvcc::{Record, Table, VersionBox};
 
-use crate::adjacency::changed;
+use crate::adjacency::{BLOCK_EDGES_MAX, changed};
 use crate::catalog::{EdgeType, Label, MEMBERS_PER_WORD};
 use crate::entity::Direction;
 use crate::graph::{EdgeHeader, Graph, GraphRecord, NodeHeader, NodeRead};
 use crate::writer::GraphWriter;
 use crate::writes::{EdgeTypeWrite, EdgeWrite, GraphWrites, NodeChange, NodeWrite};
+
+/// Edges that the writer's scratch keeps room for: those of a full block.
+const SCRATCH_EDGES_KEPT: usize = 2 * BLOCK_EDGES_MAX;
 
 /// Installs `version` in the record of `id`; whether there was an older one.
 ///
@@ -73,6 +76,7 @@ impl<'i> Installation<'i> {
             }
         }
         self.adjacency(writes);
+        self.writer.scratch.shrink_to(SCRATCH_EDGES_KEPT);
         self.counts(writes);
     }
 

@@ -160,6 +160,7 @@ impl GraphWrites {
         self.label_counts.clear();
         self.edge_type_counts.clear();
         self.checks.clear();
+        self.checks.shrink_to(CHANGES_KEPT);
         self.reads.get_mut().clear();
         if self.by_node.get_mut().len > 0 {
             *self.by_node.get_mut() = ByNode::default();

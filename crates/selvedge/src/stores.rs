@@ -41,6 +41,8 @@ impl StoreWrites {
     }
 }
 
+/// Names of superseded records that room is kept for.
+const SUPERSEDED_KEPT: usize = 1024;
 /// Emptied writes that a thread keeps for its next transactions.
 const WRITES_KEPT: usize = 4;
 
@@ -158,6 +160,7 @@ impl Participant for Stores {
         // SAFETY: the caller's contract, here and below; both have validated.
         unsafe { self.graph.install(graph, &mut writes.graph, commit, of_graph) };
         superseded.extend(of_graph.drain(..).map(StoreRecord::Graph));
+        of_graph.shrink_to(SUPERSEDED_KEPT);
         if let Some(entries) = &mut writes.entries {
             let name = |name| superseded.push(StoreRecord::Entry(name));
             // SAFETY: as above.
