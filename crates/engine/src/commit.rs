@@ -126,7 +126,7 @@ impl<P: Participant> Engine<P> {
         // The versions that this commit superseded go, unless a snapshot older
         // than it is open. Asked after publication: whoever begins later sees
         // the new versions.
-        let active = self.registry.active(own);
+        let active = self.scan(state, own);
         let mut superseded = std::mem::take(&mut state.superseded);
         self.settle(state, &active, &pin, |participant, writer, settling| {
             settling.of_commit(commit);

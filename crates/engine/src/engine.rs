@@ -180,7 +180,7 @@ impl<P: Participant> Engine<P> {
         let pin = pin();
         let Ok(mut state) = self.lock_commits::<()>() else { return false };
         self.registry.lower_high_water();
-        let active = self.registry.active(None);
+        let active = self.scan(&mut state, None);
         let looked_at = self.prune_due(&mut state, &active, &pin, most);
         // Structure that waits is freed even when no version is due.
         self.settle(&mut state, &active, &pin, |_, _, _| {});

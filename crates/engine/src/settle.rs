@@ -4,7 +4,7 @@
 
 use selvedge_base::Timestamp;
 use selvedge_mvcc::{
-    ActiveStarts, Fate, Garbage, Limbo, Pin, PruneOutcome, Record, Retained, Retired,
+    ActiveStarts, Fate, Garbage, Limbo, Pin, PruneOutcome, Record, Retained, Retired, SlotIndex,
 };
 
 use crate::commit::CommitState;
@@ -13,7 +13,7 @@ use crate::participant::Participant;
 use crate::statistics::RetainedCount;
 
 /// Items of the limbo that are freed in one go.
-const FREED_PER_SETTLING: usize = 64;
+const FREED_PER_SCAN: usize = 64;
 
 /// Which versions of a pruned record have been filed before.
 #[derive(Clone, Copy, Debug)]
@@ -139,7 +139,16 @@ impl<R: Copy> PruneOutcome for Outcome<'_, '_, R> {
 }
 
 impl<P: Participant> Engine<P> {
-    /// Frees what has waited long enough, runs `prune` with a settling, then lets the participant forget what it
+    /// Scans who is active, but for `own`, and frees what waited for that. What
+    /// is unlinked from here on waits for the next scan: a snapshot may begin
+    /// between this scan and the unlinking. The caller has published everything.
+    pub(crate) fn scan(&self, state: &mut CommitState<P>, own: Option<SlotIndex>) -> ActiveStarts {
+        let active = self.registry.active(own);
+        state.limbo.free(&active, FREED_PER_SCAN);
+        active
+    }
+
+    /// Runs `prune` with a settling, then lets the participant forget what it
     /// can. `active` was scanned under the commit lock that is still held.
     pub(crate) fn settle(
         &self,
@@ -148,9 +157,6 @@ impl<P: Participant> Engine<P> {
         pin: &Pin,
         prune: impl FnOnce(&P, &mut P::Writer, &mut Settling<'_, P::Record>),
     ) {
-        // First what was unlinked before `active` was scanned; what is unlinked
-        // from here on waits for a later scan.
-        state.limbo.free(active, FREED_PER_SETTLING);
         let visible = self.oracle.visible();
         let mut settling = Settling {
             active,

@@ -14,24 +14,39 @@ pub use model::{Pin, pin};
 
 #[cfg(not(loom))]
 mod epoch {
+    use std::cell::Cell;
+
     use crossbeam_epoch::Guard;
+
+    /// What a thread retires before it runs the collector. By itself the
+    /// collector runs at every 128th pin and frees 512 items at most: whoever
+    /// retires more than four items a pin would outrun it for ever.
+    const RETIRED_PER_COLLECTION: u32 = 256;
+
+    thread_local! {
+        /// Retired on this thread since it last ran the collector.
+        static RETIRED: Cell<u32> = const { Cell::new(0) };
+    }
 
     /// A pinned thread: nothing retired from now on is freed before it drops.
     #[derive(Debug)]
-    pub struct Pin(Guard);
+    pub struct Pin {
+        guard: Guard,
+        retired: Cell<u32>,
+    }
 
     /// Pins the current thread.
     #[must_use]
     #[inline]
     pub fn pin() -> Pin {
-        Pin(crossbeam_epoch::pin())
+        Pin { guard: crossbeam_epoch::pin(), retired: Cell::new(0) }
     }
 
     impl Pin {
         /// The guard behind the pin, for structures built on the same epochs.
         #[must_use]
         pub fn guard(&self) -> &Guard {
-            &self.0
+            &self.guard
         }
 
         /// Runs `free` once no thread is pinned that was pinned at this moment.
@@ -41,13 +56,43 @@ mod epoch {
         /// and `free` may run on any thread.
         #[inline]
         pub unsafe fn retire(&self, free: impl FnOnce()) {
+            self.retired.set(self.retired.get().saturating_add(1));
             // SAFETY: the caller's contract is the one of `defer_unchecked`.
-            unsafe { self.0.defer_unchecked(free) }
+            unsafe { self.guard.defer_unchecked(free) }
         }
 
         /// Hands what this thread has retired to the collector now.
         pub fn flush(&self) {
-            self.0.flush();
+            self.guard.flush();
+        }
+
+        /// Runs the collector as often as keeps pace with what was retired.
+        #[cold]
+        fn collect(&mut self, retired: u32) {
+            for _ in 0..retired / RETIRED_PER_COLLECTION {
+                // The epoch cannot move on twice while this thread stays in one.
+                self.guard.repin();
+                self.guard.flush();
+            }
+        }
+    }
+
+    impl Drop for Pin {
+        #[inline]
+        fn drop(&mut self) {
+            let retired = self.retired.get();
+            if retired == 0 {
+                return;
+            }
+            // Without its count a thread at its end leaves the rest to others.
+            let total = RETIRED.try_with(|count| {
+                let total = count.get().saturating_add(retired);
+                count.set(total % RETIRED_PER_COLLECTION);
+                total
+            });
+            if let Ok(total @ RETIRED_PER_COLLECTION..) = total {
+                self.collect(total);
+            }
         }
     }
 }

@@ -82,9 +82,9 @@ impl OpenSlot {
 /// The high-water mark: slots at and above it are free. With it, in the upper
 /// bits, the number of times that it was lowered.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Mark(u64);
+struct HighWater(u64);
 
-impl Mark {
+impl HighWater {
     const SLOT_BITS: u32 = 16;
 
     fn slots(self) -> usize {
@@ -108,7 +108,7 @@ impl Mark {
     }
 }
 
-const _: () = assert!(SLOTS < 1 << Mark::SLOT_BITS, "the mark holds the number of every slot");
+const _: () = assert!(SLOTS < 1 << HighWater::SLOT_BITS, "the mark holds the number of every slot");
 
 /// Every slot is taken: [`SNAPSHOTS_MAX`] handles are open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -149,7 +149,7 @@ pub struct RegistryFull;
 /// begin would look as if it had covered the slot all the time.
 pub struct Registry {
     chunks: [AtomicPtr<Chunk>; CHUNKS],
-    /// A [`Mark`]. Read at every begin and scan, written rarely. Relaxed
+    /// A [`HighWater`]. Read at every begin and scan, written rarely. Relaxed
     /// everywhere: the fences order it, and it guards nothing by itself.
     high_water: CachePadded<AtomicU64>,
 }
@@ -162,14 +162,15 @@ thread_local! {
 }
 
 #[cfg(not(loom))]
+#[inline]
 fn hint() -> (u32, u32) {
-    use std::sync::atomic::AtomicU32;
+    use selvedge_base::sync::atomic::AtomicU32;
     static THREADS: AtomicU32 = AtomicU32::new(0);
     HINT.with(|hint| {
         let (mut base, mut cursor) = hint.get();
         if base == u32::MAX {
             // Threads start spread over the first chunk; order is irrelevant.
-            base = THREADS.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % CHUNK_SLOTS as u32;
+            base = THREADS.fetch_add(1, Ordering::Relaxed) % CHUNK_SLOTS as u32;
             cursor = base;
             hint.set((base, cursor));
         }
@@ -178,6 +179,7 @@ fn hint() -> (u32, u32) {
 }
 
 #[cfg(not(loom))]
+#[inline]
 fn remember(cursor: impl Fn(u32) -> u32) {
     HINT.with(|hint| {
         let (base, old) = hint.get();
@@ -205,30 +207,32 @@ impl Registry {
         Self { chunks, high_water: CachePadded::new(AtomicU64::new(0)) }
     }
 
+    #[inline]
     fn slot(&self, index: SlotIndex) -> &Slot {
         let index = index.0 as usize;
         let chunk = &self.chunks[index / CHUNK_SLOTS];
-        // Partner: the Release exchange below (or the store in `new`).
+        // Partner: the Release exchange in `new_chunk` (or the store in `new`).
         let mut at = chunk.load(Ordering::Acquire);
         if at.is_null() {
-            let fresh = Box::into_raw(Chunk::new());
-            match chunk.compare_exchange(
-                ptr::null_mut(),
-                fresh,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => at = fresh,
-                Err(other) => {
-                    // SAFETY: `fresh` was never shared: the exchange failed.
-                    drop(unsafe { Box::from_raw(fresh) });
-                    at = other;
-                }
-            }
+            at = Self::new_chunk(chunk);
         }
         // SAFETY: a chunk, once linked, lives until the registry is dropped.
         let chunk = unsafe { &*at };
         &chunk.slots[index % CHUNK_SLOTS]
+    }
+
+    /// Links a chunk of free slots, unless another thread does so first.
+    #[cold]
+    fn new_chunk(chunk: &AtomicPtr<Chunk>) -> *mut Chunk {
+        let fresh = Box::into_raw(Chunk::new());
+        match chunk.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => fresh,
+            Err(other) => {
+                // SAFETY: `fresh` was never shared: the exchange failed.
+                drop(unsafe { Box::from_raw(fresh) });
+                other
+            }
+        }
     }
 
     /// Opens a snapshot at the newest visible timestamp.
@@ -256,19 +260,19 @@ impl Registry {
     }
 
     #[inline]
-    fn mark(&self) -> Mark {
-        Mark(self.high_water.load(Ordering::Relaxed))
+    fn mark(&self) -> HighWater {
+        HighWater(self.high_water.load(Ordering::Relaxed))
     }
 
-    fn raise(&self, to: Mark) -> Mark {
-        Mark(self.high_water.fetch_max(to.0, Ordering::Relaxed)).max(to)
+    fn raise(&self, to: HighWater) -> HighWater {
+        HighWater(self.high_water.fetch_max(to.0, Ordering::Relaxed)).max(to)
     }
 
     /// Gives a mark that covers the slot.
     #[inline]
-    fn cover(&self, index: SlotIndex) -> Mark {
+    fn cover(&self, index: SlotIndex) -> HighWater {
         let mut mark = self.mark();
-        // Ends: each further turn means that the mark was lowered meanwhile,
+        // As a rule it is covered already. Ends: each further turn means that the mark was lowered meanwhile,
         // which happens now and then, under the commit lock.
         while !mark.covers(index) {
             mark = self.raise(mark.raised_over(index));
@@ -278,7 +282,7 @@ impl Registry {
 
     /// Whether what `mark` covered is covered still: nobody has lowered it.
     #[inline]
-    fn is_as_high(&self, mark: Mark) -> bool {
+    fn is_as_high(&self, mark: HighWater) -> bool {
         self.mark().lowerings() == mark.lowerings() || mutant::is("high-water-lowering-unseen")
     }
 
@@ -290,6 +294,16 @@ impl Registry {
         if self.try_take(SlotIndex(base), start) {
             return Ok((SlotIndex(base), start));
         }
+        self.take_other_slot(cursor, start)
+    }
+
+    /// Takes the first free slot from `cursor` on.
+    #[cold]
+    fn take_other_slot(
+        &self,
+        cursor: u32,
+        start: Timestamp,
+    ) -> Result<(SlotIndex, Timestamp), RegistryFull> {
         for step in 0..SLOTS as u32 {
             let index = SlotIndex((cursor + step) % SLOTS as u32);
             if self.try_take(index, start) {

@@ -251,6 +251,10 @@ mod life {
 
     impl Life {
         pub(super) fn check(&self) {
+            if std::thread::panicking() {
+                // The model has failed already; a second panic would abort.
+                return;
+            }
             // A read that races with the free fails the model here ..
             self.cell.with(|_| ());
             // .. and one ordered after it fails here.

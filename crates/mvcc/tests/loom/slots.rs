@@ -42,7 +42,7 @@ fn begin_against_the_high_water_mark() {
 /// begin raised after the scan.
 #[test]
 fn two_begins_against_one_scan() {
-    let met = check(3, |met| {
+    let met = check(2, |met| {
         let database = Database::new(&met);
         let readers = [(); 2].map(|()| {
             let database = Arc::clone(&database);

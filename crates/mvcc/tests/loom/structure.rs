@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use loom::cell::UnsafeCell;
 use loom::thread;
-use selvedge_base::Timestamp;
 use selvedge_base::sync::Arc;
+use selvedge_base::{Timestamp, mutant};
 use selvedge_mvcc::{
     Fate, Limbo, Oracle, PruneOutcome, Record, Registry, Retired, SnapshotRef, Table, pin,
 };
@@ -127,6 +127,9 @@ impl Graph {
                 self.table.count_live(id, -1);
                 self.unlink(limbo, id, slot);
             }
+        }
+        if mutant::is("limbo-freed-by-an-old-scan") {
+            limbo.free(&active, 8);
         }
     }
 
