@@ -71,7 +71,7 @@ fn read(engine: &Engine<Cell>, open: &OpenSnapshot) -> Option<u64> {
 }
 
 fn set(engine: &Engine<Cell>, value: u64) -> Result<Timestamp, CommitError<Timestamp>> {
-    engine.commit(engine.open().unwrap(), &mut Write::Set(value))
+    engine.commit(engine.open().expect("few snapshots are open"), &mut Write::Set(value))
 }
 
 #[test]
