@@ -7,6 +7,9 @@ use std::cmp::Ordering;
 
 use crate::format::WIDTH_MAX;
 
+/// Maps of up to so many fields are searched one by one.
+const SCANNED_MAX: usize = 4;
+
 /// A container split into its entries and the table of their ends.
 #[derive(Clone, Copy)]
 pub(crate) struct Container<'a> {
@@ -110,8 +113,27 @@ impl<'a> Container<'a> {
     /// Searches a map for a field and gives its value, tag first.
     #[inline]
     pub(crate) fn find(&self, name: &str) -> Option<&'a [u8]> {
+        if self.len() <= SCANNED_MAX {
+            return self.scan(name);
+        }
         let index = self.search(name)?.ok()?;
         Some(split_field(self.entry(index)?)?.1)
+    }
+
+    /// As [`find`](Self::find), comparing the names one by one: for a few fields
+    /// that takes fewer instructions than a binary search.
+    #[inline]
+    fn scan(&self, name: &str) -> Option<&'a [u8]> {
+        let mut start = 0;
+        for index in 0..self.len() {
+            let end = self.end(index)?;
+            let (found, value) = split_field(self.entries.get(start..end)?)?;
+            if found == name.as_bytes() {
+                return Some(value);
+            }
+            start = end;
+        }
+        None
     }
 }
 

@@ -233,8 +233,8 @@ pub(crate) fn changed(
         return of_children(children, scratch);
     }
     scratch.clear();
-    match base {
-        Some(base) => merge(base.half_edges(), changes, scratch),
+    match base.and_then(|base| base.single()) {
+        Some(block) => merge(block.edges(0, block.len()), changes, scratch),
         None => merge(std::iter::empty(), changes, scratch),
     }
     of_edges(scratch)

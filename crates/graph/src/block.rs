@@ -181,8 +181,10 @@ impl<'a> Block<'a> {
     /// All neighbours, or those along one type.
     #[inline]
     pub(crate) fn neighbours(self, edge_type: Option<EdgeTypeId>) -> Packed<'a> {
+        let bytes = &self.bytes[self.shape.neighbours_at()..self.shape.neighbours_end()];
         match edge_type {
-            None => self.packed(0, self.len()),
+            None if self.shape.wide => Packed::Wide(cast_slice(bytes)),
+            None => Packed::Narrow(cast_slice(bytes)),
             Some(edge_type) => {
                 let (from, until) = self.run(edge_type);
                 self.packed(from, until)

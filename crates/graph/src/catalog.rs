@@ -93,6 +93,9 @@ impl Named for EdgeType {
     }
 }
 
+/// Up to so many names are searched one by one.
+const NAMES_SEARCHED: usize = 4;
+
 /// The names of one kind that are in the database, at one moment; immutable.
 pub(crate) struct NameTable<E> {
     by_name: Map<Arc<str>, Arc<E>>,
@@ -104,7 +107,12 @@ impl<E: Named> NameTable<E> {
         Self { by_name: Map::default(), by_number: Vec::new() }
     }
 
+    #[inline]
     pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<E>> {
+        if self.by_number.len() <= NAMES_SEARCHED {
+            // Comparing a few names is cheaper than hashing one.
+            return self.iter().find(|entry| **entry.name() == *name);
+        }
         self.by_name.get(name)
     }
 

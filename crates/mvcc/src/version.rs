@@ -2,7 +2,7 @@
 //! and a run of bytes, in a single allocation.
 #![expect(unsafe_code, reason = "header and bytes share one allocation of varying size")]
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::fmt;
 use std::ptr::{self, NonNull};
 
@@ -146,7 +146,8 @@ impl<H> VersionBox<H> {
     /// If `len` is beyond `u32`; the limits on keys and documents are far below.
     #[must_use]
     pub fn zeroed(header: H, len: usize) -> Self {
-        Self::allocate(header, len, false)
+        // SAFETY: the bytes are zeroed here.
+        unsafe { Self::allocate(header, len, false, alloc_zeroed) }
     }
 
     /// A version with `header` and the concatenation of `parts` as bytes.
@@ -155,29 +156,44 @@ impl<H> VersionBox<H> {
     /// As [`VersionBox::zeroed`].
     #[must_use]
     pub fn new(header: H, parts: &[&[u8]]) -> Self {
-        let mut version = Self::zeroed(header, parts.iter().map(|part| part.len()).sum());
-        let mut rest = version.bytes_mut();
-        for part in parts {
-            let (head, tail) = rest.split_at_mut(part.len());
-            head.copy_from_slice(part);
-            rest = tail;
-        }
-        version
+        Self::concatenated(header, parts, false)
     }
 
     /// A tombstone with `header` and the bytes `bytes`.
     #[must_use]
     pub fn tombstone(header: H, bytes: &[u8]) -> Self {
-        let mut version = Self::allocate(header, bytes.len(), true);
-        version.bytes_mut().copy_from_slice(bytes);
+        Self::concatenated(header, &[bytes], true)
+    }
+
+    fn concatenated(header: H, parts: &[&[u8]], tombstone: bool) -> Self {
+        let len = parts.iter().map(|part| part.len()).sum();
+        // SAFETY: all `len` bytes are written below, before anything reads them.
+        let version = unsafe { Self::allocate(header, len, tombstone, alloc) };
+        let mut at = version.data().cast_mut();
+        for part in parts {
+            // SAFETY: the parts fill the allocation, one behind the other.
+            unsafe {
+                ptr::copy_nonoverlapping(part.as_ptr(), at, part.len());
+                at = at.add(part.len());
+            }
+        }
         version
     }
 
-    fn allocate(header: H, len: usize, tombstone: bool) -> Self {
+    /// Allocates a version through `allocate`, and writes all but its bytes.
+    ///
+    /// # Safety
+    /// The bytes are initialised, by `allocate` or before they are read.
+    unsafe fn allocate(
+        header: H,
+        len: usize,
+        tombstone: bool,
+        allocate: unsafe fn(Layout) -> *mut u8,
+    ) -> Self {
         let len32 = u32::try_from(len).expect("the length of a version fits u32");
         let layout = Version::<H>::layout(len);
         // SAFETY: the layout is not empty: a version has fields.
-        let raw = unsafe { alloc_zeroed(layout) }.cast::<Version<H>>();
+        let raw = unsafe { allocate(layout) }.cast::<Version<H>>();
         let Some(at) = NonNull::new(raw) else { handle_alloc_error(layout) };
         let version = Version {
             commit: AtomicU64::new(0),
