@@ -1,10 +1,12 @@
 //! The edges at a node, at a snapshot, own writes included.
 
+use std::collections::VecDeque;
+
 use selvedge_base::{EdgeId, EdgeTypeId, NodeId};
 use selvedge_encoding::{DocRef, ValueRef};
 use smallvec::SmallVec;
 
-use crate::adjacency::{AdjacencyRead as _, Change, merge, slices, sort_changes};
+use crate::adjacency::{AdjacencyRead as _, AdjacencyVersion, Change, merge, slices, sort_changes};
 use crate::block::{HalfEdge, Packed};
 use crate::entity::{Direction, Edge};
 use crate::view::GraphView;
@@ -13,7 +15,9 @@ use crate::view::GraphView;
 /// type and id; a neighbour comes once for each edge.
 #[derive(Clone, Debug)]
 pub struct Neighbours<'a> {
-    current: Ids<'a>,
+    /// The run under way. Most ids are narrow, so they have the short way.
+    narrow: std::slice::Iter<'a, u32>,
+    wide: std::slice::Iter<'a, u64>,
     /// What follows, if that is not all.
     more: Option<Box<More<'a>>>,
 }
@@ -22,70 +26,42 @@ pub struct Neighbours<'a> {
 #[derive(Clone, Debug, Default)]
 struct More<'a> {
     /// Further runs, first to last.
-    packed: std::collections::VecDeque<Packed<'a>>,
+    packed: VecDeque<Packed<'a>>,
     /// Edges at which the transaction has written, and those beside them.
-    own: std::collections::VecDeque<NodeId>,
-}
-
-impl More<'_> {
-    fn len(&self) -> usize {
-        self.packed.iter().map(Packed::len).sum::<usize>() + self.own.len()
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Ids<'a> {
-    Narrow(std::slice::Iter<'a, u32>),
-    Wide(std::slice::Iter<'a, u64>),
-}
-
-impl<'a> From<Packed<'a>> for Ids<'a> {
-    #[inline]
-    fn from(packed: Packed<'a>) -> Self {
-        match packed {
-            Packed::Narrow(ids) => Self::Narrow(ids.iter()),
-            Packed::Wide(ids) => Self::Wide(ids.iter()),
-        }
-    }
-}
-
-impl Ids<'_> {
-    #[inline]
-    fn next(&mut self) -> Option<NodeId> {
-        match self {
-            Self::Narrow(ids) => ids.next().map(|id| NodeId::new(u64::from(*id))),
-            Self::Wide(ids) => ids.next().map(|id| NodeId::new(*id)),
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Narrow(ids) => ids.len(),
-            Self::Wide(ids) => ids.len(),
-        }
-    }
-
-    #[inline]
-    fn fold<B>(self, init: B, mut visit: impl FnMut(B, NodeId) -> B) -> B {
-        match self {
-            Self::Narrow(ids) => {
-                ids.fold(init, |folded, id| visit(folded, NodeId::new(u64::from(*id))))
-            }
-            Self::Wide(ids) => ids.fold(init, |folded, id| visit(folded, NodeId::new(*id))),
-        }
-    }
+    own: VecDeque<NodeId>,
 }
 
 impl<'a> Neighbours<'a> {
     #[inline]
     fn none() -> Self {
-        Self { current: Ids::Narrow([].iter()), more: None }
+        Self { narrow: [].iter(), wide: [].iter(), more: None }
     }
 
+    /// The neighbours in one packed run.
     #[inline]
+    fn of(packed: Packed<'a>) -> Self {
+        match packed {
+            Packed::Narrow(ids) => Self { narrow: ids.iter(), ..Self::none() },
+            Packed::Wide(ids) => Self { wide: ids.iter(), ..Self::none() },
+        }
+    }
+
+    /// The neighbours in a version of adjacency, along a type or along all.
+    #[inline]
+    fn of_version(version: &'a AdjacencyVersion, edge_type: Option<EdgeTypeId>) -> Self {
+        match version.single() {
+            Some(block) => Self::of(block.neighbours(edge_type)),
+            None => {
+                let mut neighbours = Self::none();
+                slices(version, edge_type).into_iter().for_each(|packed| neighbours.add(packed));
+                neighbours
+            }
+        }
+    }
+
     fn add(&mut self, packed: Packed<'a>) {
-        if self.current.len() == 0 && self.more.is_none() {
-            self.current = packed.into();
+        if self.len() == 0 && self.more.is_none() {
+            *self = Self::of(packed);
         } else {
             self.more.get_or_insert_default().packed.push_back(packed);
         }
@@ -97,14 +73,26 @@ impl<'a> Neighbours<'a> {
         self.more.as_ref().is_some_and(|more| !more.own.is_empty())
     }
 
-    /// The next neighbour beyond the run under way.
-    #[cold]
+    /// The next neighbour that is not among the narrow ones under way.
+    #[inline(never)]
     fn next_beyond(&mut self) -> Option<NodeId> {
+        if let Some(id) = self.wide.next() {
+            return Some(NodeId::new(*id));
+        }
         let more = self.more.as_mut()?;
         while let Some(packed) = more.packed.pop_front() {
-            self.current = packed.into();
-            if let Some(id) = self.current.next() {
-                return Some(id);
+            let first = match packed {
+                Packed::Narrow(ids) => {
+                    self.narrow = ids.iter();
+                    self.narrow.next().map(|id| u64::from(*id))
+                }
+                Packed::Wide(ids) => {
+                    self.wide = ids.iter();
+                    self.wide.next().copied()
+                }
+            };
+            if let Some(id) = first {
+                return Some(NodeId::new(id));
             }
         }
         more.own.pop_front()
@@ -116,25 +104,40 @@ impl Iterator for Neighbours<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<NodeId> {
-        match self.current.next() {
-            Some(id) => Some(id),
-            None if self.more.is_none() => None,
+        match self.narrow.next() {
+            Some(id) => Some(NodeId::new(u64::from(*id))),
+            // The end of most is told without a call.
+            None if self.wide.len() == 0 && self.more.is_none() => None,
             None => self.next_beyond(),
         }
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let len = self.current.len() + self.more.as_ref().map_or(0, |more| more.len());
+        let more = self
+            .more
+            .as_ref()
+            .map_or(0, |more| more.packed.iter().map(Packed::len).sum::<usize>() + more.own.len());
+        let len = self.narrow.len() + self.wide.len() + more;
         (len, Some(len))
     }
 
     #[inline]
     fn fold<B, F: FnMut(B, NodeId) -> B>(self, init: B, mut visit: F) -> B {
-        let mut folded = self.current.fold(init, &mut visit);
+        let narrow = |ids: std::slice::Iter<'_, u32>, folded, visit: &mut F| {
+            ids.fold(folded, |folded, id| visit(folded, NodeId::new(u64::from(*id))))
+        };
+        let wide = |ids: std::slice::Iter<'_, u64>, folded, visit: &mut F| {
+            ids.fold(folded, |folded, id| visit(folded, NodeId::new(*id)))
+        };
+        let mut folded = narrow(self.narrow, init, &mut visit);
+        folded = wide(self.wide, folded, &mut visit);
         if let Some(more) = self.more {
             for packed in more.packed {
-                folded = Ids::from(packed).fold(folded, &mut visit);
+                folded = match packed {
+                    Packed::Narrow(ids) => narrow(ids.iter(), folded, &mut visit),
+                    Packed::Wide(ids) => wide(ids.iter(), folded, &mut visit),
+                };
             }
             folded = more.own.into_iter().fold(folded, &mut visit);
         }
@@ -250,6 +253,24 @@ impl<'a> GraphView<'a> {
         direction: Direction,
         edge_type: Option<EdgeTypeId>,
     ) -> Neighbours<'a> {
+        if self.writes.is_some() || direction == Direction::Both {
+            return self.neighbours_merged(node, direction, edge_type);
+        }
+        match self.graph.edges_at(node, direction, self.at) {
+            Some(version) => Neighbours::of_version(version, edge_type),
+            None => Neighbours::none(),
+        }
+    }
+
+    /// As [`neighbours_of`](Self::neighbours_of), for both directions, and with
+    /// own writes.
+    #[inline(never)]
+    fn neighbours_merged(
+        &self,
+        node: NodeId,
+        direction: Direction,
+        edge_type: Option<EdgeTypeId>,
+    ) -> Neighbours<'a> {
         let mut neighbours = Neighbours::none();
         match direction {
             Direction::Both => {
@@ -261,7 +282,6 @@ impl<'a> GraphView<'a> {
         neighbours
     }
 
-    #[inline]
     fn add_neighbours(
         &self,
         node: NodeId,
@@ -280,17 +300,9 @@ impl<'a> GraphView<'a> {
                 return;
             }
         }
-        let Some(version) = self.graph.edges_at(node, direction, self.at) else { return };
-        match version.single() {
-            Some(block) => {
-                let packed = block.neighbours(edge_type);
-                if !packed.is_empty() {
-                    neighbours.add(packed);
-                }
-            }
-            None => {
-                slices(version, edge_type).into_iter().for_each(|packed| neighbours.add(packed))
-            }
+        if let Some(version) = self.graph.edges_at(node, direction, self.at) {
+            let all = slices(version, edge_type).into_iter();
+            all.for_each(|packed| neighbours.add(packed));
         }
     }
 

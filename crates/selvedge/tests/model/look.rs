@@ -341,7 +341,7 @@ pub(crate) fn everything(nodes: &[NodeId], turn: usize) -> Vec<Look<NodeId>> {
     looks.push(walk(direction, 0..=9, Uniqueness::Node));
     looks.push(walk(direction, 2..=3, Uniqueness::Node));
     looks.push(walk(direction, 1..=2, Uniqueness::None));
-    let one_way = if turn % 2 == 0 { Direction::Out } else { Direction::In };
+    let one_way = if turn.is_multiple_of(2) { Direction::Out } else { Direction::In };
     looks.push(walk(one_way, 1..=4, Uniqueness::Edge));
     looks
 }

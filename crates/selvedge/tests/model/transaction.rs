@@ -170,7 +170,11 @@ impl ModelTransaction {
             .into_iter()
             .map(|(_, edge)| edge)
             .collect();
-        edges.iter().for_each(|edge| self.unlink(*edge));
+        for edge in &edges {
+            // It stays read if a rollback takes the deletion back.
+            self.see(Seen::Document(*edge), Demand::May);
+            self.unlink(*edge);
+        }
         let node = self.now.nodes.remove(&id).expect("it exists");
         let change = self.written.nodes.entry(id).or_insert(Change::Delete);
         *change = if *change == Change::Insert { Change::Nothing } else { Change::Delete };
