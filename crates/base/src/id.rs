@@ -1,5 +1,5 @@
-//! Identifiers of entities. Each is a number of its own kind, given out once
-//! and never reused.
+//! Identifiers of entities. Each is a number of its own kind; those of nodes and
+//! edges are given out once and never reused.
 
 use std::fmt;
 
@@ -47,10 +47,13 @@ id! {
     EdgeId(u64), "e"
 }
 id! {
-    /// The label of a node.
+    /// The label of a node. The number of a name that no commit came to use may
+    /// be given to another name.
     LabelId(u32), "label"
 }
 id! {
-    /// The type of an edge.
+    /// The type of an edge. The number of a name that no commit came to use may
+    /// be given to another name: the handle of an edge from a transaction that
+    /// rolled back names nothing.
     EdgeTypeId(u32), "type"
 }

@@ -8,13 +8,14 @@ use selvedge_mvcc::{Garbage, Limbo, SlotIndex, pin};
 
 use crate::engine::{Engine, OpenSnapshot};
 use crate::participant::Participant;
+use crate::settle::FREED_PER_COMMIT;
 
-/// Due versions that a commit looks at, now and then, when no worker does.
-const DUE_PER_COMMIT: usize = 64;
+/// Due versions that a commit looks at besides those that balance what it filed:
+/// twice as many as it filed itself, so that commits never file faster than they
+/// clean up, however busy the worker's processor is.
+const DUE_PER_COMMIT: usize = 4;
 /// Names of superseded records that room is kept for.
 const SUPERSEDED_KEPT: usize = 1024;
-/// How often a commit does so.
-const COMMITS_PER_SWEEP: u64 = 16;
 
 /// What the commit lock guards.
 pub struct CommitState<P: Participant> {
@@ -126,9 +127,9 @@ impl<P: Participant> Engine<P> {
         // The versions that this commit superseded go, unless a snapshot older
         // than it is open. Asked after publication: whoever begins later sees
         // the new versions.
-        let active = self.scan(state, own);
+        let active = self.scan(state, own, FREED_PER_COMMIT);
         let mut superseded = std::mem::take(&mut state.superseded);
-        self.settle(state, &active, &pin, |participant, writer, settling| {
+        let filed = self.settle(state, &active, &pin, |participant, writer, settling| {
             settling.of_commit(commit);
             for record in superseded.drain(..) {
                 settling.next_record();
@@ -138,8 +139,8 @@ impl<P: Participant> Engine<P> {
         });
         superseded.shrink_to(SUPERSEDED_KEPT);
         state.superseded = superseded;
-        if commit.get().is_multiple_of(COMMITS_PER_SWEEP) && !state.garbage.is_empty() {
-            self.prune_due(state, &active, &pin, DUE_PER_COMMIT);
+        if !state.garbage.is_empty() {
+            self.prune_due(state, &active, &pin, DUE_PER_COMMIT + 2 * filed);
         }
         self.statistics.count_commit();
         Ok(commit)

@@ -14,6 +14,7 @@ use selvedge_mvcc::{
 
 use crate::commit::{CommitError, CommitState};
 use crate::participant::Participant;
+use crate::settle::FREED_PER_STEP;
 use crate::statistics::{Counters, OldestSnapshot, Statistics};
 use crate::worker::Worker;
 
@@ -180,7 +181,7 @@ impl<P: Participant> Engine<P> {
         let pin = pin();
         let Ok(mut state) = self.lock_commits::<()>() else { return false };
         self.registry.lower_high_water();
-        let active = self.scan(&mut state, None);
+        let active = self.scan(&mut state, None, FREED_PER_STEP);
         let looked_at = self.prune_due(&mut state, &active, &pin, most);
         // Structure that waits is freed even when no version is due.
         self.settle(&mut state, &active, &pin, |_, _, _| {});
@@ -193,7 +194,7 @@ impl<P: Participant> Engine<P> {
     #[must_use]
     pub fn owes_maintenance(&self) -> bool {
         let state = self.state.lock();
-        !state.garbage.is_empty() || !state.limbo.is_empty()
+        !state.garbage.is_empty() || !state.limbo.is_empty() || P::owes(&state.writer)
     }
 
     /// A reading of the counters.

@@ -67,6 +67,12 @@ pub trait Participant: Send + Sync + Sized + 'static {
         settling: &mut Settling<'_, Self::Record>,
     );
 
+    /// Whether [`settle`](Participant::settle) would have something to forget
+    /// once transactions end.
+    fn owes(_writer: &Self::Writer) -> bool {
+        false
+    }
+
     /// Called after each commit and maintenance step, when it is known who is
     /// active: the place to forget what only older transactions need.
     ///

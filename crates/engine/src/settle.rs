@@ -12,8 +12,10 @@ use crate::engine::Engine;
 use crate::participant::Participant;
 use crate::statistics::RetainedCount;
 
-/// Items of the limbo that are freed in one go.
-const FREED_PER_SCAN: usize = 64;
+/// Items of the limbo that a commit frees.
+pub(crate) const FREED_PER_COMMIT: usize = 64;
+/// Items of the limbo that a step of maintenance frees.
+pub(crate) const FREED_PER_STEP: usize = 4096;
 
 /// Which versions of a pruned record have been filed before.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +38,7 @@ pub struct Settling<'a, R> {
     counts: RetainedCount,
     occasion: Occasion,
     new_blockers: bool,
+    filed: usize,
     emptied: bool,
 }
 
@@ -122,6 +125,7 @@ impl<R: Copy> PruneOutcome for Outcome<'_, '_, R> {
         }
         if due || !filed {
             let retained = Retained { record: self.name, commit: version.commit };
+            self.settling.filed += 1;
             self.settling.new_blockers |= self.settling.garbage.file(blocker, retained);
         }
     }
@@ -139,24 +143,31 @@ impl<R: Copy> PruneOutcome for Outcome<'_, '_, R> {
 }
 
 impl<P: Participant> Engine<P> {
-    /// Scans who is active, but for `own`, and frees what waited for that. What
+    /// Scans who is active, but for `own`, and frees up to `most` items that waited
+    /// for that. What
     /// is unlinked from here on waits for the next scan: a snapshot may begin
     /// between this scan and the unlinking. The caller has published everything.
-    pub(crate) fn scan(&self, state: &mut CommitState<P>, own: Option<SlotIndex>) -> ActiveStarts {
+    pub(crate) fn scan(
+        &self,
+        state: &mut CommitState<P>,
+        own: Option<SlotIndex>,
+        most: usize,
+    ) -> ActiveStarts {
         let active = self.registry.active(own);
-        state.limbo.free(&active, FREED_PER_SCAN);
+        state.limbo.free(&active, most);
         active
     }
 
     /// Runs `prune` with a settling, then lets the participant forget what it
-    /// can. `active` was scanned under the commit lock that is still held.
+    /// can; gives the number of versions filed. `active` was scanned under the
+    /// commit lock that is still held.
     pub(crate) fn settle(
         &self,
         state: &mut CommitState<P>,
         active: &ActiveStarts,
         pin: &Pin,
         prune: impl FnOnce(&P, &mut P::Writer, &mut Settling<'_, P::Record>),
-    ) {
+    ) -> usize {
         let visible = self.oracle.visible();
         let mut settling = Settling {
             active,
@@ -167,12 +178,13 @@ impl<P: Participant> Engine<P> {
             counts: RetainedCount::default(),
             occasion: Occasion::Commit(visible),
             new_blockers: false,
+            filed: 0,
             emptied: false,
         };
         prune(&self.participant, &mut state.writer, &mut settling);
         // SAFETY: the commit lock is held and everything is published.
         unsafe { self.participant.settle(&mut state.writer, &mut settling) };
-        let Settling { counts, new_blockers, .. } = settling;
+        let Settling { counts, new_blockers, filed, .. } = settling;
         self.statistics.count_retained(counts);
         if new_blockers {
             self.note_blockers(&state.garbage);
@@ -180,6 +192,7 @@ impl<P: Participant> Engine<P> {
         if new_blockers || !state.limbo.is_empty() {
             self.wake_worker();
         }
+        filed
     }
 
     /// Looks again at up to `most` versions whose blocker has ended; gives the

@@ -22,6 +22,7 @@ impl GraphTransaction<'_> {
     /// or too long.
     pub fn define_edge_type(&mut self, name: &str, def: &EdgeTypeDef) -> Result<(), GraphError> {
         check_name("edge type", name)?;
+        self.check_room(1)?;
         for label in [def.source_label(), def.target_label()].into_iter().flatten() {
             check_name("label", label)?;
         }
@@ -90,13 +91,16 @@ impl GraphTransaction<'_> {
         document: &Document,
     ) -> Result<Edge, GraphError> {
         check_name("edge type", edge_type)?;
-        self.check_room(2)?;
+        // The first edge of a type comes with the type.
+        let first = self.view().edge_type(edge_type).is_none();
+        self.check_room(if first { 2 } else { 0 })?;
         self.check_endpoints(source, target)?;
         let entity = || format!("the edge from {source} to {target}");
         self.encode(entity, |out| encode_into(document, out))?;
         let (kind, def) = self.edge_type_or_define(edge_type, &EdgeTypeDef::unique(), false)?;
         self.check_labels(edge_type, &def, source, target)?;
         let mut edge = Edge { source, edge_type: kind, target, id: None };
+        self.check_room_for_edge(&edge)?;
         if def.is_multi() {
             let number = self.graph.new_edge_number()?;
             edge.id = Some(EdgeId::new(number));
@@ -144,18 +148,22 @@ impl GraphTransaction<'_> {
     fn check_endpoints(&self, source: NodeId, target: NodeId) -> Result<(), GraphError> {
         let exists = |id: &NodeId| match self.writes.nodes.get(id) {
             Some(write) => !matches!(write.change, NodeChange::Delete | NodeChange::Nothing),
-            // An edge is checked against its ends at the commit, so only an end
-            // that is missing is tracked.
             None => {
                 let record = self.graph.nodes.get(id.get(), self.at);
                 record.is_some_and(|record| record.exists(self.at))
             }
         };
-        match [source, target].into_iter().find(|id| !exists(id)) {
+        let missing = [source, target].into_iter().find(|id| !exists(id));
+        // An edge is checked against its ends at the commit; but it may be gone
+        // by then, and that its ends exist was told all the same.
+        self.view().track(|reads| match missing {
             Some(missing) => {
-                self.view().track(|reads| {
-                    reads.nodes.insert(missing);
-                });
+                reads.nodes.insert(missing);
+            }
+            None => reads.existing.extend([source, target]),
+        });
+        match missing {
+            Some(missing) => {
                 Err(GraphError::MissingEndpoint { source_node: source, target, missing })
             }
             None => Ok(()),
@@ -205,7 +213,7 @@ impl GraphTransaction<'_> {
             let edge = |number| Edge { source, edge_type: kind.id, target, id: id(number) };
             halves.map(|half| (edge(half.id), half.id)).collect()
         };
-        self.check_room(edges.len())?;
+        self.check_room(self.new_among(&edges))?;
         for (edge, number) in &edges {
             self.stage_unlink(*edge, *number);
         }
@@ -218,9 +226,13 @@ impl GraphTransaction<'_> {
     /// [`GraphError::NotFound`].
     pub fn unlink_edge(&mut self, edge: Edge) -> Result<(), GraphError> {
         let number = self.number_of(edge)?;
-        self.check_room(1)?;
+        self.check_room_for_edge(&edge)?;
         self.stage_unlink(edge, number);
         Ok(())
+    }
+
+    fn check_room_for_edge(&self, edge: &Edge) -> Result<(), GraphError> {
+        self.check_room(usize::from(self.writes.edges.get(edge).is_none()))
     }
 
     /// The record number of an edge that exists, 0 if it has none.
@@ -235,11 +247,15 @@ impl GraphTransaction<'_> {
         };
         let halves = view.halves_between(edge.source, edge.edge_type, edge.target);
         let found = halves.into_iter().find(|half| wanted(half.id));
-        found.map(|half| half.id).ok_or_else(|| {
-            // That there is no such edge is something that was read.
+        // That there is such an edge, or none, is something that was read.
+        if found.is_some() {
+            view.track(|reads| {
+                reads.edge_names.insert(edge);
+            });
+        } else {
             view.track_neighbourhood(edge.source, Direction::Out);
-            GraphError::NotFound(Entity::Edge(edge))
-        })
+        }
+        found.map(|half| half.id).ok_or(GraphError::NotFound(Entity::Edge(edge)))
     }
 
     /// Sets fields of an edge's document; the others stay.
@@ -277,7 +293,7 @@ impl GraphTransaction<'_> {
         edit: impl FnOnce(&[u8], &mut Vec<u8>) -> Result<(), EncodeError>,
     ) -> Result<(), GraphError> {
         let number = self.number_of(edge)?;
-        self.check_room(1)?;
+        self.check_room_for_edge(&edge)?;
         let mut scratch = std::mem::take(&mut self.writes.scratch);
         scratch.clear();
         let edited = edit(self.view().edge_document(&edge, number), &mut scratch);

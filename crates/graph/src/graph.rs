@@ -126,8 +126,12 @@ impl Graph {
             keys: HashIndex::new(),
             labels: Names::new(LABELS_MAX),
             edge_types: Names::new(EDGE_TYPES_MAX),
-            next_node: CachePadded::new(AtomicU64::new(options.first_node_id.max(1))),
-            next_edge: CachePadded::new(AtomicU64::new(options.first_edge_id.max(1))),
+            next_node: CachePadded::new(AtomicU64::new(
+                options.first_node_id.clamp(1, NODES_MAX + 1),
+            )),
+            next_edge: CachePadded::new(AtomicU64::new(
+                options.first_edge_id.clamp(1, NODES_MAX + 1),
+            )),
             conflicts: Default::default(),
             checks_failed: AtomicU64::new(0),
             hasher: RandomState::with_seeds(seed, !seed, 0x5e1_7ed6e, 0x6e7a),

@@ -81,8 +81,12 @@ impl<'i> Installation<'i> {
     }
 
     fn names(&mut self, writes: &GraphWrites) {
+        if writes.reserved_labels.is_empty() && writes.edge_types.is_empty() {
+            return;
+        }
+        let (inserted, linked) = (writes.labels_inserted(), writes.edge_types_linked());
         let used =
-            |label: &&Arc<Label>| label.created.get().is_none() && writes.inserts_with(label.id);
+            |label: &&Arc<Label>| label.created.get().is_none() && inserted.contains(&label.id);
         let labels: Vec<_> = writes.reserved_labels.iter().filter(used).cloned().collect();
         for label in &labels {
             label.created.set(self.commit).expect("only the holder of the commit lock sets it");
@@ -91,7 +95,7 @@ impl<'i> Installation<'i> {
         for (id, EdgeTypeWrite { def, explicit }) in writes.edge_types.iter() {
             let reserved = writes.reserved_edge_types.iter().find(|kind| kind.id == *id);
             let new = reserved
-                .filter(|kind| kind.created.get().is_none() && (*explicit || writes.links_by(*id)));
+                .filter(|kind| kind.created.get().is_none() && (*explicit || linked.contains(id)));
             if let Some(kind) = new {
                 kind.created
                     .set((self.commit, def.clone()))

@@ -64,6 +64,10 @@ impl Participant for Graph {
         unsafe { self.prune_record(writer, record, record, settling) };
     }
 
+    fn owes(writer: &GraphWriter) -> bool {
+        writer.remembers_edges()
+    }
+
     unsafe fn settle(&self, writer: &mut GraphWriter, settling: &mut Settling<'_, GraphRecord>) {
         // SAFETY: the caller's contract.
         unsafe { self.settle_writer(writer, settling) };

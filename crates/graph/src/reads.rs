@@ -3,7 +3,7 @@
 use selvedge_base::hash::Set;
 use selvedge_base::{EdgeTypeId, LabelId, NodeId};
 
-use crate::entity::Direction;
+use crate::entity::{Direction, Edge};
 use crate::writes::KeyName;
 
 /// The reads of a serializable transaction, and those made for update.
@@ -11,6 +11,10 @@ use crate::writes::KeyName;
 pub(crate) struct ReadSet {
     /// Nodes: their existence and document.
     pub(crate) nodes: Set<NodeId>,
+    /// Nodes that exist, whatever their document.
+    pub(crate) existing: Set<NodeId>,
+    /// Edges: their existence and document.
+    pub(crate) edge_names: Set<Edge>,
     /// Keys: which node has them, if any.
     pub(crate) keys: Set<KeyName>,
     /// Edges at a node in one direction.

@@ -183,7 +183,9 @@ impl<'t> GraphTransaction<'t> {
             (self.label_of(id, &node), node.key().map(|key| key.as_bytes().to_vec()))
         };
         let edges = self.edges_of(id);
-        self.check_room(edges.len() + 1)?;
+        self.check_room(
+            self.new_among(&edges) + usize::from(self.writes.nodes.get(&id).is_none()),
+        )?;
         for (edge, number) in &edges {
             self.stage_unlink(*edge, *number);
         }
@@ -207,6 +209,8 @@ impl<'t> GraphTransaction<'t> {
     /// The edges at a node, each once, with the numbers of their records.
     fn edges_of(&self, id: NodeId) -> Vec<(Edge, u64)> {
         let view = self.view();
+        // How many edges went with the node is told.
+        view.track_neighbourhood(id, Direction::Both);
         let half = |direction| view.half_edges(id, direction).into_iter();
         let out = half(Direction::Out).map(|half| (Direction::Out, half));
         // A loop was found among those out.
@@ -247,7 +251,7 @@ impl<'t> GraphTransaction<'t> {
         id: NodeId,
         edit: impl FnOnce(&[u8], &mut Vec<u8>) -> Result<(), EncodeError>,
     ) -> Result<(), GraphError> {
-        self.check_room(1)?;
+        self.check_room(usize::from(self.writes.nodes.get(&id).is_none()))?;
         let mut scratch = std::mem::take(&mut self.writes.scratch);
         scratch.clear();
         let staged = self.existing(id).and_then(|node| {
@@ -279,6 +283,11 @@ impl<'t> GraphTransaction<'t> {
         scratch.clear();
         encode(scratch).map_err(|source| document_error(entity(), source))?;
         check_document(scratch)
+    }
+
+    /// How many of these edges are not written yet.
+    pub(crate) fn new_among(&self, edges: &[(Edge, u64)]) -> usize {
+        edges.iter().filter(|(edge, _)| self.writes.edges.get(edge).is_none()).count()
     }
 
     pub(crate) fn check_room(&self, more: usize) -> Result<(), GraphError> {

@@ -90,7 +90,8 @@ impl<'a> Traversal<'a> {
     #[must_use]
     pub fn edge_type(mut self, name: &str) -> Self {
         let kind = self.view.edge_type(name).map(|kind| kind.id);
-        self.edge_types.get_or_insert_default().extend(kind);
+        let kinds = self.edge_types.get_or_insert_default();
+        kinds.extend(kind.filter(|kind| !kinds.contains(kind)));
         self
     }
 

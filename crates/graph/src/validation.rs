@@ -213,6 +213,17 @@ impl<'v> Validation<'v> {
             let newest = self.node_stamp(*node).map_or(Timestamp::ZERO, Stamp::commit);
             fresh(&|| Entity::Node(*node), newest)?;
         }
+        for node in &reads.existing {
+            let own = self.writes.nodes.get(node);
+            if own.is_none() && self.node_stamp(*node).is_none_or(|stamp| !stamp.is_alive()) {
+                let newest = self.node_stamp(*node).map_or(Timestamp::ZERO, Stamp::commit);
+                fresh(&|| Entity::Node(*node), newest)?;
+            }
+        }
+        for edge in &reads.edge_names {
+            let newest = self.writer.last_written(edge).unwrap_or_default();
+            fresh(&|| Entity::Edge(*edge), newest)?;
+        }
         for name in &reads.keys {
             let newest = self.key_changed(name, None).unwrap_or_default();
             fresh(&|| self.key_entity(name), newest)?;

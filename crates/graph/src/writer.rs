@@ -55,7 +55,7 @@ pub struct GraphWriter {
 }
 
 /// Entries forgotten in one go.
-const FORGOTTEN_PER_SETTLING: usize = 1024;
+const FORGOTTEN_PER_SETTLING: usize = 4096;
 
 impl GraphWriter {
     /// When an edge was last written, if that is recent enough to matter.
@@ -79,8 +79,10 @@ impl GraphWriter {
     pub(crate) fn settle(&mut self, visible: Timestamp, active: &ActiveStarts) {
         if active.before(visible).is_some() {
             for edge in self.written.drain(..) {
-                self.recent.insert(edge, visible);
-                self.by_age.push_back((visible, edge));
+                // One entry for each edge, however often it is written.
+                if self.recent.insert(edge, visible).is_none() {
+                    self.by_age.push_back((visible, edge));
+                }
             }
         } else {
             self.written.clear();
@@ -91,8 +93,14 @@ impl GraphWriter {
                 break;
             }
             self.by_age.pop_front();
-            if self.recent.get(&edge) == Some(&written) {
-                self.recent.remove(&edge);
+            match self.recent.get(&edge) {
+                // Written again since: it waits once more.
+                Some(last) if active.before(*last).is_some() => {
+                    self.by_age.push_back((*last, edge));
+                }
+                _ => {
+                    self.recent.remove(&edge);
+                }
             }
         }
         if self.by_age.is_empty() && self.recent.capacity() > FORGOTTEN_PER_SETTLING {

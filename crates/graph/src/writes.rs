@@ -3,7 +3,7 @@
 use std::cell::{Ref, RefCell};
 use std::sync::Arc;
 
-use selvedge_base::hash::Map;
+use selvedge_base::hash::{Map, Set};
 use selvedge_base::{EdgeTypeId, LabelId, NodeId, Timestamp};
 use selvedge_mvcc::{Mark, VersionBox, WriteSet};
 use smallvec::SmallVec;
@@ -198,6 +198,16 @@ impl GraphWrites {
         }
     }
 
+    /// Ends every mark: what is staged from now on cannot be undone by itself.
+    pub fn forget_marks(&mut self) {
+        self.nodes.forget_marks();
+        self.keys.forget_marks();
+        self.edges.forget_marks();
+        self.edge_types.forget_marks();
+        self.label_counts.forget_marks();
+        self.edge_type_counts.forget_marks();
+    }
+
     /// Undoes what was staged since `mark`.
     ///
     /// # Errors
@@ -240,6 +250,18 @@ impl GraphWrites {
             by_node.len = self.edges.len();
         }
         self.by_node.borrow()
+    }
+
+    /// The labels with which nodes are inserted.
+    pub(crate) fn labels_inserted(&self) -> Set<LabelId> {
+        let new = |write: &&NodeWrite| write.change == NodeChange::Insert;
+        self.nodes.iter().map(|(_, write)| write).filter(new).map(|write| write.label).collect()
+    }
+
+    /// The types of the edges that are there at the end.
+    pub(crate) fn edge_types_linked(&self) -> Set<EdgeTypeId> {
+        let linked = self.edges.iter().filter(|(_, write)| write.now.is_some());
+        linked.map(|(edge, _)| edge.edge_type).collect()
     }
 
     /// Whether a node with this label is inserted.

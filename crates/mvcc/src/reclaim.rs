@@ -23,23 +23,28 @@ mod epoch {
     /// retires more than four items a pin would outrun it for ever.
     const RETIRED_PER_COLLECTION: u32 = 256;
 
+    /// Bytes that a thread retires before it runs the collector, however few
+    /// items they are.
+    const BYTES_PER_COLLECTION: usize = 1 << 20;
+
     thread_local! {
-        /// Retired on this thread since it last ran the collector.
-        static RETIRED: Cell<u32> = const { Cell::new(0) };
+        /// Items and bytes retired on this thread since it last ran the
+        /// collector.
+        static RETIRED: Cell<(u32, usize)> = const { Cell::new((0, 0)) };
     }
 
     /// A pinned thread: nothing retired from now on is freed before it drops.
     #[derive(Debug)]
     pub struct Pin {
         guard: Guard,
-        retired: Cell<u32>,
+        retired: Cell<(u32, usize)>,
     }
 
     /// Pins the current thread.
     #[must_use]
     #[inline]
     pub fn pin() -> Pin {
-        Pin { guard: crossbeam_epoch::pin(), retired: Cell::new(0) }
+        Pin { guard: crossbeam_epoch::pin(), retired: Cell::new((0, 0)) }
     }
 
     impl Pin {
@@ -49,14 +54,16 @@ mod epoch {
             &self.guard
         }
 
-        /// Runs `free` once no thread is pinned that was pinned at this moment.
+        /// Runs `free`, which gives back so many `bytes`, once no thread is
+        /// pinned that was pinned at this moment.
         ///
         /// # Safety
         /// What `free` frees must be unreachable for whoever pins from now on,
         /// and `free` may run on any thread.
         #[inline]
-        pub unsafe fn retire(&self, free: impl FnOnce()) {
-            self.retired.set(self.retired.get().saturating_add(1));
+        pub unsafe fn retire(&self, bytes: usize, free: impl FnOnce()) {
+            let (items, total) = self.retired.get();
+            self.retired.set((items.saturating_add(1), total.saturating_add(bytes)));
             // SAFETY: the caller's contract is the one of `defer_unchecked`.
             unsafe { self.guard.defer_unchecked(free) }
         }
@@ -80,18 +87,20 @@ mod epoch {
     impl Drop for Pin {
         #[inline]
         fn drop(&mut self) {
-            let retired = self.retired.get();
-            if retired == 0 {
+            let (items, bytes) = self.retired.get();
+            if items == 0 {
                 return;
             }
             // Without its count a thread at its end leaves the rest to others.
-            let total = RETIRED.try_with(|count| {
-                let total = count.get().saturating_add(retired);
-                count.set(total % RETIRED_PER_COLLECTION);
-                total
+            let due = RETIRED.try_with(|count| {
+                let (all_items, all_bytes) = count.get();
+                let total = (all_items.saturating_add(items), all_bytes.saturating_add(bytes));
+                let due = total.0 >= RETIRED_PER_COLLECTION || total.1 >= BYTES_PER_COLLECTION;
+                count.set(if due { (0, 0) } else { total });
+                if due { total.0 } else { 0 }
             });
-            if let Ok(total @ RETIRED_PER_COLLECTION..) = total {
-                self.collect(total);
+            if let Ok(items @ 1..) = due {
+                self.collect(items.max(3 * RETIRED_PER_COLLECTION));
             }
         }
     }
@@ -149,7 +158,7 @@ mod model {
         ///
         /// # Safety
         /// As in the real one.
-        pub unsafe fn retire(&self, free: impl FnOnce()) {
+        pub unsafe fn retire(&self, _bytes: usize, free: impl FnOnce()) {
             let free: Box<dyn FnOnce()> = Box::new(free);
             // SAFETY: the model is over before what `free` borrows is gone.
             let free: Free = unsafe { std::mem::transmute(free) };

@@ -279,9 +279,9 @@ impl<H> Record<H> {
 /// The version is unlinked, and nobody else retires it.
 unsafe fn retire<H>(version: &Version<H>, pin: &Pin, outcome: &mut impl PruneOutcome) {
     outcome.dropped(version.fate());
-    let version = NonNull::from(version);
+    let (bytes, version) = (version.memory(), NonNull::from(version));
     // SAFETY: unreachable for whoever pins from now on; freed once.
-    unsafe { pin.retire(move || Version::free(version)) };
+    unsafe { pin.retire(bytes, move || Version::free(version)) };
 }
 
 /// The version that a pruning decided about.

@@ -123,6 +123,13 @@ impl<K: Eq + Hash, W> WriteSet<K, W> {
         Mark(self.undo.len())
     }
 
+    /// Ends every mark: nothing is recorded any more.
+    #[inline]
+    pub fn forget_marks(&mut self) {
+        self.recording = false;
+        self.undo = Vec::new();
+    }
+
     /// Undoes every change since `mark`; false if the mark lies in a part that
     /// was itself rolled back.
     pub fn roll_back_to(&mut self, mark: Mark) -> bool {
@@ -172,6 +179,7 @@ impl<K: Eq + Hash, W> WriteSet<K, W> {
     /// Empties the set; it keeps its room for some entries.
     #[inline]
     pub fn clear(&mut self) {
+        self.forget_marks();
         if self.entries.capacity() != 0 {
             drop(self.drain());
             self.entries.shrink_to(ENTRIES_KEPT);

@@ -21,18 +21,23 @@ impl Running {
     #[inline]
     pub(crate) fn begin(engine: &DbEngine) -> Result<Self, Error> {
         let database = std::ptr::from_ref(engine).addr();
-        RUNNING.with_borrow_mut(|running| {
+        let begun = RUNNING.try_with(|running| {
+            let mut running = running.borrow_mut();
             if running.contains(&database) {
                 return Err(Error::NestedTransaction);
             }
             running.push(database);
             Ok(Self(database))
-        })
+        });
+        // While the thread ends its notes are gone: nothing is nested there.
+        begun.unwrap_or_else(|_| Ok(Self(database)))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        RUNNING.with_borrow_mut(|running| running.retain(|database| *database != self.0));
+        let _ = RUNNING.try_with(|running| {
+            running.borrow_mut().retain(|database| *database != self.0);
+        });
     }
 }

@@ -47,9 +47,16 @@ impl Savepoints {
     }
 
     /// Ends a savepoint and those after it, and keeps what was staged.
-    pub(crate) fn release(&mut self, savepoint: Savepoint) -> Result<(), GraphError> {
+    pub(crate) fn release(
+        &mut self,
+        savepoint: Savepoint,
+        writes: &mut GraphWrites,
+    ) -> Result<(), GraphError> {
         let at = self.position(savepoint)?;
         self.0.truncate(at);
+        if self.0.is_empty() {
+            writes.forget_marks();
+        }
         Ok(())
     }
 }

@@ -187,6 +187,10 @@ impl Participant for Stores {
         }
     }
 
+    fn owes(writer: &StoreWriter) -> bool {
+        Graph::owes(&writer.graph)
+    }
+
     unsafe fn settle(&self, writer: &mut StoreWriter, settling: &mut Settling<'_, StoreRecord>) {
         // SAFETY: the caller's contract. The keyspace has nothing to forget.
         unsafe { self.graph.settle_writer(&mut writer.graph, settling) };

@@ -301,7 +301,8 @@ impl<'db> Transaction<'db> {
     /// [`Node::version`]), or not to exist (`None`); judged against the latest
     /// state, not the snapshot. If not, the commit fails with
     /// [`Error::CheckFailed`], which is not retried: running the same closure
-    /// again would expect the same version.
+    /// again would expect the same version. Take the version from a snapshot, or
+    /// before this transaction writes the node: its own writes have none yet.
     pub fn check(&mut self, node: NodeId, expected: Option<Timestamp>) {
         self.staging().check(node, expected);
     }
@@ -343,7 +344,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// As [`rollback_to`](Self::rollback_to).
     pub fn release(&mut self, savepoint: Savepoint) -> Result<()> {
-        Ok(self.savepoints.release(savepoint)?)
+        Ok(self.savepoints.release(savepoint, &mut self.writes.graph)?)
     }
 }
 

@@ -631,8 +631,6 @@ fn a_closure_that_panics_or_fails_leaves_no_trace() {
         });
         assert_eq!((failed, runs), (Err(Own::Refused), 1), "not a conflict: not again");
     });
-    let quiet = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
     for retrying in [false, true] {
         known.nothing_comes_of(|| {
             let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -655,7 +653,6 @@ fn a_closure_that_panics_or_fails_leaves_no_trace() {
             assert!(panicked.is_err());
         });
     }
-    std::panic::set_hook(quiet);
 }
 
 #[test]
@@ -694,8 +691,6 @@ fn a_transaction_inside_a_closure_is_refused_on_the_same_database() {
     });
     assert_eq!(other.snapshot().expect("few").count("New").expect("reads"), 1);
     // After a panic, and after an error, closures run again.
-    let quiet = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         db.transaction(|_| db.transaction(|_| -> Result<()> { panic!("never run") }))
     }));
@@ -704,7 +699,6 @@ fn a_transaction_inside_a_closure_is_refused_on_the_same_database() {
         db.transaction(|_| -> Result<()> { panic!("on purpose") })
     }));
     assert!(panicked.is_err());
-    std::panic::set_hook(quiet);
     known.works();
 }
 
