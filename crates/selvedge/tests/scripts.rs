@@ -69,6 +69,7 @@ scripts! {
     savepoints
     serial_work_makes_no_chains
     serializable_savepoints
+    serializable_undone_writes
     trap_01_counter
     trap_03_write_after_reader_closed
     trap_04_reader_keeps_deleted_edge
