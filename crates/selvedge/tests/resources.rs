@@ -5,10 +5,14 @@
 //! `/proc/self/statm`; elsewhere the test says so and passes.
 
 use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use selvedge::prelude::*;
 use selvedge::{Background, Result, env::Env};
+
+/// Resident memory is that of the process: its tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
 
 const ALIVE: usize = 1_000;
 const PAGE_BYTES: u64 = 4096;
@@ -78,8 +82,28 @@ impl Churn {
     }
 }
 
+/// Superseded documents once waited for a number of items to be collected,
+/// however large they were.
+#[test]
+fn large_documents_that_are_superseded_go() -> Result<()> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(before) = resident() else {
+        println!("skipped: this system does not tell the resident memory");
+        return Ok(());
+    };
+    let db = Db::in_memory();
+    let node = db.insert("Blob", None, doc! {})?;
+    for n in 0..100_u8 {
+        db.set(node, "bytes", vec![n; 4 << 20])?;
+    }
+    let grown = resident().unwrap_or(0).saturating_sub(before);
+    assert!(grown < 200 << 20, "{} MiB for a document of 4", grown >> 20);
+    Ok(())
+}
+
 #[test]
 fn memory_stays_flat_while_nodes_come_and_go() -> Result<()> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     if resident().is_none() {
         println!("skipped: this system does not tell the resident memory");
         return Ok(());
