@@ -92,8 +92,9 @@ impl GraphTransaction<'_> {
     ) -> Result<Edge, GraphError> {
         check_name("edge type", edge_type)?;
         // The first edge of a type comes with the type.
-        let first = self.view().edge_type(edge_type).is_none();
-        self.check_room(if first { 2 } else { 0 })?;
+        let known = self.graph.edge_types.table(self.at).by_name(edge_type).is_some()
+            || self.writes.reserved_edge_types.iter().any(|kind| &*kind.name == edge_type);
+        self.check_room(if known { 0 } else { 2 })?;
         self.check_endpoints(source, target)?;
         let entity = || format!("the edge from {source} to {target}");
         self.encode(entity, |out| encode_into(document, out))?;

@@ -4,7 +4,7 @@
 #[cfg(not(loom))]
 use std::cell::Cell;
 use std::fmt;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 #[cfg(not(loom))]
 use selvedge_base::limits::SNAPSHOTS_MAX;
@@ -62,7 +62,16 @@ pub struct SlotIndex(u32);
 pub struct OpenSlot {
     index: SlotIndex,
     start: Timestamp,
+    /// The slot itself, which lives as long as the registry.
+    slot: NonNull<Slot>,
+    /// Not the slot that its thread looks at first.
+    displaced: bool,
 }
+
+// SAFETY: the slot is made of atomics, and any thread may close it.
+unsafe impl Send for OpenSlot {}
+// SAFETY: shared, an open slot only tells its start and its number.
+unsafe impl Sync for OpenSlot {}
 
 impl OpenSlot {
     /// The start timestamp of the snapshot.
@@ -241,8 +250,7 @@ impl Registry {
     /// [`RegistryFull`] if [`SNAPSHOTS_MAX`] handles are open.
     #[inline]
     pub fn open(&self, oracle: &Oracle) -> Result<OpenSlot, RegistryFull> {
-        let (index, mut start) = self.take_slot(oracle)?;
-        let slot = self.slot(index);
+        let OpenSlot { index, mut start, slot, displaced } = self.take_slot(oracle)?;
         loop {
             let mark = self.cover(index);
             // Partner: the fences in `active` and `lower_high_water`.
@@ -252,10 +260,11 @@ impl Registry {
             let now = oracle.visible();
             let fresh = now == start || mutant::is("horizon-without-recheck");
             if fresh && self.is_as_high(mark) {
-                return Ok(OpenSlot { index, start });
+                return Ok(OpenSlot { index, start, slot, displaced });
             }
             start = now;
-            slot.start.store(start.get(), Ordering::Relaxed);
+            // SAFETY: a chunk, once linked, lives until the registry is dropped.
+            unsafe { slot.as_ref() }.start.store(start.get(), Ordering::Relaxed);
         }
     }
 
@@ -288,53 +297,53 @@ impl Registry {
 
     /// Takes a free slot, marked with a provisional start.
     #[inline]
-    fn take_slot(&self, oracle: &Oracle) -> Result<(SlotIndex, Timestamp), RegistryFull> {
+    fn take_slot(&self, oracle: &Oracle) -> Result<OpenSlot, RegistryFull> {
         let (base, cursor) = hint();
         let start = oracle.visible();
-        if self.try_take(SlotIndex(base), start) {
-            return Ok((SlotIndex(base), start));
+        match self.try_take(SlotIndex(base), start) {
+            Some(open) => Ok(open),
+            None => self.take_other_slot(cursor, start),
         }
-        self.take_other_slot(cursor, start)
     }
 
     /// Takes the first free slot from `cursor` on.
     #[cold]
-    fn take_other_slot(
-        &self,
-        cursor: u32,
-        start: Timestamp,
-    ) -> Result<(SlotIndex, Timestamp), RegistryFull> {
+    fn take_other_slot(&self, cursor: u32, start: Timestamp) -> Result<OpenSlot, RegistryFull> {
         for step in 0..SLOTS as u32 {
             let index = SlotIndex((cursor + step) % SLOTS as u32);
-            if self.try_take(index, start) {
+            if let Some(open) = self.try_take(index, start) {
                 remember(|_| index.0);
-                return Ok((index, start));
+                return Ok(OpenSlot { displaced: true, ..open });
             }
         }
         Err(RegistryFull)
     }
 
     #[inline]
-    fn try_take(&self, index: SlotIndex, start: Timestamp) -> bool {
+    fn try_take(&self, index: SlotIndex, start: Timestamp) -> Option<OpenSlot> {
         let slot = self.slot(index);
         // Acquire: partner of the Release store in `close`, so that what the
         // previous owner read is over before this owner begins.
-        slot.start.load(Ordering::Relaxed) == FREE
-            && slot
-                .start
-                .compare_exchange(FREE, start.get(), Ordering::Acquire, Ordering::Relaxed)
-                .is_ok()
+        let free = slot.start.load(Ordering::Relaxed) == FREE;
+        let (order, failed) = (Ordering::Acquire, Ordering::Relaxed);
+        let taken = free && slot.start.compare_exchange(FREE, start.get(), order, failed).is_ok();
+        let (slot, displaced) = (NonNull::from(slot), false);
+        taken.then_some(OpenSlot { index, start, slot, displaced })
     }
 
-    /// Closes a snapshot; its slot is free for the next.
+    /// Closes a snapshot of this registry; its slot is free for the next.
     #[inline]
     pub fn close(&self, open: OpenSlot) {
-        let slot = self.slot(open.index);
+        debug_assert!(ptr::eq(self.slot(open.index), open.slot.as_ptr()), "of this registry");
+        // SAFETY: a chunk, once linked, lives until the registry is dropped.
+        let slot = unsafe { open.slot.as_ref() };
         slot.since_micros.store(0, Ordering::Relaxed);
         // Partner: the Acquire loads in `active`: when the scan sees the slot
         // free, every read of this snapshot happened before.
         slot.start.store(FREE, Ordering::Release);
-        remember(|cursor| cursor.min(open.index.0));
+        if open.displaced {
+            remember(|cursor| cursor.min(open.index.0));
+        }
     }
 
     /// The start timestamps of every open snapshot but `own`, as a pruner must
