@@ -164,6 +164,8 @@ impl ModelTransaction {
 
     pub(crate) fn delete(&mut self, id: NodeId) -> Result<u64, Refusal> {
         self.existing(id)?;
+        // How many edges go is told, even if the deletion is taken back.
+        self.see(Seen::Edges(id, Direction::Both, None), Demand::Must);
         let edges: BTreeSet<_> = self
             .now
             .edges_at(id, Direction::Both, None)
@@ -257,6 +259,12 @@ impl ModelTransaction {
                 return Err(Refusal::MissingEndpoint(end));
             }
         }
+        // That it works tells that the ends exist, even if it is taken back.
+        for end in [source, target] {
+            if !self.written.nodes.contains_key(&end) {
+                self.see(Seen::NodeExists(end), Demand::Must);
+            }
+        }
         let def = self.definition(edge_type, latest).unwrap_or_default();
         for (end, wanted) in [(source, def.source_label()), (target, def.target_label())] {
             let Some(wanted) = wanted else { continue };
@@ -299,12 +307,9 @@ impl ModelTransaction {
 
     /// Whether an edge exists that is named by a handle.
     pub(crate) fn existing_edge(&mut self, edge: EdgeName) -> Result<(), Refusal> {
-        if self.now.edges.contains_key(&edge) {
-            return Ok(());
-        }
         let own = self.written.edges.contains_key(&edge);
         self.see(Seen::Document(edge), if own { Demand::May } else { Demand::Must });
-        Err(Refusal::NotFound)
+        if self.now.edges.contains_key(&edge) { Ok(()) } else { Err(Refusal::NotFound) }
     }
 
     pub(crate) fn rewrite_edge(
