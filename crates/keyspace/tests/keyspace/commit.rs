@@ -382,13 +382,18 @@ fn ranges_merge_own_writes_in_both_directions() {
 #[test]
 fn what_is_filed_may_outlive_its_entry() {
     let store = Store::new();
+    // More than one commit looks at again by the way.
+    let keys = || (0..12_u8).map(|number| [b'k', number]);
     for reuse in [false, true] {
-        store.put(b"k", b"1");
+        let put = |value: &[u8]| {
+            store.commit(|writes| keys().for_each(|key| writes.put(&key, TEXT, value).unwrap()));
+        };
+        put(b"1");
         let old = store.begin();
-        store.put(b"k", b"2");
+        put(b"2");
         drop(old);
-        store.delete(b"k");
-        assert_eq!(store.len(), 0, "the entry is gone, while its old version is still filed");
+        store.commit(|writes| keys().for_each(|key| writes.delete(&key).unwrap()));
+        assert_eq!(store.len(), 0, "the entries are gone, while old versions are still filed");
         assert!(store.0.owes_maintenance());
         let kept = reuse.then(|| {
             store.put(b"other", b"1");
