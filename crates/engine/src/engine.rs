@@ -190,6 +190,23 @@ impl<P: Participant> Engine<P> {
         looked_at == most
     }
 
+    /// Runs a bounded piece of maintenance under the commit lock, between two
+    /// commits; what it retires is freed when the snapshots of now have ended.
+    ///
+    /// # Errors
+    /// [`CommitError::Poisoned`].
+    pub fn maintain<T, R>(
+        &self,
+        work: impl FnOnce(&P, &mut P::Writer) -> T,
+    ) -> Result<T, CommitError<R>> {
+        let pin = pin();
+        let mut state = self.lock_commits()?;
+        let active = self.scan(&mut state, None, FREED_PER_STEP);
+        let done = work(&self.participant, &mut state.writer);
+        self.settle(&mut state, &active, &pin, |_, _, _| {});
+        Ok(done)
+    }
+
     /// Whether a later step could have something to do.
     #[must_use]
     pub fn owes_maintenance(&self) -> bool {
@@ -216,18 +233,6 @@ impl<P: Participant> Engine<P> {
             }
         });
         Statistics { snapshots_open: open, oldest_snapshot, ..self.statistics.read() }
-    }
-
-    /// Runs `inspect` with the commit lock held, when nothing is half installed.
-    ///
-    /// # Errors
-    /// [`CommitError::Poisoned`].
-    pub fn locked<T, R>(
-        &self,
-        inspect: impl FnOnce(&P, &mut P::Writer) -> T,
-    ) -> Result<T, CommitError<R>> {
-        let mut state = self.lock_commits()?;
-        Ok(inspect(&self.participant, &mut state.writer))
     }
 }
 

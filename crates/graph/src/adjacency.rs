@@ -240,6 +240,17 @@ pub(crate) fn changed(
     of_edges(scratch)
 }
 
+/// An equal version, freshly allocated.
+pub(crate) fn copied(version: &AdjacencyVersion) -> VersionBox<Adjacency> {
+    match version.single() {
+        Some(_) => {
+            let header = Adjacency { shape: version.header().shape, tree: None };
+            VersionBox::new(header, &[version.bytes()])
+        }
+        None => of_edges(version.half_edges().as_slice()),
+    }
+}
+
 /// A version with these edges, sorted; a tombstone if there are none.
 fn of_edges(edges: &[HalfEdge]) -> VersionBox<Adjacency> {
     if edges.is_empty() {

@@ -173,6 +173,11 @@ impl Graph {
         self.hasher.hash_one((label, key))
     }
 
+    /// The number of leaves that nodes may lie in.
+    pub(crate) fn node_leaves(&self) -> u64 {
+        leaf_of(self.next_node.load(Ordering::Relaxed)) + 1
+    }
+
     /// The table of adjacency in one direction.
     #[inline]
     pub(crate) fn adjacency(&self, direction: Direction) -> &Records<Adjacency> {

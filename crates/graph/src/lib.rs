@@ -30,6 +30,7 @@
 mod adjacency;
 mod block;
 mod catalog;
+pub mod compaction;
 pub mod edge_staging;
 pub mod edge_type;
 pub mod entity;
@@ -48,6 +49,7 @@ pub mod view;
 mod writer;
 mod writes;
 
+pub use compaction::CompactionStep;
 pub use edge_type::EdgeTypeDef;
 pub use entity::{Conflict, ConflictKind, Direction, Edge, Entity};
 pub use error::{GraphError, GraphRefusal};

@@ -210,6 +210,35 @@ impl<H> Record<H> {
         self.head.store(version.as_ptr(), Ordering::Release);
     }
 
+    /// Puts a copy of the newest version in its place, so that it lies elsewhere
+    /// in memory, and gives the old one. Does nothing if there are older
+    /// versions, or if the newest is a tombstone.
+    ///
+    /// A reader finds the same stamp before and after, and between them the one
+    /// or the other; both say the same.
+    ///
+    /// # Safety
+    /// The caller holds the commit lock, nothing unpublished is installed, `copy`
+    /// gives an equal version, and the old one goes to the limbo: snapshots that
+    /// are open now may be reading it.
+    pub unsafe fn move_newest(
+        &self,
+        copy: impl FnOnce(&Version<H>) -> VersionBox<H>,
+    ) -> Option<VersionBox<H>> {
+        let head = NonNull::new(self.head.load(Ordering::Relaxed))?;
+        // SAFETY: under the commit lock the head stays linked.
+        let old = unsafe { head.as_ref() };
+        if old.is_tombstone() || !old.prev().is_null() {
+            return None;
+        }
+        let new = copy(old);
+        new.set_commit(old.commit());
+        // Partner: the Acquire loads in `read` and `walk`.
+        self.head.store(new.into_raw().as_ptr(), Ordering::Release);
+        // SAFETY: just unlinked, and by nobody else (commit lock).
+        Some(unsafe { VersionBox::from_raw(head) })
+    }
+
     /// Unlinks every version that no snapshot can see, reports what stays and
     /// why, and retires the rest. A tombstone that nobody needs leaves the
     /// record empty.

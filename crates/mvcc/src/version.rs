@@ -221,6 +221,15 @@ impl<H> VersionBox<H> {
         }
     }
 
+    /// Takes ownership back.
+    ///
+    /// # Safety
+    /// `version` came from [`VersionBox::into_raw`] and is owned by nobody else;
+    /// what can still reach it does so only until the box is dropped.
+    pub(crate) unsafe fn from_raw(version: NonNull<Version<H>>) -> Self {
+        Self(version)
+    }
+
     /// Gives up ownership.
     pub(crate) fn into_raw(self) -> NonNull<Version<H>> {
         let raw = self.0;

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use selvedge_base::Timestamp;
-use selvedge_engine::{Engine, Participant, Settling};
+use selvedge_engine::{CommitError, Engine, Participant, Settling};
 use selvedge_graph::{Graph, GraphRecord, GraphRefusal, GraphWriter, GraphWrites};
 use selvedge_keyspace::{EntryName, EntryNames, EntryWrites, Keyspace, Refusal as EntryRefusal};
 
@@ -24,6 +24,20 @@ impl Stores {
     pub(crate) fn new(graph: Graph) -> Self {
         Self { graph, keyspace: Keyspace::new() }
     }
+}
+
+/// Compacts the graph, a leaf of nodes at a time between commits; gives the
+/// number of edge sets moved.
+pub(crate) fn compact(engine: &DbEngine) -> Result<usize, CommitError<StoreRefusal>> {
+    let mut moved = 0;
+    for step in engine.participant().graph.compaction() {
+        moved += engine.maintain(|stores, writer| {
+            // SAFETY: `writer` is the proof of holding the commit lock, and
+            // nothing is being committed.
+            unsafe { stores.graph.compact(&mut writer.graph, step) }
+        })?;
+    }
+    Ok(moved)
 }
 
 /// What one transaction writes.
@@ -221,7 +235,7 @@ impl Deref for EngineRef<'_> {
 mod tests {
     use super::*;
     use selvedge_encoding::doc;
-    use selvedge_engine::{CommitError, EngineOptions, OpenSnapshot};
+    use selvedge_engine::{EngineOptions, OpenSnapshot};
     use selvedge_graph::{GraphOptions, GraphTransaction, GraphView, ReadTracking};
     use selvedge_keyspace::{EntryView, Expected, Mutation};
 

@@ -1,0 +1,110 @@
+//! Compaction moves edges in memory, and nothing else: not for snapshots, not
+//! for transactions, not for threads beside it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use selvedge::prelude::*;
+use selvedge::{Background, Result};
+
+const NODES: usize = 1_500;
+/// More than a block holds, so that the first node is a hub with a tree.
+const HUB_EDGES: usize = 1_200;
+
+fn graph(db: &Db) -> Result<Vec<NodeId>> {
+    db.transaction(|ctx| {
+        let nodes = (0..NODES)
+            .map(|n| ctx.insert("Node", None, doc! { "n": n as i64 }))
+            .collect::<Result<Vec<_>>>()?;
+        for target in &nodes[..HUB_EDGES] {
+            ctx.link(nodes[0], "TO", *target, doc! {})?;
+        }
+        for (at, node) in nodes.iter().enumerate() {
+            for step in 1..4 {
+                ctx.link(
+                    *node,
+                    "TO",
+                    nodes[(at * 7 + step) % NODES],
+                    doc! { "step": step as i64 },
+                )?;
+            }
+        }
+        Ok(nodes)
+    })
+}
+
+/// All edges, read from both ends.
+fn edges(reader: &impl Read, nodes: &[NodeId]) -> Result<[Vec<(NodeId, NodeId)>; 2]> {
+    let (mut out, mut into) = (Vec::new(), Vec::new());
+    for node in nodes {
+        let targets = reader.neighbours(*node, Direction::Out, "TO")?;
+        out.extend(targets.map(|target| (*node, target)));
+        let sources = reader.neighbours(*node, Direction::In, "TO")?;
+        into.extend(sources.map(|source| (source, *node)));
+    }
+    out.sort_unstable();
+    into.sort_unstable();
+    Ok([out, into])
+}
+
+#[test]
+fn snapshots_see_the_same_before_and_after() -> Result<()> {
+    let db = Db::builder().background(Background::Manual).in_memory();
+    let nodes = graph(&db)?;
+    let before = db.snapshot()?;
+    let [out, into] = edges(&before, &nodes)?;
+    assert_eq!(out, into);
+    let borrowed = before.neighbours(nodes[1], Direction::Out, "TO")?;
+    assert_eq!(db.compact()?, 2 * NODES);
+    let found: Vec<_> = borrowed.collect();
+    assert!(out.iter().filter(|(source, _)| *source == nodes[1]).map(|(_, to)| *to).eq(found));
+    assert_eq!(edges(&before, &nodes)?, [out.clone(), into.clone()]);
+    // What has older versions, or none, stays where it is.
+    db.unlink(nodes[5], "TO", nodes[36])?;
+    assert!(db.compact()? < 2 * NODES);
+    assert_eq!(edges(&before, &nodes)?, [out.clone(), into]);
+    assert_eq!(edges(&db.snapshot()?, &nodes)?[0].len(), out.len() - 1);
+    drop(before);
+    while db.step(256) {}
+    assert_eq!(db.statistics().versions_retained, 0);
+    Ok(())
+}
+
+#[test]
+fn readers_and_writers_beside_a_compaction_notice_nothing() -> Result<()> {
+    let db = Db::in_memory();
+    let nodes = graph(&db)?;
+    let deadline = Instant::now() + Duration::from_millis(700);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| -> Result<()> {
+            let mut random = fastrand::Rng::with_seed(5);
+            while !stop.load(Ordering::Relaxed) {
+                let (a, b) = (nodes[random.usize(..60)], nodes[random.usize(..NODES)]);
+                if random.bool() {
+                    db.link(a, "TO", b, doc! {})?;
+                } else {
+                    db.unlink(a, "TO", b)?;
+                }
+            }
+            Ok(())
+        });
+        let reader = scope.spawn(|| -> Result<()> {
+            while !stop.load(Ordering::Relaxed) {
+                let snapshot = db.snapshot()?;
+                let first = edges(&snapshot, &nodes)?;
+                assert_eq!(first[0], first[1], "both ends know the same edges");
+                assert_eq!(first[0].len() as u64, snapshot.count_edges("TO")?);
+                assert_eq!(edges(&snapshot, &nodes)?, first, "and go on to");
+            }
+            Ok(())
+        });
+        while Instant::now() < deadline {
+            db.compact()?;
+        }
+        stop.store(true, Ordering::Relaxed);
+        writer.join().expect("the writer is fine")?;
+        reader.join().expect("the reader is fine")
+    })
+}
