@@ -56,6 +56,14 @@ impl GraphStore {
         Ok(store)
     }
 
+    /// Lays edges in memory in the order of nodes, as [`Db::compact`] does.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn compact(&self) -> Outcome<usize> {
+        Ok(self.db.compact()?)
+    }
+
     /// Links all edges, so many in each transaction.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bytemuck::{cast_slice, cast_slice_mut};
 use selvedge_base::{EdgeTypeId, NodeId};
-use selvedge_mvcc::{Version, VersionBox};
+use selvedge_mvcc::{Arena, Version, VersionBox};
 use smallvec::SmallVec;
 
 use crate::block::{Block, HalfEdge, Packed, Shape};
@@ -240,12 +240,13 @@ pub(crate) fn changed(
     of_edges(scratch)
 }
 
-/// An equal version, freshly allocated.
-pub(crate) fn copied(version: &AdjacencyVersion) -> VersionBox<Adjacency> {
+/// An equal version behind the one made last in `arena`; one with a tree lies
+/// elsewhere, like its blocks.
+pub(crate) fn copied(version: &AdjacencyVersion, arena: &mut Arena) -> VersionBox<Adjacency> {
     match version.single() {
         Some(_) => {
             let header = Adjacency { shape: version.header().shape, tree: None };
-            VersionBox::new(header, &[version.bytes()])
+            VersionBox::new_in(arena, header, &[version.bytes()])
         }
         None => of_edges(version.half_edges().as_slice()),
     }

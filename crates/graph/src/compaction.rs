@@ -4,7 +4,7 @@
 //! faster when what it reads next lies next.
 #![expect(unsafe_code, reason = "the engine calls this with the commit lock held")]
 
-use selvedge_mvcc::Retired;
+use selvedge_mvcc::{Arena, Retired};
 
 use crate::adjacency::copied;
 use crate::entity::Direction;
@@ -27,11 +27,16 @@ impl Graph {
             .flat_map(move |into| (0..leaves).map(move |leaf| CompactionStep { into, leaf }))
     }
 
-    /// Does one piece; gives the number of nodes whose edges were moved.
+    /// Does one piece, into `arena`; gives the number of nodes whose edges were moved.
     ///
     /// # Safety
     /// The caller holds the commit lock, between two commits.
-    pub unsafe fn compact(&self, writer: &mut GraphWriter, step: CompactionStep) -> usize {
+    pub unsafe fn compact(
+        &self,
+        writer: &mut GraphWriter,
+        arena: &mut Arena,
+        step: CompactionStep,
+    ) -> usize {
         let table = self.adjacency(if step.into { Direction::In } else { Direction::Out });
         let first = step.leaf * LEAF_IDS as u64;
         let mut moved = 0;
@@ -40,7 +45,7 @@ impl Graph {
             let Some(record) = (unsafe { table.slot(id) }) else { break };
             // SAFETY: the caller's contract; settling moves what is retired to
             // the limbo.
-            if let Some(old) = unsafe { record.move_newest(copied) } {
+            if let Some(old) = unsafe { record.move_newest(|old| copied(old, arena)) } {
                 writer.retired.push(Retired::new(old));
                 moved += 1;
             }

@@ -26,6 +26,7 @@
 //! changes a record is `unsafe` and asks for the commit lock of the engine.
 //! Left out on purpose: what is stored in a record, and how commits reach a disk.
 
+pub mod arena;
 pub mod horizon;
 pub mod limbo;
 pub mod oracle;
@@ -38,6 +39,7 @@ pub mod validator;
 pub mod version;
 pub mod write_set;
 
+pub use arena::Arena;
 pub use horizon::ActiveStarts;
 pub use limbo::{Limbo, Retired};
 pub use oracle::Oracle;

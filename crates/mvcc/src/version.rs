@@ -9,6 +9,8 @@ use std::ptr::{self, NonNull};
 use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+use crate::arena::{Arena, Chunk};
+
 /// A version in a chain. `H` is the typed part of its value; bytes follow.
 ///
 /// Immutable once installed, but for `prev`, which the pruner moves past
@@ -21,6 +23,8 @@ pub struct Version<H> {
     life: life::Life,
     len: u32,
     tombstone: bool,
+    /// Whether it lies in an arena.
+    in_arena: bool,
     header: H,
 }
 
@@ -114,8 +118,13 @@ impl<H> Version<H> {
         // SAFETY: as above; the layout is the one of the allocation.
         unsafe {
             let layout = Self::layout(version.as_ref().len as usize);
+            let in_arena = version.as_ref().in_arena;
             ptr::drop_in_place(version.as_ptr());
-            dealloc(version.as_ptr().cast(), layout);
+            if in_arena {
+                Chunk::give_back(version.cast());
+            } else {
+                dealloc(version.as_ptr().cast(), layout);
+            }
         }
     }
 }
@@ -147,7 +156,7 @@ impl<H> VersionBox<H> {
     #[must_use]
     pub fn zeroed(header: H, len: usize) -> Self {
         // SAFETY: the bytes are zeroed here.
-        unsafe { Self::allocate(header, len, false, alloc_zeroed) }
+        unsafe { Self::allocate(header, len, false, |layout| alloc_zeroed(layout)) }
     }
 
     /// A version with `header` and the concatenation of `parts` as bytes.
@@ -156,19 +165,39 @@ impl<H> VersionBox<H> {
     /// As [`VersionBox::zeroed`].
     #[must_use]
     pub fn new(header: H, parts: &[&[u8]]) -> Self {
-        Self::concatenated(header, parts, false)
+        // SAFETY: the layout is not empty: a version has fields.
+        Self::concatenated(header, parts, false, |layout| unsafe { alloc(layout) })
+    }
+
+    /// As [`VersionBox::new`], behind the one made last in `arena`.
+    ///
+    /// # Panics
+    /// As [`VersionBox::zeroed`].
+    #[must_use]
+    pub fn new_in(arena: &mut Arena, header: H, parts: &[&[u8]]) -> Self {
+        let place = |layout| arena.place(layout).as_ptr();
+        let mut version = Self::concatenated(header, parts, false, place);
+        // SAFETY: owned alone.
+        unsafe { version.0.as_mut() }.in_arena = true;
+        version
     }
 
     /// A tombstone with `header` and the bytes `bytes`.
     #[must_use]
     pub fn tombstone(header: H, bytes: &[u8]) -> Self {
-        Self::concatenated(header, &[bytes], true)
+        // SAFETY: as in `new`.
+        Self::concatenated(header, &[bytes], true, |layout| unsafe { alloc(layout) })
     }
 
-    fn concatenated(header: H, parts: &[&[u8]], tombstone: bool) -> Self {
+    fn concatenated(
+        header: H,
+        parts: &[&[u8]],
+        tombstone: bool,
+        allocate: impl FnOnce(Layout) -> *mut u8,
+    ) -> Self {
         let len = parts.iter().map(|part| part.len()).sum();
         // SAFETY: all `len` bytes are written below, before anything reads them.
-        let version = unsafe { Self::allocate(header, len, tombstone, alloc) };
+        let version = unsafe { Self::allocate(header, len, tombstone, allocate) };
         let mut at = version.data().cast_mut();
         for part in parts {
             // SAFETY: the parts fill the allocation, one behind the other.
@@ -188,12 +217,11 @@ impl<H> VersionBox<H> {
         header: H,
         len: usize,
         tombstone: bool,
-        allocate: unsafe fn(Layout) -> *mut u8,
+        allocate: impl FnOnce(Layout) -> *mut u8,
     ) -> Self {
         let len32 = u32::try_from(len).expect("the length of a version fits u32");
         let layout = Version::<H>::layout(len);
-        // SAFETY: the layout is not empty: a version has fields.
-        let raw = unsafe { allocate(layout) }.cast::<Version<H>>();
+        let raw = allocate(layout).cast::<Version<H>>();
         let Some(at) = NonNull::new(raw) else { handle_alloc_error(layout) };
         let version = Version {
             commit: AtomicU64::new(0),
@@ -202,6 +230,7 @@ impl<H> VersionBox<H> {
             life: life::Life::default(),
             len: len32,
             tombstone,
+            in_arena: false,
             header,
         };
         // SAFETY: freshly allocated, large enough and aligned.

@@ -9,6 +9,7 @@ use selvedge_base::Timestamp;
 use selvedge_engine::{CommitError, Engine, Participant, Settling};
 use selvedge_graph::{Graph, GraphRecord, GraphRefusal, GraphWriter, GraphWrites};
 use selvedge_keyspace::{EntryName, EntryNames, EntryWrites, Keyspace, Refusal as EntryRefusal};
+use selvedge_mvcc::Arena;
 
 /// The engine of a database.
 pub(crate) type DbEngine = Engine<Stores>;
@@ -29,12 +30,12 @@ impl Stores {
 /// Compacts the graph, a leaf of nodes at a time between commits; gives the
 /// number of edge sets moved.
 pub(crate) fn compact(engine: &DbEngine) -> Result<usize, CommitError<StoreRefusal>> {
-    let mut moved = 0;
+    let (mut moved, mut arena) = (0, Arena::new());
     for step in engine.participant().graph.compaction() {
         moved += engine.maintain(|stores, writer| {
             // SAFETY: `writer` is the proof of holding the commit lock, and
             // nothing is being committed.
-            unsafe { stores.graph.compact(&mut writer.graph, step) }
+            unsafe { stores.graph.compact(&mut writer.graph, &mut arena, step) }
         })?;
     }
     Ok(moved)

@@ -60,6 +60,7 @@ impl Stage<'_> {
             return Ok(());
         }
         let store = GraphStore::load(&self.list, self.multi, 10_000)?;
+        store.compact()?;
         let csr = Csr::new(&self.list).sorted();
         self.walks(lines, &store, &csr)?;
         self.hops(lines, &store, &csr)?;

@@ -1,0 +1,150 @@
+//! Arenas: versions that lie one behind the other in memory, in the order in
+//! which they were made.
+#![expect(unsafe_code, reason = "hands out raw memory from chunks it counts the use of")]
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::fmt;
+use std::ptr::NonNull;
+
+use selvedge_base::sync::atomic::{AtomicUsize, Ordering, fence};
+
+/// Bytes of a chunk; a larger version has one of its own. One version that lives
+/// on keeps its chunk, so they are not very large.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// The head of a chunk. Behind it lie versions, each behind a pointer to the
+/// chunk.
+#[repr(C, align(16))]
+pub(crate) struct Chunk {
+    /// Versions in the chunk, and the arena while it fills it.
+    users: AtomicUsize,
+    bytes: usize,
+}
+
+/// Bytes in front of each version.
+const BACK_POINTER: usize = size_of::<NonNull<Chunk>>();
+
+impl Chunk {
+    fn layout(bytes: usize) -> Layout {
+        Layout::from_size_align(bytes, align_of::<Self>()).expect("a version is below 4 GiB")
+    }
+
+    fn new(bytes: usize) -> NonNull<Self> {
+        let layout = Self::layout(bytes);
+        // SAFETY: the layout is not empty: there is room for the head.
+        let Some(chunk) = NonNull::new(unsafe { alloc(layout) }.cast::<Self>()) else {
+            handle_alloc_error(layout)
+        };
+        // SAFETY: freshly allocated, large enough and aligned.
+        unsafe { chunk.write(Self { users: AtomicUsize::new(1), bytes }) };
+        chunk
+    }
+
+    /// Ends one use; the last one frees the chunk.
+    ///
+    /// # Safety
+    /// The caller holds a use, and ends it once.
+    unsafe fn release(chunk: NonNull<Self>) {
+        // SAFETY: alive while there is a use.
+        let head = unsafe { chunk.as_ref() };
+        // Release, and Acquire by the last: whatever others did with their parts
+        // of the chunk comes before it is freed.
+        if head.users.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::Acquire);
+            let layout = Self::layout(head.bytes);
+            // SAFETY: nobody uses it any more; the layout is that of `new`.
+            unsafe { dealloc(chunk.as_ptr().cast(), layout) };
+        }
+    }
+
+    /// Gives back the place of a version.
+    ///
+    /// # Safety
+    /// [`Arena::place`] gave it, and it is given back once.
+    pub(crate) unsafe fn give_back(place: NonNull<u8>) {
+        // SAFETY: the pointer to the chunk lies in front of the place.
+        unsafe { Self::release(place.cast::<NonNull<Self>>().sub(1).read()) };
+    }
+}
+
+/// Where versions are made one behind the other.
+#[derive(Default)]
+pub struct Arena {
+    chunk: Option<NonNull<Chunk>>,
+    /// Bytes of the chunk that are taken.
+    taken: usize,
+}
+
+impl Arena {
+    /// An arena without a chunk.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A place for `layout`, to be given back through [`Chunk::give_back`].
+    pub(crate) fn place(&mut self, layout: Layout) -> NonNull<u8> {
+        assert!(layout.align() <= BACK_POINTER, "places are aligned like pointers");
+        let needed = BACK_POINTER + layout.size().next_multiple_of(BACK_POINTER);
+        let chunk = match self.chunk {
+            // SAFETY: the arena uses its chunk.
+            Some(chunk) if self.taken + needed <= unsafe { chunk.as_ref() }.bytes => chunk,
+            _ => {
+                let old = self.chunk.take();
+                // SAFETY: the arena's use of its chunk, ended once.
+                old.into_iter().for_each(|chunk| unsafe { Chunk::release(chunk) });
+                self.taken = size_of::<Chunk>();
+                *self.chunk.insert(Chunk::new(CHUNK_BYTES.max(self.taken + needed)))
+            }
+        };
+        // SAFETY: within the chunk, which the arena uses; aligned, since heads,
+        // back pointers and sizes are multiples of it.
+        unsafe {
+            let at = chunk.cast::<u8>().add(self.taken);
+            at.cast::<NonNull<Chunk>>().write(chunk);
+            chunk.as_ref().users.fetch_add(1, Ordering::Relaxed);
+            self.taken += needed;
+            at.add(BACK_POINTER)
+        }
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        if let Some(chunk) = self.chunk.take() {
+            // SAFETY: the arena's use of its chunk, ended once.
+            unsafe { Chunk::release(chunk) };
+        }
+    }
+}
+
+impl fmt::Debug for Arena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arena").field("taken", &self.taken).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::version::VersionBox;
+
+    #[test]
+    fn versions_lie_one_behind_the_other_and_outlive_the_arena() {
+        let mut arena = Arena::new();
+        let bytes = vec![7_u8; 1000];
+        let versions: Vec<_> =
+            (0..1000_u64).map(|n| VersionBox::new_in(&mut arena, n, &[&bytes])).collect();
+        let large = VersionBox::new_in(&mut arena, 0_u64, &[&vec![9; CHUNK_BYTES]]);
+        drop(arena);
+        let near = |pair: &[VersionBox<u64>]| {
+            let at = |version: &VersionBox<u64>| std::ptr::from_ref(&**version).addr();
+            at(&pair[1]).wrapping_sub(at(&pair[0])) < 1100
+        };
+        let neighbours = versions.windows(2).filter(|pair| near(pair)).count();
+        assert!(neighbours > 990, "{neighbours} follow one another");
+        assert!(versions.iter().zip(0..).all(|(version, n)| *version.header() == n));
+        assert!(versions.iter().all(|version| version.bytes() == bytes));
+        assert_eq!(large.bytes().len(), CHUNK_BYTES);
+    }
+}
