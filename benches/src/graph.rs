@@ -61,7 +61,7 @@ impl GraphStore {
     /// # Errors
     /// Those of the database.
     pub fn compact(&self) -> Outcome<usize> {
-        Ok(self.db.compact()?)
+        self.db.compact()
     }
 
     /// Links all edges, so many in each transaction.
