@@ -117,3 +117,38 @@ impl GraphWriter {
         !self.by_age.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use selvedge_base::{EdgeTypeId, NodeId};
+
+    /// Each write once made an entry, for as long as any older snapshot was open.
+    #[test]
+    fn an_edge_is_remembered_once_and_until_nobody_older_is_left() {
+        let edge = Edge {
+            source: NodeId::new(1),
+            edge_type: EdgeTypeId::new(0),
+            target: NodeId::new(2),
+            id: None,
+        };
+        let ts = Timestamp::new;
+        let mut writer = GraphWriter::default();
+        let old: ActiveStarts = [ts(1)].into_iter().collect();
+        for commit in 2..50 {
+            writer.note_written(edge);
+            writer.settle(ts(commit), &old);
+        }
+        assert_eq!((writer.by_age.len(), writer.last_written(&edge)), (1, Some(ts(49))));
+        let newer: ActiveStarts = [ts(20)].into_iter().collect();
+        writer.settle(ts(49), &newer);
+        assert_eq!(
+            writer.last_written(&edge),
+            Some(ts(49)),
+            "somebody began before its last write"
+        );
+        writer.settle(ts(49), &[ts(49)].into_iter().collect());
+        assert!(!writer.remembers_edges());
+        assert_eq!(writer.last_written(&edge), None);
+    }
+}

@@ -209,6 +209,29 @@ mod tests {
         prop::collection::vec(step, 0..120)
     }
 
+    /// What was replaced was once recorded for ever after the first mark, and the
+    /// room for it kept.
+    #[test]
+    fn nothing_is_recorded_when_marks_are_forgotten() {
+        for clear in [false, true] {
+            let mut set = WriteSet::default();
+            set.mark();
+            for write in 0..100 {
+                set.put(1, write);
+            }
+            assert_eq!(set.undo.len(), 100);
+            if clear {
+                set.clear()
+            } else {
+                set.forget_marks()
+            }
+            for write in 0..100 {
+                set.put(1, write);
+            }
+            assert_eq!((set.undo.len(), set.undo.capacity()), (0, 0));
+        }
+    }
+
     proptest! {
         #[test]
         fn agrees_with_a_map_that_is_copied_at_each_mark(steps in steps()) {
