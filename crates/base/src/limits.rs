@@ -24,5 +24,11 @@ pub const TRANSACTION_WRITES_MAX: usize = 1 << 26;
 pub const ENTRY_KEY_BYTES_MAX: usize = 65_536;
 /// Bytes in the value of a keyed entry.
 pub const ENTRY_VALUE_BYTES_MAX: usize = 16 << 20;
+/// Bytes in a segment of the log, at least; segments are multiples of this.
+pub const LOG_SEGMENT_BYTES_MIN: u64 = 4096;
+/// Bytes in a segment of the log, at most.
+pub const LOG_SEGMENT_BYTES_MAX: u64 = 1 << 30;
+/// Bytes that one commit may take in the log.
+pub const COMMIT_BYTES_MAX: usize = 1 << 30;
 /// Savepoints that one transaction may have at the same time.
 pub const SAVEPOINTS_MAX: usize = 1024;

@@ -4,9 +4,11 @@
 
 use selvedge_base::Timestamp;
 use selvedge_base::sync::MutexGuard;
-use selvedge_mvcc::{Garbage, Limbo, SlotIndex, pin};
+use selvedge_mvcc::{ActiveStarts, Garbage, Limbo, Pin, SlotIndex, pin};
+use selvedge_storage::{LogPosition, StorageError};
 
 use crate::engine::{Engine, OpenSnapshot};
+use crate::journal::{Footing, Journal, Prepared, SyncLevel};
 use crate::participant::Participant;
 use crate::settle::FREED_PER_COMMIT;
 
@@ -39,7 +41,8 @@ impl<P: Participant> Default for CommitState<P> {
     }
 }
 
-/// Why a commit did not happen. In every case nothing of it was applied.
+/// Why a commit did not happen. But for [`CommitError::OutcomeUnknown`], nothing of
+/// it was applied.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CommitError<R> {
     /// The participant refused: a conflict, a violated constraint, a failed
@@ -50,6 +53,20 @@ pub enum CommitError<R> {
     /// still read what was published before; commits are refused.
     #[error("an earlier commit panicked half way")]
     Poisoned,
+    /// The log cannot take the commit.
+    #[error(transparent)]
+    Storage(StorageError),
+    /// Writing the log failed after the commit was applied: whether it survives
+    /// is unknown. This is the one case in which something was applied.
+    #[error("the outcome of the commit is unknown: {0}")]
+    OutcomeUnknown(StorageError),
+}
+
+/// A commit that everybody sees.
+struct Applied<'e, P: Participant> {
+    commit: Timestamp,
+    /// Where its record in the log ends.
+    logged: Option<(&'e Journal<P>, LogPosition)>,
 }
 
 /// The snapshot of a committing transaction, closed when this is dropped.
@@ -79,17 +96,34 @@ impl<P: Participant> Drop for Closing<'_, P> {
 impl<P: Participant> Engine<P> {
     /// Commits the `writes` of the transaction that holds `open`, and gives the
     /// commit timestamp. When this returns, every snapshot that begins on any
-    /// thread sees the commit, and `open` is closed, whatever came of it.
+    /// thread sees the commit, it is as durable as `level` asks (that of the
+    /// database, if it does not say), and `open` is closed, whatever came of it.
     ///
-    /// Everything that can fail comes before the first version is installed.
+    /// Everything that can fail comes before the first version is installed, but
+    /// for the disk.
     ///
     /// # Errors
-    /// See [`CommitError`]; nothing is applied then.
+    /// See [`CommitError`].
     pub fn commit(
         &self,
         open: OpenSnapshot,
         writes: &mut P::Writes,
+        level: Option<SyncLevel>,
     ) -> Result<Timestamp, CommitError<P::Refusal>> {
+        let Applied { commit, logged } = self.apply(open, writes)?;
+        // The wait for the disk is outside of everything: no lock, no pin, no
+        // snapshot is held.
+        if let Some((journal, end)) = logged {
+            self.acknowledge(journal, end, level)?;
+        }
+        Ok(commit)
+    }
+
+    fn apply(
+        &self,
+        open: OpenSnapshot,
+        writes: &mut P::Writes,
+    ) -> Result<Applied<'_, P>, CommitError<P::Refusal>> {
         // Nobody reads through this snapshot any more: what only it sees may be
         // pruned below. It is closed at the end, also by a panic.
         let open = Closing { engine: self, open: Some(open) };
@@ -97,6 +131,7 @@ impl<P: Participant> Engine<P> {
 
         // What can be done before the lock is done before the lock.
         self.participant.prepare(writes);
+        let prepared = self.prepare_record(writes)?;
 
         // One commit after the other. Pinned, so that what is retired below
         // stays for readers that are walking over it; pinned before the lock,
@@ -104,6 +139,9 @@ impl<P: Participant> Engine<P> {
         let pin = pin();
         let mut state = self.lock_commits()?;
         let state = &mut *state;
+        if self.is_closed() {
+            return Err(CommitError::Storage(StorageError::Closed));
+        }
 
         // First committer wins; expected versions; validated reads. Refusals
         // end here, before anything is changed.
@@ -120,16 +158,45 @@ impl<P: Participant> Engine<P> {
             self.participant.install(&mut state.writer, writes, commit, &mut state.superseded);
         }
 
+        // In memory only: no I/O under the lock, and nothing that can fail.
+        let logged = prepared.map(|(journal, record)| (journal, journal.append(record, commit)));
+
         // From here on the commit is visible, all of it at once.
         self.oracle.publish(commit);
         state.installing = false;
 
-        // The versions that this commit superseded go, unless a snapshot older
-        // than it is open. Asked after publication: whoever begins later sees
-        // the new versions.
+        self.prune_superseded(state, commit, own, &pin);
+        self.statistics.count_commit();
+        Ok(Applied { commit, logged })
+    }
+
+    /// Drops the versions that the commit just published has superseded, unless a
+    /// snapshot older than it is open, and some that came due. `own` is the slot of
+    /// the committing transaction.
+    fn prune_superseded(
+        &self,
+        state: &mut CommitState<P>,
+        commit: Timestamp,
+        own: Option<SlotIndex>,
+        pin: &Pin,
+    ) {
+        // Asked after publication: whoever begins later sees the new versions.
         let active = self.scan(state, own, FREED_PER_COMMIT);
+        let filed = self.settle_commit(state, commit, &active, pin);
+        if !state.garbage.is_empty() {
+            self.prune_due(state, &active, pin, DUE_PER_COMMIT + 2 * filed);
+        }
+    }
+
+    fn settle_commit(
+        &self,
+        state: &mut CommitState<P>,
+        commit: Timestamp,
+        active: &ActiveStarts,
+        pin: &Pin,
+    ) -> usize {
         let mut superseded = std::mem::take(&mut state.superseded);
-        let filed = self.settle(state, &active, &pin, |participant, writer, settling| {
+        let filed = self.settle(state, active, pin, |participant, writer, settling| {
             settling.of_commit(commit);
             for record in superseded.drain(..) {
                 settling.next_record();
@@ -139,11 +206,69 @@ impl<P: Participant> Engine<P> {
         });
         superseded.shrink_to(SUPERSEDED_KEPT);
         state.superseded = superseded;
-        if !state.garbage.is_empty() {
-            self.prune_due(state, &active, &pin, DUE_PER_COMMIT + 2 * filed);
+        filed
+    }
+
+    /// Applies again what an earlier life of the database committed and logged.
+    /// There is no snapshot older than it; `active` says so.
+    pub(crate) fn apply_again(
+        &self,
+        state: &mut CommitState<P>,
+        writes: &mut P::Writes,
+        commit: Timestamp,
+        active: &ActiveStarts,
+        pin: &Pin,
+    ) {
+        self.participant.prepare(writes);
+        state.installing = true;
+        // SAFETY: the commit lock is held, and `commit` is published next.
+        unsafe {
+            self.participant.install(&mut state.writer, writes, commit, &mut state.superseded);
         }
-        self.statistics.count_commit();
-        Ok(commit)
+        self.oracle.publish_again(commit);
+        state.installing = false;
+        self.settle_commit(state, commit, active, pin);
+    }
+
+    /// Makes the commit's record for the log, if there is one.
+    fn prepare_record(
+        &self,
+        writes: &P::Writes,
+    ) -> Result<Option<(&Journal<P>, Prepared)>, CommitError<P::Refusal>> {
+        let journal = match self.footing.get() {
+            None => return Ok(None),
+            Some(Footing::ReadOnly { .. }) => {
+                return Err(CommitError::Storage(StorageError::Closed));
+            }
+            Some(Footing::Durable(journal)) => journal,
+        };
+        let prepared = self.renew_if_short(journal).and_then(|()| {
+            if self.is_closed() {
+                return Err(StorageError::Closed);
+            }
+            journal.prepare(&self.participant, writes)
+        });
+        match prepared {
+            Ok(prepared) => Ok(Some((journal, prepared))),
+            Err(error) => {
+                self.notice(&error);
+                Err(CommitError::Storage(error))
+            }
+        }
+    }
+
+    /// Waits until the commit that was logged up to `end` is durable enough.
+    fn acknowledge(
+        &self,
+        journal: &Journal<P>,
+        end: LogPosition,
+        level: Option<SyncLevel>,
+    ) -> Result<(), CommitError<P::Refusal>> {
+        self.wake_worker();
+        journal.acknowledge(end, level.unwrap_or(journal.level)).map_err(|error| {
+            self.notice(&error);
+            CommitError::OutcomeUnknown(error)
+        })
     }
 
     /// Takes the commit lock.

@@ -3,19 +3,24 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use selvedge_base::Timestamp;
+use selvedge_base::sync::atomic::{AtomicBool, Ordering};
 use selvedge_base::sync::{CachePadded, Mutex};
 use selvedge_env::Env;
 use selvedge_mvcc::{
     Garbage, OpenSlot, Oracle, Registry, RegistryFull, SlotIndex, SnapshotRef, pin,
 };
+use selvedge_storage::{Contents, DataFile};
 
 use crate::commit::{CommitError, CommitState};
+use crate::journal::{Footing, Journal};
 use crate::participant::Participant;
+use crate::recovery::StorageOptions;
 use crate::settle::FREED_PER_STEP;
 use crate::statistics::{Counters, OldestSnapshot, Statistics};
+use crate::succession::Succession;
 use crate::worker::Worker;
 
 /// Who does background maintenance.
@@ -72,8 +77,18 @@ pub struct Engine<P: Participant> {
     pub(crate) participant: P,
     pub(crate) state: CachePadded<Mutex<CommitState<P>>>,
     pub(crate) statistics: Counters,
+    /// Set once: nothing new may be begun or committed here, see
+    /// [`Engine::current`].
+    fenced: AtomicBool,
+    pub(crate) closed: AtomicBool,
+    pub(crate) footing: OnceLock<Footing<P>>,
+    pub(crate) storage: OnceLock<StorageOptions>,
+    /// Data files that no checkpoint refers to any more, until the limbo has them.
+    pub(crate) dead_files: Mutex<Vec<Arc<DataFile>>>,
+    pub(crate) succession: Succession<P>,
     env: Env,
     handle_labels: Mutex<HashMap<SlotIndex, String>>,
+    background: Background,
     worker: Worker,
     myself: Weak<Self>,
 }
@@ -88,8 +103,15 @@ impl<P: Participant> Engine<P> {
             participant,
             state: CachePadded::new(Mutex::new(CommitState::default())),
             statistics: Counters::default(),
+            fenced: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            footing: OnceLock::new(),
+            storage: OnceLock::new(),
+            dead_files: Mutex::default(),
+            succession: Succession::default(),
             env: options.env,
             handle_labels: Mutex::new(HashMap::new()),
+            background: options.background,
             worker: Worker::new(options.background),
             myself: myself.clone(),
         })
@@ -156,7 +178,61 @@ impl<P: Participant> Engine<P> {
         unsafe { SnapshotRef::new(open.start()) }
     }
 
-    fn now_micros(&self) -> u64 {
+    /// Log and store, if there are any and they may be written.
+    #[inline]
+    pub(crate) fn journal(&self) -> Option<&Journal<P>> {
+        match self.footing.get() {
+            Some(Footing::Durable(journal)) => Some(journal),
+            _ => None,
+        }
+    }
+
+    /// What lies outside memory.
+    pub(crate) fn contents(&self) -> Option<Arc<Contents>> {
+        match self.footing.get()? {
+            Footing::Durable(journal) => Some(journal.store.contents()),
+            Footing::ReadOnly { contents, .. } => Some(Arc::clone(contents)),
+        }
+    }
+
+    /// Whether work may go on in the background.
+    pub(crate) fn has_threads(&self) -> bool {
+        self.background == Background::Thread
+    }
+
+    pub(crate) fn background(&self) -> Background {
+        self.background
+    }
+
+    /// This engine, to be kept.
+    ///
+    /// # Panics
+    /// Never: who borrows it keeps it.
+    #[must_use]
+    pub fn shared(&self) -> Arc<Self> {
+        self.myself.upgrade().expect("borrowed from an Arc")
+    }
+
+    pub(crate) fn myself(&self) -> &Weak<Self> {
+        &self.myself
+    }
+
+    #[inline]
+    pub(crate) fn is_fenced(&self) -> bool {
+        // Whoever fences an engine has told those who wait for it; those who come
+        // later and miss it learn of it at their commit.
+        self.fenced.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn fence(&self) {
+        self.fenced.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn now_micros(&self) -> u64 {
         u64::try_from(self.env.clock().monotonic().as_micros()).unwrap_or(u64::MAX)
     }
 
@@ -170,6 +246,7 @@ impl<P: Participant> Engine<P> {
         });
     }
 
+    #[inline]
     pub(crate) fn wake_worker(&self) {
         self.worker.wake(&self.myself);
     }
@@ -187,6 +264,7 @@ impl<P: Participant> Engine<P> {
         self.settle(&mut state, &active, &pin, |_, _, _| {});
         drop(state);
         pin.flush();
+        self.look_after_log();
         looked_at == most
     }
 
@@ -211,7 +289,8 @@ impl<P: Participant> Engine<P> {
     #[must_use]
     pub fn owes_maintenance(&self) -> bool {
         let state = self.state.lock();
-        !state.garbage.is_empty() || !state.limbo.is_empty() || P::owes(&state.writer)
+        let journal = self.journal().is_some_and(|journal| journal.owes() && !self.is_fenced());
+        !state.garbage.is_empty() || !state.limbo.is_empty() || P::owes(&state.writer) || journal
     }
 
     /// A reading of the counters.
@@ -232,7 +311,8 @@ impl<P: Participant> Engine<P> {
                 label: self.handle_labels.lock().get(&index).cloned(),
             }
         });
-        Statistics { snapshots_open: open, oldest_snapshot, ..self.statistics.read() }
+        let storage = self.journal().map(|journal| self.storage_statistics(journal));
+        Statistics { snapshots_open: open, oldest_snapshot, storage, ..self.statistics.read() }
     }
 }
 

@@ -6,25 +6,41 @@
 //! and keeps the order in which that happens.
 //!
 //! ```text
-//! prepare .. | lock | validate | stamp | install | publish | settle | unlock | ..
-//!            |      one commit after the other, nothing in here may wait      |
+//! prepare | lock | validate | stamp | install | log | publish | settle | unlock | sync
+//!         |       one commit after the other, nothing in here may wait        |
 //! ```
 //!
-//! Lock order: the commit lock, then the worker's signal, then the handle
-//! labels; none is taken while a later one is held. Reading order: [`commit`],
-//! [`participant`], [`engine`], [`settle`], [`worker`], [`statistics`].
+//! Lock order, outer first: checkpoints, leases, the commit lock, the locks of the
+//! log and the store, the worker's signal, the handle labels. Reading order:
+//! [`commit`], [`participant`], [`engine`], [`settle`]; on disk [`durable`],
+//! [`journal`], [`recovery`], [`checkpoint`], [`succession`]; [`worker`],
+//! [`statistics`].
 //!
 //! This crate knows nothing of nodes, documents or keys.
 
+pub mod checkpoint;
+pub mod checkpoint_sink;
 pub mod commit;
+pub mod durable;
 pub mod engine;
+pub mod journal;
+mod lease;
 pub mod participant;
+pub mod recovery;
+pub mod sequence;
 pub mod settle;
 pub mod statistics;
+pub mod succession;
 pub mod worker;
 
+pub use checkpoint::CheckpointSummary;
+pub use checkpoint_sink::CheckpointSink;
 pub use commit::{CommitError, CommitState};
+pub use durable::Durable;
 pub use engine::{Background, Engine, EngineOptions, OpenSnapshot};
+pub use journal::SyncLevel;
 pub use participant::Participant;
+pub use recovery::{OnProgress, Progress, StorageOptions};
+pub use sequence::Sequence;
 pub use settle::Settling;
-pub use statistics::{OldestSnapshot, Statistics};
+pub use statistics::{OldestSnapshot, RecoveryStatistics, Statistics, StorageStatistics};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::{AtomicU64, Ordering};
+use selvedge_storage::{LogPosition, LogStatistics};
 
 /// A reading of the engine's counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,45 @@ pub struct Statistics {
     pub snapshots_open: u64,
     /// The open snapshot with the oldest start timestamp.
     pub oldest_snapshot: Option<OldestSnapshot>,
+    /// Log and checkpoints, of a database on disk.
+    pub storage: Option<StorageStatistics>,
+}
+
+/// What a database on disk has written and read since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StorageStatistics {
+    /// The log.
+    pub log: LogStatistics,
+    /// Bytes of log that opening would replay now.
+    pub log_bytes_to_replay: u64,
+    /// The log is durable up to here.
+    pub durable: LogPosition,
+    /// Bytes of data files.
+    pub data_bytes: u64,
+    /// Checkpoints written.
+    pub checkpoints: u64,
+    /// How long the last one took.
+    pub checkpoint_time: Duration,
+    /// How often the database has been opened for writing.
+    pub incarnation: u32,
+    /// What opening took.
+    pub recovery: RecoveryStatistics,
+}
+
+/// What opening a database took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecoveryStatistics {
+    /// The time.
+    pub time: Duration,
+    /// Bytes of log replayed.
+    pub log_bytes: u64,
+    /// Commits replayed.
+    pub commits: u64,
+    /// Bytes cut off at the end of the log: of commits that were never
+    /// acknowledged as durable.
+    pub cut_bytes: u64,
 }
 
 /// The open snapshot that reaches furthest back.
@@ -51,6 +91,8 @@ pub(crate) struct Counters {
     versions_created: AtomicU64,
     versions_retained: AtomicU64,
     bytes_retained: AtomicU64,
+    checkpoints: AtomicU64,
+    checkpoint_micros: AtomicU64,
 }
 
 /// Changes of one settling to what is retained.
@@ -91,6 +133,21 @@ fn add(counter: &AtomicU64, more: u64, less: u64) {
 impl Counters {
     pub(crate) fn count_commit(&self) {
         add(&self.commits, 1, 0);
+    }
+
+    /// Counts a checkpoint; the caller is the one who writes it.
+    pub(crate) fn count_checkpoint(&self, micros: u64) {
+        add(&self.checkpoints, 1, 0);
+        self.checkpoint_micros.store(micros, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read_storage(&self) -> StorageStatistics {
+        let micros = self.checkpoint_micros.load(Ordering::Relaxed);
+        StorageStatistics {
+            checkpoints: self.checkpoints.load(Ordering::Relaxed),
+            checkpoint_time: Duration::from_micros(micros),
+            ..StorageStatistics::default()
+        }
     }
 
     pub(crate) fn count_retained(&self, count: RetainedCount) {

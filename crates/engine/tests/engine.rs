@@ -71,15 +71,15 @@ fn read(engine: &Engine<Cell>, open: &OpenSnapshot) -> Option<u64> {
 }
 
 fn set(engine: &Engine<Cell>, value: u64) -> Result<Timestamp, CommitError<Timestamp>> {
-    engine.commit(engine.open().expect("few snapshots are open"), &mut Write::Set(value))
+    engine.commit(engine.open().expect("few snapshots are open"), &mut Write::Set(value), None)
 }
 
 #[test]
 fn the_first_committer_wins_and_a_refusal_leaves_no_gap() {
     let engine = engine(Background::Manual);
     let (first, second) = (engine.open().unwrap(), engine.open().unwrap());
-    assert_eq!(engine.commit(first, &mut Write::Set(1)), Ok(Timestamp::new(1)));
-    let refused = engine.commit(second, &mut Write::Set(2));
+    assert_eq!(engine.commit(first, &mut Write::Set(1), None), Ok(Timestamp::new(1)));
+    let refused = engine.commit(second, &mut Write::Set(2), None);
     assert_eq!(refused, Err(CommitError::Refused(Timestamp::new(1))));
     assert_eq!(set(&engine, 3), Ok(Timestamp::new(2)));
     assert_eq!(engine.statistics().snapshots_open, 0, "a commit closes its snapshot");
@@ -124,7 +124,7 @@ fn a_panic_while_installing_poisons_and_is_never_seen() {
     let engine = engine(Background::Manual);
     set(&engine, 7).unwrap();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        engine.commit(engine.open().unwrap(), &mut Write::PanicInInstall)
+        engine.commit(engine.open().unwrap(), &mut Write::PanicInInstall, None)
     }));
     assert!(panicked.is_err());
     assert_eq!(set(&engine, 8), Err(CommitError::Poisoned));

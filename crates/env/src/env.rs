@@ -3,29 +3,53 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::{Clock, RealClock, SimulatedClock};
+use crate::file::FileSystem;
+use crate::real_files::RealFiles;
+use crate::simulated_files::SimulatedFiles;
 
-/// Clock and randomness of one database. Clones share both.
+/// Files, clock and randomness of one database. Clones share all three.
 #[derive(Clone, Debug)]
 pub struct Env {
+    files: Arc<dyn FileSystem>,
     clock: Arc<dyn Clock>,
     random: Arc<Mutex<fastrand::Rng>>,
 }
 
 impl Env {
-    /// The machine's clock, and randomness from the system.
+    /// The machine's files and clock, and randomness from the system.
     #[must_use]
     pub fn real() -> Self {
         let random = Arc::new(Mutex::new(fastrand::Rng::new()));
-        Self { clock: Arc::new(RealClock::new()), random }
+        Self { files: Arc::new(RealFiles), clock: Arc::new(RealClock::new()), random }
     }
 
-    /// A clock that moves when told, and the random numbers of `seed`: two runs
-    /// with the same seed see the same.
+    /// An empty disk in memory, a clock that moves when told, and the random numbers
+    /// of `seed`: two runs with the same seed see the same.
     #[must_use]
     pub fn simulated(seed: u64) -> (Self, Arc<SimulatedClock>) {
+        Self::simulated_on(&SimulatedFiles::new(seed), seed)
+    }
+
+    /// As [`simulated`](Self::simulated), for a process that starts now on a machine
+    /// that may have seen others: it ends with the machine's next crash or kill, and
+    /// the next process takes a new environment.
+    #[must_use]
+    pub fn simulated_on(files: &SimulatedFiles, seed: u64) -> (Self, Arc<SimulatedClock>) {
         let clock = Arc::new(SimulatedClock::default());
         let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
-        (Self { clock: clock.clone(), random }, clock)
+        (Self { files: files.process(), clock: clock.clone(), random }, clock)
+    }
+
+    /// The same with other files.
+    #[must_use]
+    pub fn with_files(self, files: Arc<dyn FileSystem>) -> Self {
+        Self { files, ..self }
+    }
+
+    /// The files.
+    #[must_use]
+    pub fn files(&self) -> &Arc<dyn FileSystem> {
+        &self.files
     }
 
     /// The clock.
@@ -38,6 +62,12 @@ impl Env {
     #[must_use]
     pub fn random_up_to(&self, most: u64) -> u64 {
         self.random.lock().unwrap_or_else(PoisonError::into_inner).u64(0..=most)
+    }
+
+    /// Any random number.
+    #[must_use]
+    pub fn random_u64(&self) -> u64 {
+        self.random_up_to(u64::MAX)
     }
 }
 

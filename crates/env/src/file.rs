@@ -1,8 +1,8 @@
 //! Files: what a database asks of the place where it is kept.
 //!
 //! Positions are absolute, so that nobody shares a cursor; nothing is durable
-//! until it is synced. The real file system is `RealFiles`;
-//! `SimulatedFiles` loses, reorders and damages what a
+//! until it is synced. The real file system is [`RealFiles`](crate::RealFiles);
+//! [`SimulatedFiles`](crate::SimulatedFiles) loses, reorders and damages what a
 //! disk may.
 
 use std::fmt;
@@ -33,7 +33,8 @@ pub trait FileSystem: Send + Sync + fmt::Debug {
     /// Of the system.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
 
-    /// The names in a directory, sorted.
+    /// The names of files and directories in a directory, sorted; without those
+    /// that are not UTF-8.
     ///
     /// # Errors
     /// [`io::ErrorKind::NotFound`] if there is no such directory; others of the

@@ -252,6 +252,15 @@ pub(crate) fn copied(version: &AdjacencyVersion, arena: &mut Arena) -> VersionBo
     }
 }
 
+/// A version with the edges of a block that was read from a checkpoint.
+pub(crate) fn loaded(shape: Shape, bytes: &[u8], arena: &mut Arena) -> VersionBox<Adjacency> {
+    if shape.len as usize <= BLOCK_EDGES_MAX {
+        return VersionBox::new_in(arena, Adjacency { shape, tree: None }, &[bytes]);
+    }
+    let block = Block::new(shape, bytes);
+    of_edges(&block.edges(0, block.len()).collect::<Vec<_>>())
+}
+
 /// A version with these edges, sorted; a tombstone if there are none.
 fn of_edges(edges: &[HalfEdge]) -> VersionBox<Adjacency> {
     if edges.is_empty() {

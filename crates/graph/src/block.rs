@@ -55,6 +55,27 @@ impl Shape {
         shape
     }
 
+    /// Edges, runs, whether neighbours are wide, whether there are ids.
+    pub(crate) fn parts(self) -> (u32, u32, bool, bool) {
+        (self.len, self.runs, self.wide, self.ids)
+    }
+
+    /// The shape with these parts, if edges can have it.
+    pub(crate) fn from_parts(len: u32, runs: u32, wide: bool, ids: bool) -> Option<Self> {
+        (runs > 0 && runs <= len).then_some(Self { len, runs, wide, ids })
+    }
+
+    /// Whether bytes from outside, as many as the shape takes, are a block of this
+    /// shape: runs of types in order, none of them empty.
+    pub(crate) fn fits(self, bytes: &[u8]) -> bool {
+        let runs: &[Run] = cast_slice(&bytes[..self.neighbours_at()]);
+        let in_order =
+            |pair: &[Run]| pair[0].edge_type < pair[1].edge_type && pair[0].start < pair[1].start;
+        runs.first().is_some_and(|first| first.start == 0)
+            && runs.windows(2).all(in_order)
+            && runs.last().is_some_and(|last| last.start < self.len)
+    }
+
     #[inline]
     fn neighbours_at(self) -> usize {
         self.runs as usize * size_of::<Run>()
@@ -156,6 +177,11 @@ impl<'a> Block<'a> {
 
     pub(crate) fn len(self) -> usize {
         self.shape.len as usize
+    }
+
+    /// Shape and bytes.
+    pub(crate) fn parts(self) -> (Shape, &'a [u8]) {
+        (self.shape, self.bytes)
     }
 
     #[inline]

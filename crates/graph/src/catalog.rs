@@ -226,6 +226,17 @@ impl<E: Named + 'static> Names<E> {
         Ok((entry, true))
     }
 
+    /// Reserves `name` under a number that it had in an earlier life of the
+    /// database.
+    pub(crate) fn reserve_as(&self, number: u32, name: &str) -> Arc<E> {
+        let mut reservations = self.reservations.lock();
+        reservations.next = reservations.next.max(number + 1);
+        let name: Arc<str> = name.into();
+        let entry = Arc::new(E::reserve(number, Arc::clone(&name)));
+        reservations.by_name.insert(name, (Arc::clone(&entry), 1));
+        entry
+    }
+
     /// Ends one transaction's use of a reservation.
     pub(crate) fn release(&self, entry: &Arc<E>) {
         let mut reservations = self.reservations.lock();

@@ -138,7 +138,7 @@ impl GraphTransaction<'_> {
         // A record that is new and empty is not worth its place: reading it
         // finds no document either.
         let stored = number != 0 && !(empty && found.is_none());
-        let version = stored.then(|| VersionBox::new(EdgeHeader, &[&self.writes.scratch]));
+        let version = stored.then(|| VersionBox::new(EdgeHeader::INSIDE, &[&self.writes.scratch]));
         self.writes.edges.put(edge, EdgeWrite { existed, now: Some(number), version });
         if found.is_none() {
             self.writes.count_edge_type(edge.edge_type, 1);
@@ -297,9 +297,13 @@ impl GraphTransaction<'_> {
         self.check_room_for_edge(&edge)?;
         let mut scratch = std::mem::take(&mut self.writes.scratch);
         scratch.clear();
-        let edited = edit(self.view().edge_document(&edge, number), &mut scratch);
+        let now = self.view().edge_named(edge, number);
+        let edited = now.verify().and_then(|()| {
+            let edited = edit(now.document().as_bytes(), &mut scratch);
+            edited.map_err(|source| document_error(Entity::Edge(edge).to_string(), source))
+        });
         self.writes.scratch = scratch;
-        edited.map_err(|source| document_error(Entity::Edge(edge).to_string(), source))?;
+        edited?;
         check_document(&self.writes.scratch)?;
         let existed = match self.writes.edges.get(&edge) {
             Some(write) => write.existed,

@@ -2,6 +2,7 @@
 
 use selvedge_base::{NodeId, Timestamp};
 use selvedge_encoding::{EncodeError, TypeMismatch};
+use selvedge_storage::StorageError;
 
 use crate::entity::{Conflict, Entity};
 
@@ -45,6 +46,12 @@ pub enum GraphError {
         /// What was asked of it.
         wanted: String,
     },
+    /// The files of the database do not give, or take, what they should.
+    #[error(transparent)]
+    Storage(Box<StorageError>),
+    /// The document of an entity is not what was written: its file is damaged.
+    #[error("the document of {0} is damaged on disk: restore the database from a backup")]
+    Damaged(Entity),
     /// A named limit is exceeded.
     #[error("{what} is {actual}, the limit is {limit}")]
     Limit {

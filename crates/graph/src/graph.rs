@@ -2,9 +2,9 @@
 
 use ahash::RandomState;
 use selvedge_base::limits::{EDGE_TYPES_MAX, LABELS_MAX, NODES_MAX};
-use selvedge_base::sync::CachePadded;
 use selvedge_base::sync::atomic::{AtomicU64, Ordering};
 use selvedge_base::{EdgeTypeId, LabelId, NodeId};
+use selvedge_engine::Sequence;
 use selvedge_index::HashIndex;
 use selvedge_mvcc::{Record, SnapshotRef, Table, Version};
 
@@ -12,6 +12,7 @@ use crate::adjacency::{Adjacency, AdjacencyVersion};
 use crate::catalog::{EdgeType, Label, Names};
 use crate::entity::{ConflictKind, Direction};
 use crate::error::GraphError;
+use crate::outside::Documented;
 
 /// Identifiers in a leaf of the tables; a record has 16 bytes.
 pub(crate) const LEAF_IDS: usize = 1024;
@@ -21,42 +22,82 @@ pub(crate) fn leaf_of(id: u64) -> u64 {
     id / LEAF_IDS as u64
 }
 
-/// The typed part of a node's version; key and document follow as bytes.
+/// The typed part of a node's version; key and document follow as bytes, or, in
+/// place of the document, where it lies outside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NodeHeader {
     pub(crate) label: LabelId,
-    /// Bytes of the key, or [`NO_KEY`].
-    pub(crate) key_len: u32,
+    /// Bytes of the key, and two flags.
+    key: u32,
 }
 
-/// The length that says that a node has no key.
-pub(crate) const NO_KEY: u32 = u32::MAX;
+/// Flag of a node's header: it has no key.
+const NO_KEY: u32 = 1 << 31;
+/// Flag of a node's header: its document lies outside.
+const OUTSIDE: u32 = 1 << 30;
+
+impl NodeHeader {
+    /// The header of a version whose document follows its key.
+    #[inline]
+    pub(crate) fn new(label: LabelId, key: Option<&[u8]>) -> Self {
+        Self { label, key: key.map_or(NO_KEY, |key| key.len() as u32) }
+    }
+
+    /// The header of a version that says in place of the document where it lies.
+    pub(crate) fn outside(label: LabelId, key: Option<&[u8]>) -> Self {
+        let inside = Self::new(label, key);
+        Self { key: inside.key | OUTSIDE, ..inside }
+    }
+
+    /// Bytes of the key, if there is one.
+    #[inline]
+    fn key_len(self) -> Option<usize> {
+        (self.key & NO_KEY == 0).then_some((self.key & !OUTSIDE) as usize)
+    }
+}
 
 pub(crate) type NodeVersion = Version<NodeHeader>;
 
 /// Reading a version of a node.
 pub(crate) trait NodeRead {
     fn key_bytes(&self) -> Option<&[u8]>;
-    fn document(&self) -> &[u8];
 }
 
 impl NodeRead for NodeVersion {
+    #[inline]
     fn key_bytes(&self) -> Option<&[u8]> {
-        let len = self.header().key_len;
-        (len != NO_KEY).then(|| &self.bytes()[..len as usize])
-    }
-
-    fn document(&self) -> &[u8] {
-        match self.header().key_len {
-            NO_KEY => self.bytes(),
-            len => &self.bytes()[len as usize..],
-        }
+        self.header().key_len().map(|len| &self.bytes()[..len])
     }
 }
 
-/// The typed part of an edge's version: none; its bytes are the document.
+impl Documented for NodeVersion {
+    #[inline]
+    fn place(&self) -> (&[u8], bool) {
+        let header = self.header();
+        (&self.bytes()[header.key_len().unwrap_or(0)..], header.key & OUTSIDE != 0)
+    }
+}
+
+/// The typed part of an edge's version; its bytes are the document, or where it
+/// lies outside.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct EdgeHeader;
+pub(crate) struct EdgeHeader {
+    pub(crate) outside: bool,
+}
+
+impl EdgeHeader {
+    /// The header of a version that holds its document.
+    pub(crate) const INSIDE: Self = Self { outside: false };
+}
+
+pub(crate) type EdgeVersion = Version<EdgeHeader>;
+
+impl Documented for EdgeVersion {
+    #[inline]
+    fn place(&self) -> (&[u8], bool) {
+        (self.bytes(), self.header().outside)
+    }
+}
 
 pub(crate) type Records<H> = Table<Record<H>, LEAF_IDS>;
 
@@ -89,11 +130,12 @@ pub struct Graph {
     pub(crate) keys: HashIndex,
     pub(crate) labels: Names<Label>,
     pub(crate) edge_types: Names<EdgeType>,
-    next_node: CachePadded<AtomicU64>,
-    next_edge: CachePadded<AtomicU64>,
+    node_ids: Sequence,
+    edge_numbers: Sequence,
     pub(crate) conflicts: [AtomicU64; ConflictKind::ALL.len()],
     pub(crate) checks_failed: AtomicU64,
     hasher: RandomState,
+    options: GraphOptions,
 }
 
 /// How a graph starts out.
@@ -105,11 +147,13 @@ pub struct GraphOptions {
     pub first_edge_id: u64,
     /// Seed of the hash of keys.
     pub hash_seed: u64,
+    /// The random number by which documents outside memory are verified.
+    pub salt: u32,
 }
 
 impl Default for GraphOptions {
     fn default() -> Self {
-        Self { first_node_id: 1, first_edge_id: 1, hash_seed: 0 }
+        Self { first_node_id: 1, first_edge_id: 1, hash_seed: 0, salt: 0 }
     }
 }
 
@@ -126,34 +170,52 @@ impl Graph {
             keys: HashIndex::new(),
             labels: Names::new(LABELS_MAX),
             edge_types: Names::new(EDGE_TYPES_MAX),
-            next_node: CachePadded::new(AtomicU64::new(
-                options.first_node_id.clamp(1, NODES_MAX + 1),
-            )),
-            next_edge: CachePadded::new(AtomicU64::new(
-                options.first_edge_id.clamp(1, NODES_MAX + 1),
-            )),
+            node_ids: Sequence::new(options.first_node_id.clamp(1, NODES_MAX + 1)),
+            edge_numbers: Sequence::new(options.first_edge_id.clamp(1, NODES_MAX + 1)),
             conflicts: Default::default(),
             checks_failed: AtomicU64::new(0),
             hasher: RandomState::with_seeds(seed, !seed, 0x5e1_7ed6e, 0x6e7a),
+            options,
         }
+    }
+
+    /// How it started out.
+    #[must_use]
+    pub fn options(&self) -> GraphOptions {
+        self.options
+    }
+
+    /// The sequences of ids: of nodes, and of edges.
+    #[must_use]
+    pub fn sequences(&self) -> [&Sequence; 2] {
+        [&self.node_ids, &self.edge_numbers]
+    }
+
+    /// Whether the database is on disk.
+    pub(crate) fn may_have_documents_outside(&self) -> bool {
+        self.options.salt != 0
+    }
+
+    /// The random number by which documents outside memory are verified.
+    #[inline]
+    pub(crate) fn salt(&self) -> u32 {
+        self.options.salt
     }
 
     /// A new node id. Ids of transactions that roll back are not given again.
     pub(crate) fn new_node_id(&self) -> Result<NodeId, GraphError> {
-        Self::new_id(&self.next_node, "the number of nodes ever created").map(NodeId::new)
+        Self::new_id(&self.node_ids, "the number of nodes ever created").map(NodeId::new)
     }
 
     /// A new number for an edge with a record.
     pub(crate) fn new_edge_number(&self) -> Result<u64, GraphError> {
-        Self::new_id(&self.next_edge, "the number of edges ever created")
+        Self::new_id(&self.edge_numbers, "the number of edges ever created")
     }
 
-    fn new_id(next: &AtomicU64, what: &'static str) -> Result<u64, GraphError> {
-        // Uniqueness needs no ordering.
-        let id = next.fetch_add(1, Ordering::Relaxed);
+    fn new_id(ids: &Sequence, what: &'static str) -> Result<u64, GraphError> {
+        let id = ids.take().map_err(|error| GraphError::Storage(Box::new(error)))?;
+        // A sequence that is used up stays so: 2^63 more tries would wrap it.
         if id > NODES_MAX {
-            // Nobody gets far enough beyond the limit for a wrap.
-            next.store(NODES_MAX + 1, Ordering::Relaxed);
             return Err(GraphError::Limit { what, actual: id, limit: NODES_MAX });
         }
         Ok(id)
@@ -161,12 +223,12 @@ impl Graph {
 
     /// Whether the leaf of a node's id still gets new ids.
     pub(crate) fn gets_new_nodes(&self, id: u64) -> bool {
-        leaf_of(self.next_node.load(Ordering::Relaxed)) <= leaf_of(id)
+        leaf_of(self.node_ids.next()) <= leaf_of(id)
     }
 
     /// Whether the leaf of an edge's number still gets new ones.
     pub(crate) fn gets_new_edges(&self, number: u64) -> bool {
-        leaf_of(self.next_edge.load(Ordering::Relaxed)) <= leaf_of(number)
+        leaf_of(self.edge_numbers.next()) <= leaf_of(number)
     }
 
     pub(crate) fn hash_key(&self, label: LabelId, key: &[u8]) -> u64 {
@@ -175,7 +237,7 @@ impl Graph {
 
     /// The number of leaves that nodes may lie in.
     pub(crate) fn node_leaves(&self) -> u64 {
-        leaf_of(self.next_node.load(Ordering::Relaxed)) + 1
+        leaf_of(self.node_ids.next()) + 1
     }
 
     /// The table of adjacency in one direction.

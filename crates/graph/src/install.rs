@@ -12,8 +12,9 @@ use selvedge_mvcc::{Record, Table, VersionBox};
 
 use crate::adjacency::{BLOCK_EDGES_MAX, changed};
 use crate::catalog::{EdgeType, Label, MEMBERS_PER_WORD};
+use crate::changes::GraphTable;
 use crate::entity::Direction;
-use crate::graph::{EdgeHeader, Graph, GraphRecord, NodeHeader, NodeRead};
+use crate::graph::{EdgeHeader, Graph, GraphRecord, NodeHeader, NodeRead, leaf_of};
 use crate::writer::GraphWriter;
 use crate::writes::{EdgeTypeWrite, EdgeWrite, GraphWrites, NodeChange, NodeWrite};
 
@@ -24,7 +25,7 @@ const SCRATCH_EDGES_KEPT: usize = 2 * BLOCK_EDGES_MAX;
 ///
 /// # Safety
 /// The commit lock is held, and `commit` is published afterwards, or never.
-unsafe fn install<H, const LEAF: usize>(
+pub(crate) unsafe fn install<H, const LEAF: usize>(
     table: &Table<Record<H>, LEAF>,
     id: u64,
     version: VersionBox<H>,
@@ -118,45 +119,32 @@ impl<'i> Installation<'i> {
     fn node(&mut self, id: NodeId, write: &mut NodeWrite) {
         let Some(version) = write.version.take() else { return };
         if write.change == NodeChange::Insert {
-            self.insert_node(id, &version);
+            // SAFETY: the commit lock is held (`new`); names are installed first.
+            unsafe { self.graph.enter_node(self.writer, id, &version) };
         }
         if write.change != NodeChange::Update
             && let Some(label) = self.label(write)
         {
             label.changed.store(self.commit.get(), Ordering::Relaxed);
         }
+        self.changed(GraphTable::Nodes, id.get());
         // SAFETY: the commit lock is held (`new`).
         if unsafe { install(&self.graph.nodes, id.get(), version, self.commit) } {
             self.superseded.push(GraphRecord::Node(id));
         }
     }
 
+    /// Notes what the next checkpoint has to write.
+    #[inline]
+    fn changed(&mut self, table: GraphTable, id: u64) {
+        if let Some(changes) = &mut self.writer.changes {
+            changes.add(table, leaf_of(id));
+        }
+    }
+
     fn label(&self, write: &NodeWrite) -> Option<&'i Arc<Label>> {
         // SAFETY: the commit lock is held (`new`).
         unsafe { self.graph.labels.current() }.by_number(write.label.get())
-    }
-
-    /// Enters a new node under its label and its key.
-    fn insert_node(&mut self, id: NodeId, version: &VersionBox<NodeHeader>) {
-        let label = version.header().label;
-        // SAFETY: the commit lock is held (`new`).
-        let known = unsafe { self.graph.labels.current() }.by_number(label.get());
-        let members = &known.expect("names are installed first").members;
-        let word = id.get() / MEMBERS_PER_WORD;
-        // SAFETY: as above.
-        unsafe {
-            // Readers load the word after they began; the commit is published
-            // with Release after this store.
-            members
-                .slot_or_new(word)
-                .fetch_or(1 << (id.get() % MEMBERS_PER_WORD), Ordering::Release);
-            members.count_live(word, 1);
-            if let Some(key) = version.key_bytes() {
-                let hash = self.graph.hash_key(label, key);
-                let old = self.graph.keys.insert(hash, id.get());
-                self.writer.retired.extend(old.map(selvedge_mvcc::Retired::new));
-            }
-        }
     }
 
     /// Installs an edge's document, and ends a record it no longer uses.
@@ -170,12 +158,13 @@ impl<'i> Installation<'i> {
             let record = unsafe { self.graph.edges.slot(old) };
             // An edge of a multi type has a record only if it has a document.
             if record.is_some_and(|record| record.stamp().is_alive()) {
-                self.edge_record(old, VersionBox::tombstone(EdgeHeader, &[]));
+                self.edge_record(old, VersionBox::tombstone(EdgeHeader::INSIDE, &[]));
             }
         }
     }
 
     fn edge_record(&mut self, number: u64, version: VersionBox<EdgeHeader>) {
+        self.changed(GraphTable::Edges, number);
         // SAFETY: the commit lock is held (`new`).
         if unsafe { install(&self.graph.edges, number, version, self.commit) } {
             self.superseded.push(GraphRecord::Edge(number));
@@ -187,6 +176,8 @@ impl<'i> Installation<'i> {
         for changes in &writes.changed_nodes {
             let (node, direction) = (changes.node, changes.direction);
             let table = self.graph.adjacency(direction);
+            let number = if direction == Direction::In { GraphTable::In } else { GraphTable::Out };
+            self.changed(number, node.get());
             // SAFETY: the commit lock is held (`new`), so the newest version
             // stays, and nobody else installs.
             unsafe {
@@ -234,6 +225,39 @@ impl<'i> Installation<'i> {
             record.install(VersionBox::new(now, &[]), self.commit);
             if old.is_some() {
                 self.superseded.push(name);
+            }
+        }
+    }
+}
+
+impl Graph {
+    /// Enters a new node under its label, which has a name, and its key.
+    ///
+    /// # Safety
+    /// The commit lock is held.
+    pub(crate) unsafe fn enter_node(
+        &self,
+        writer: &mut GraphWriter,
+        id: NodeId,
+        version: &VersionBox<NodeHeader>,
+    ) {
+        let label = version.header().label;
+        // SAFETY: the caller's contract.
+        let known = unsafe { self.labels.current() }.by_number(label.get());
+        let members = &known.expect("names are installed first").members;
+        let word = id.get() / MEMBERS_PER_WORD;
+        // SAFETY: as above.
+        unsafe {
+            // Readers load the word after they began; the commit is published
+            // with Release after this store.
+            members
+                .slot_or_new(word)
+                .fetch_or(1 << (id.get() % MEMBERS_PER_WORD), Ordering::Release);
+            members.count_live(word, 1);
+            if let Some(key) = version.key_bytes() {
+                let hash = self.hash_key(label, key);
+                let old = self.keys.insert(hash, id.get());
+                writer.retired.extend(old.map(selvedge_mvcc::Retired::new));
             }
         }
     }

@@ -22,7 +22,8 @@
 //!
 //! Reading order: [`graph`], [`view`], [`neighbours`], [`scan`], [`transaction`],
 //! [`edge_staging`], `writes`, `validation`, `install`, `pruning`; beneath them
-//! `adjacency` and `block`, `catalog`; on top [`traversal`] and [`path`].
+//! `adjacency` and `block`, `catalog`; on top [`traversal`] and [`path`]; on disk
+//! `outside`, `redo`, `checkpoint`, `load`, `check`.
 //!
 //! This crate knows no files, threads or clocks, and no timestamps but those it
 //! hands through.
@@ -30,6 +31,11 @@
 mod adjacency;
 mod block;
 mod catalog;
+mod catalog_block;
+mod changes;
+mod check;
+mod checkpoint;
+mod codec;
 pub mod compaction;
 pub mod edge_staging;
 pub mod edge_type;
@@ -37,10 +43,14 @@ pub mod entity;
 pub mod error;
 pub mod graph;
 mod install;
+mod leaf_block;
+mod load;
 pub mod neighbours;
+mod outside;
 pub mod path;
 mod pruning;
 mod reads;
+mod redo;
 pub mod scan;
 pub mod transaction;
 pub mod traversal;
@@ -49,6 +59,8 @@ pub mod view;
 mod writer;
 mod writes;
 
+pub use changes::GraphChanges;
+pub use codec::Misfit;
 pub use compaction::CompactionStep;
 pub use edge_type::EdgeTypeDef;
 pub use entity::{Conflict, ConflictKind, Direction, Edge, Entity};

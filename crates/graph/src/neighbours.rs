@@ -8,7 +8,10 @@ use smallvec::SmallVec;
 
 use crate::adjacency::{AdjacencyRead as _, AdjacencyVersion, Change, merge, slices, sort_changes};
 use crate::block::{HalfEdge, Packed};
-use crate::entity::{Direction, Edge};
+use crate::entity::{Direction, Edge, Entity};
+use crate::error::GraphError;
+use crate::graph::EdgeVersion;
+use crate::outside::ReadDocument as _;
 use crate::view::GraphView;
 
 /// The neighbours of a node, as [`GraphView::neighbours`] found them: sorted by
@@ -151,7 +154,8 @@ impl ExactSizeIterator for Neighbours<'_> {}
 #[derive(Clone, Copy, Debug)]
 pub struct EdgeRef<'a> {
     edge: Edge,
-    document: &'a [u8],
+    /// What holds its document, if it has one.
+    version: Option<&'a EdgeVersion>,
     view: GraphView<'a>,
 }
 
@@ -180,10 +184,21 @@ impl<'a> EdgeRef<'a> {
         self.view.edge_type_name(self.edge.edge_type)
     }
 
+    /// Verifies its document, as [`Node::verify`](crate::Node::verify) does.
+    ///
+    /// # Errors
+    /// [`GraphError::Damaged`].
+    #[inline]
+    pub fn verify(&self) -> Result<(), GraphError> {
+        let Some(version) = self.version else { return Ok(()) };
+        let verified = version.verify(self.view.graph.salt());
+        verified.map_err(|_| GraphError::Damaged(Entity::Edge(self.edge)))
+    }
+
     /// Its document.
     #[must_use]
     pub fn document(&self) -> DocRef<'a> {
-        DocRef::trusted(self.document)
+        DocRef::trusted(self.version.map_or(&[], |version| version.document()))
     }
 
     /// A field of its document, without decoding the others.
@@ -360,6 +375,24 @@ impl<'a> GraphView<'a> {
         Edges { view: *self, node, halves: halves.into_iter() }
     }
 
+    /// [`edges`](Self::edges), all of whose documents are verified.
+    ///
+    /// # Errors
+    /// [`GraphError::Damaged`].
+    pub fn verified_edges(
+        &self,
+        node: NodeId,
+        direction: Direction,
+        edge_type: Option<&str>,
+    ) -> Result<Edges<'a>, GraphError> {
+        let edges = self.edges(node, direction, edge_type);
+        if self.graph.may_have_documents_outside() {
+            let mut all = edges.halves.as_slice().iter();
+            all.try_for_each(|(direction, half)| self.edge_ref(node, *direction, *half).verify())?;
+        }
+        Ok(edges)
+    }
+
     /// The number of edges at a node along a type, or along all.
     #[must_use]
     pub fn degree(&self, node: NodeId, direction: Direction, edge_type: Option<&str>) -> usize {
@@ -445,7 +478,12 @@ impl<'a> GraphView<'a> {
         };
         let multi = self.is_multi(edge_type);
         let edge = Edge { source, edge_type, target, id: multi.then(|| EdgeId::new(id)) };
-        EdgeRef { edge, document: self.edge_document(&edge, id), view: *self }
+        EdgeRef { edge, version: self.edge_version(&edge, id), view: *self }
+    }
+
+    /// The edge that a transaction found under this record number.
+    pub(crate) fn edge_named(&self, edge: Edge, number: u64) -> EdgeRef<'a> {
+        EdgeRef { edge, version: self.edge_version(&edge, number), view: *self }
     }
 
     pub(crate) fn is_multi(&self, edge_type: EdgeTypeId) -> bool {
@@ -456,19 +494,19 @@ impl<'a> GraphView<'a> {
         def.is_some_and(crate::edge_type::EdgeTypeDef::is_multi)
     }
 
-    /// The document of an edge whose record has this number.
-    pub(crate) fn edge_document(&self, edge: &Edge, number: u64) -> &'a [u8] {
+    /// What holds the document of an edge whose record has this number.
+    fn edge_version(&self, edge: &Edge, number: u64) -> Option<&'a EdgeVersion> {
         let own = self.writes.and_then(|writes| writes.edges.get(edge));
         if let Some(version) = own.and_then(|write| write.version.as_ref()) {
-            return version.bytes();
+            return Some(version);
         }
         if number == 0 {
-            return &[];
+            return None;
         }
         self.track(|reads| {
             reads.edges.insert((number, edge.source));
         });
         let record = self.graph.edges.get(number, self.at);
-        record.and_then(|record| record.read(self.at)).map_or(&[], |version| version.bytes())
+        record.and_then(|record| record.read(self.at))
     }
 }

@@ -15,7 +15,7 @@ use selvedge_mvcc::{SnapshotRef, VersionBox};
 use crate::catalog::Label;
 use crate::entity::{Direction, Edge, Entity};
 use crate::error::GraphError;
-use crate::graph::{Graph, NO_KEY, NodeHeader};
+use crate::graph::{Graph, NodeHeader};
 use crate::reads::ReadTracking;
 use crate::view::{GraphView, Node};
 use crate::writes::{Check, EdgeWrite, GraphWrites, KeyName, NodeChange, NodeWrite};
@@ -100,7 +100,7 @@ impl<'t> GraphTransaction<'t> {
         let id = self.graph.new_node_id()?;
         let label = self.reserve_label(label)?;
         let key = key.map(str::as_bytes);
-        let header = NodeHeader { label, key_len: key.map_or(NO_KEY, |key| key.len() as u32) };
+        let header = NodeHeader::new(label, key);
         let version = VersionBox::new(header, &[key.unwrap_or_default(), &self.writes.scratch]);
         let change = NodeChange::Insert;
         self.writes.nodes.put(id, NodeWrite { change, label, version: Some(version) });
@@ -192,8 +192,7 @@ impl<'t> GraphTransaction<'t> {
         let (change, version) = match self.writes.nodes.get(&id) {
             Some(NodeWrite { change: NodeChange::Insert, .. }) => (NodeChange::Nothing, None),
             _ => {
-                let key_len = key.as_ref().map_or(NO_KEY, |key| key.len() as u32);
-                let header = NodeHeader { label, key_len };
+                let header = NodeHeader::new(label, key.as_deref());
                 let tombstone = VersionBox::tombstone(header, key.as_deref().unwrap_or_default());
                 (NodeChange::Delete, Some(tombstone))
             }
@@ -255,12 +254,13 @@ impl<'t> GraphTransaction<'t> {
         let mut scratch = std::mem::take(&mut self.writes.scratch);
         scratch.clear();
         let staged = self.existing(id).and_then(|node| {
+            node.verify()?;
             edit(node.document().as_bytes(), &mut scratch)
                 .map_err(|source| document_error(Entity::Node(id).to_string(), source))?;
             check_document(&scratch)?;
             let key = node.key().map(str::as_bytes);
             let label = self.label_of(id, &node);
-            let header = NodeHeader { label, key_len: key.map_or(NO_KEY, |key| key.len() as u32) };
+            let header = NodeHeader::new(label, key);
             Ok((label, VersionBox::new(header, &[key.unwrap_or_default(), &scratch])))
         });
         self.writes.scratch = scratch;

@@ -8,6 +8,7 @@ use selvedge_base::hash::Set;
 use selvedge_base::{EdgeTypeId, NodeId};
 
 use crate::entity::{Direction, Edge};
+use crate::error::GraphError;
 use crate::neighbours::EdgeRef;
 use crate::view::{GraphView, Node};
 
@@ -130,15 +131,19 @@ impl<'a> Traversal<'a> {
         self
     }
 
-    fn passes(&self, tests: &[NodeTest<'a>], id: NodeId) -> bool {
-        tests.is_empty()
-            || self.view.node(id).is_some_and(|node| tests.iter().all(|test| test(&node)))
+    fn passes(&self, tests: &[NodeTest<'a>], id: NodeId) -> Result<bool, GraphError> {
+        if tests.is_empty() {
+            return Ok(true);
+        }
+        let Some(node) = self.view.node(id) else { return Ok(false) };
+        node.verify()?;
+        Ok(tests.iter().all(|test| test(&node)))
     }
 
     /// Queues what is one hop beyond `from`.
-    fn expand(&mut self, from: Step) {
-        if from.depth >= *self.depth.end() || !self.passes(&self.passes, from.node) {
-            return;
+    fn expand(&mut self, from: Step) -> Result<(), GraphError> {
+        if from.depth >= *self.depth.end() || !self.passes(&self.passes, from.node)? {
+            return Ok(());
         }
         if self.follows.is_empty() && self.uniqueness != Uniqueness::Edge {
             match self.edge_types.clone() {
@@ -147,9 +152,9 @@ impl<'a> Traversal<'a> {
                     kinds.into_iter().for_each(|kind| self.expand_along(from, Some(kind)))
                 }
             }
-        } else {
-            self.expand_edges(from);
+            return Ok(());
         }
+        self.expand_edges(from)
     }
 
     fn expand_along(&mut self, from: Step, edge_type: Option<EdgeTypeId>) {
@@ -158,8 +163,8 @@ impl<'a> Traversal<'a> {
         }
     }
 
-    fn expand_edges(&mut self, from: Step) {
-        for edge in self.view.edges(from.node, self.direction, None) {
+    fn expand_edges(&mut self, from: Step) -> Result<(), GraphError> {
+        for edge in self.view.verified_edges(from.node, self.direction, None)? {
             let wanted = |kinds: &Vec<EdgeTypeId>| kinds.contains(&edge.edge().edge_type);
             if !self.edge_types.as_ref().is_none_or(wanted)
                 || !self.follows.iter().all(|test| test(&edge))
@@ -175,6 +180,7 @@ impl<'a> Traversal<'a> {
             }
             self.queue_step(Step { node, depth: from.depth + 1, parent: Some(from.node) });
         }
+        Ok(())
     }
 
     fn queue_step(&mut self, step: Step) {
@@ -185,13 +191,23 @@ impl<'a> Traversal<'a> {
 }
 
 impl Iterator for Traversal<'_> {
-    type Item = Step;
+    /// An error is a document that a test would read and that is damaged on disk;
+    /// the walk ends there.
+    type Item = Result<Step, GraphError>;
 
-    fn next(&mut self) -> Option<Step> {
+    fn next(&mut self) -> Option<Self::Item> {
         while let Some(step) = self.queue.pop_front() {
-            self.expand(step);
-            if self.depth.contains(&step.depth) && self.passes(&self.yields, step.node) {
-                return Some(step);
+            let wanted = self.expand(step).and_then(|()| {
+                let deep = self.depth.contains(&step.depth);
+                Ok(deep && self.passes(&self.yields, step.node)?)
+            });
+            match wanted {
+                Ok(true) => return Some(Ok(step)),
+                Ok(false) => {}
+                Err(error) => {
+                    self.queue.clear();
+                    return Some(Err(error));
+                }
             }
         }
         None

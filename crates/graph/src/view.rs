@@ -14,7 +14,10 @@ use selvedge_mvcc::{Record, SnapshotRef};
 
 use crate::catalog::{EdgeType, Label};
 use crate::edge_type::EdgeTypeDef;
+use crate::entity::Entity;
+use crate::error::GraphError;
 use crate::graph::{Graph, NodeRead, NodeVersion};
+use crate::outside::ReadDocument as _;
 use crate::reads::{ReadSet, ReadTracking};
 use crate::writes::{GraphWrites, KeyName, NodeChange};
 
@@ -64,6 +67,17 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn version(&self) -> Option<Timestamp> {
         Some(self.version.commit()).filter(|commit| *commit > Timestamp::ZERO)
+    }
+
+    /// Verifies its document, if that lies on disk and nobody has: see
+    /// [`GraphError::Damaged`]. Documents that are damaged may not be read.
+    ///
+    /// # Errors
+    /// [`GraphError::Damaged`].
+    #[inline]
+    pub fn verify(&self) -> Result<(), GraphError> {
+        let verified = self.version.verify(self.view.graph.salt());
+        verified.map_err(|_| GraphError::Damaged(Entity::Node(self.id)))
     }
 
     /// Its document.

@@ -11,6 +11,7 @@ use selvedge_base::{LabelId, Timestamp};
 use selvedge_mvcc::{ActiveStarts, Retired};
 
 use crate::block::HalfEdge;
+use crate::changes::GraphChanges;
 use crate::entity::Edge;
 use crate::graph::{LEAF_IDS, leaf_of};
 
@@ -52,6 +53,8 @@ pub struct GraphWriter {
     /// Unlinked structure on its way to the limbo.
     pub(crate) retired: Vec<Retired>,
     pub(crate) scratch: Vec<HalfEdge>,
+    /// What changed since the last checkpoint, if there are checkpoints.
+    pub(crate) changes: Option<Box<GraphChanges>>,
 }
 
 /// Entries forgotten in one go.

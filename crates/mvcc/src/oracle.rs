@@ -40,6 +40,20 @@ impl Oracle {
         self.visible().next()
     }
 
+    /// Makes `commit`, which was stamped in an earlier life of the database,
+    /// visible. There may be a gap before it.
+    ///
+    /// Only the holder of the commit lock may call this, after every version of
+    /// the commit is installed (O1).
+    ///
+    /// # Panics
+    /// If `commit` is not newer than what is visible.
+    pub fn publish_again(&self, commit: Timestamp) {
+        assert!(commit > self.visible(), "commits are published in order");
+        // Partner: the Acquire load in `visible`.
+        self.visible.store(commit.get(), Ordering::Release);
+    }
+
     /// Makes `commit` visible to every snapshot that begins from now on.
     ///
     /// Only the holder of the commit lock may call this, after every version of

@@ -41,7 +41,7 @@ impl SnapshotRef<'_> {
 }
 
 /// Timestamp and kind of the newest version, in one word.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stamp(u64);
 
 impl Stamp {
@@ -211,11 +211,13 @@ impl<H> Record<H> {
     }
 
     /// Puts a copy of the newest version in its place, so that it lies elsewhere
-    /// in memory, and gives the old one. Does nothing if there are older
-    /// versions, or if the newest is a tombstone.
+    /// in memory, and gives the old one. Does nothing if the newest is a
+    /// tombstone.
     ///
     /// A reader finds the same stamp before and after, and between them the one
-    /// or the other; both say the same.
+    /// or the other; both say the same. Older versions hang below the copy. One
+    /// who walks the chain from the old one is pinned, and so keeps what is
+    /// unlinked below it from then on.
     ///
     /// # Safety
     /// The caller holds the commit lock, nothing unpublished is installed, `copy`
@@ -228,11 +230,12 @@ impl<H> Record<H> {
         let head = NonNull::new(self.head.load(Ordering::Relaxed))?;
         // SAFETY: under the commit lock the head stays linked.
         let old = unsafe { head.as_ref() };
-        if old.is_tombstone() || !old.prev().is_null() {
+        if old.is_tombstone() {
             return None;
         }
         let new = copy(old);
         new.set_commit(old.commit());
+        new.set_prev(old.prev());
         // Partner: the Acquire loads in `read` and `walk`.
         self.head.store(new.into_raw().as_ptr(), Ordering::Release);
         // SAFETY: just unlinked, and by nobody else (commit lock).

@@ -7,14 +7,14 @@ use std::fmt;
 use std::ptr::{self, NonNull};
 
 use selvedge_base::Timestamp;
-use selvedge_base::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use selvedge_base::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use crate::arena::{Arena, Chunk};
 
 /// A version in a chain. `H` is the typed part of its value; bytes follow.
 ///
 /// Immutable once installed, but for `prev`, which the pruner moves past
-/// versions that nobody can see.
+/// versions that nobody can see, and for a mark that its readers may set.
 #[repr(C)]
 pub struct Version<H> {
     commit: AtomicU64,
@@ -25,6 +25,8 @@ pub struct Version<H> {
     tombstone: bool,
     /// Whether it lies in an arena.
     in_arena: bool,
+    /// Set by the first reader who has verified what the version refers to.
+    verified: AtomicBool,
     header: H,
 }
 
@@ -66,6 +68,19 @@ impl<H> Version<H> {
         #[cfg(loom)]
         self.life.check();
         self.tombstone
+    }
+
+    /// Whether a reader has verified what the version refers to.
+    #[must_use]
+    #[inline]
+    pub fn is_verified(&self) -> bool {
+        // Verifying twice does no harm, so nothing need be ordered.
+        self.verified.load(Ordering::Relaxed)
+    }
+
+    /// Notes that what the version refers to has been verified.
+    pub fn set_verified(&self) {
+        self.verified.store(true, Ordering::Relaxed);
     }
 
     /// Bytes of memory that the version takes.
@@ -231,6 +246,7 @@ impl<H> VersionBox<H> {
             len: len32,
             tombstone,
             in_arena: false,
+            verified: AtomicBool::new(false),
             header,
         };
         // SAFETY: freshly allocated, large enough and aligned.

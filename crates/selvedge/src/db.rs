@@ -39,7 +39,14 @@ impl Db {
         Self { engine }
     }
 
-    pub(crate) fn engine(&self) -> &DbEngine {
+    /// The engine to begin with.
+    #[inline]
+    pub(crate) fn engine(&self) -> Result<&DbEngine> {
+        Ok(self.engine.current()?)
+    }
+
+    /// The engine that this handle was made with.
+    pub(crate) fn handle(&self) -> &DbEngine {
         &self.engine
     }
 
@@ -104,7 +111,7 @@ impl Db {
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let _running = Running::begin(&self.engine)?;
-        let mut transaction = self.open(options, EngineRef::Borrowed(&self.engine))?;
+        let mut transaction = Self::begin_on(options, EngineRef::Borrowed(self.engine()?))?;
         let done = work(&mut transaction)?;
         transaction.commit()?;
         Ok(done)
@@ -158,7 +165,7 @@ impl Db {
         let _running = Running::begin(&self.engine)?;
         let mut attempts = 0;
         loop {
-            let mut transaction = self.open(options, EngineRef::Borrowed(&self.engine))?;
+            let mut transaction = Self::begin_on(options, EngineRef::Borrowed(self.engine()?))?;
             let done = work(&mut transaction)?;
             attempts += 1;
             match transaction.commit() {
@@ -191,19 +198,18 @@ impl Db {
     /// # Errors
     /// [`Error::TooManySnapshots`].
     pub fn begin(&self, options: &TransactionOptions) -> Result<Transaction<'static>> {
-        self.open(options, EngineRef::Owned(Arc::clone(&self.engine)))
+        Self::begin_on(options, EngineRef::Owned(self.engine()?.shared()))
     }
 
-    fn open<'db>(
-        &self,
+    fn begin_on<'db>(
         options: &TransactionOptions,
         engine: EngineRef<'db>,
     ) -> Result<Transaction<'db>> {
         let label = options.label.as_deref();
         // A closure ends soon, as a rule: the clock is not worth its while.
         let open = match (&engine, label) {
-            (EngineRef::Borrowed(_), None) => self.engine.open()?,
-            _ => self.engine.open_noted(label)?,
+            (EngineRef::Borrowed(_), None) => engine.open()?,
+            _ => engine.open_noted(label)?,
         };
         Ok(Transaction::new(engine, open, options))
     }
@@ -213,8 +219,9 @@ impl Db {
     /// # Errors
     /// [`Error::TooManySnapshots`].
     pub fn snapshot(&self) -> Result<Snapshot<'static>> {
-        let open = self.engine.open_noted(None)?;
-        Ok(Snapshot::new(EngineRef::Owned(Arc::clone(&self.engine)), open))
+        let engine = self.engine()?.shared();
+        let open = engine.open_noted(None)?;
+        Ok(Snapshot::new(EngineRef::Owned(engine), open))
     }
 
     /// A snapshot with a label, by which [`Statistics`](crate::Statistics)
@@ -224,8 +231,9 @@ impl Db {
     /// [`Error::TooManySnapshots`].
     pub fn snapshot_labelled(&self, label: &str) -> Result<Snapshot<'static>> {
         let options = TransactionOptions::new().label(label);
-        let open = self.engine.open_noted(options.label.as_deref())?;
-        Ok(Snapshot::new(EngineRef::Owned(Arc::clone(&self.engine)), open))
+        let engine = self.engine()?.shared();
+        let open = engine.open_noted(options.label.as_deref())?;
+        Ok(Snapshot::new(EngineRef::Owned(engine), open))
     }
 
     /// Reads from a snapshot of the newest state. The cheapest way to read: it
@@ -251,14 +259,15 @@ impl Db {
         &self,
         read: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let open = self.engine.open().map_err(Error::from)?;
-        read(&Snapshot::new(EngineRef::Borrowed(&self.engine), open))
+        let engine = self.engine()?;
+        let open = engine.open().map_err(Error::from)?;
+        read(&Snapshot::new(EngineRef::Borrowed(engine), open))
     }
 
     /// The newest commit that a snapshot opened now would see.
     #[must_use]
     pub fn timestamp(&self) -> Timestamp {
-        self.engine.visible()
+        self.engine().map_or_else(|_| self.engine.visible(), DbEngine::visible)
     }
 
     /// Lays the edges of all nodes in memory in the order of the nodes, a
@@ -281,14 +290,14 @@ impl Db {
     /// # Errors
     /// [`Error::Poisoned`].
     pub fn compact(&self) -> Result<usize> {
-        Ok(compact(&self.engine)?)
+        Ok(compact(self.engine()?)?)
     }
 
     /// One bounded step of maintenance by hand: looks again at up to `most`
     /// versions whose snapshots have ended. Whether there may be more to do.
     /// Only needed with [`Background::Manual`](crate::Background::Manual).
     pub fn step(&self, most: usize) -> bool {
-        self.engine.step(most)
+        self.engine().is_ok_and(|engine| engine.step(most))
     }
 }
 

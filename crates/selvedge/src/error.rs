@@ -4,14 +4,15 @@ use selvedge_base::{NodeId, Timestamp, limits::SNAPSHOTS_MAX};
 use selvedge_engine::CommitError;
 use selvedge_graph::{Conflict, GraphError, GraphRefusal};
 use selvedge_mvcc::RegistryFull;
+use selvedge_storage::StorageError;
 
 use crate::stores::StoreRefusal;
 
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong. Whatever it is, nothing of the failed operation is applied,
-/// and the database stays usable unless the error says otherwise.
+/// What went wrong. Unless it says otherwise, nothing of the failed operation is
+/// applied, and the database stays usable.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -59,6 +60,18 @@ pub enum Error {
     /// Too many snapshots and transactions are open at once.
     #[error("{SNAPSHOTS_MAX} snapshots and transactions are open, which is the limit")]
     TooManySnapshots,
+    /// The database is closed, or open for reading alone.
+    #[error("the database is closed, or open for reading alone")]
+    Closed,
+    /// The files of the database do not give, or take, what they should. Unless
+    /// its kind says [`Reopen`](ErrorKind::Reopen), the database goes on.
+    #[error(transparent)]
+    Storage(Box<StorageError>),
+    /// The disk failed after a commit was applied: it may have survived, or not.
+    /// Nothing can be written until [`Db::reopen`](crate::Db::reopen), which shows
+    /// what there is; until then new snapshots see what is surely there.
+    #[error("whether the commit survives is unknown: {0}")]
+    OutcomeUnknown(Box<StorageError>),
     /// A bug in the engine made a commit panic half way. What was committed
     /// before can still be read; nothing can be committed any more.
     #[error("the database is poisoned: a commit panicked; it can be read, but not written")]
@@ -83,8 +96,24 @@ pub enum ErrorKind {
     Usage,
     /// Wait until others are done, or do less at once.
     Busy,
-    /// Open the database again.
+    /// Look after the machine: its disk is full, or refuses. What was committed is
+    /// untouched, and the database goes on once that is mended.
+    System,
+    /// Open the database again, with [`Db::reopen`](crate::Db::reopen).
     Reopen,
+    /// Restore a backup: files are damaged, or of a newer version.
+    Restore,
+}
+
+fn storage_kind(error: &StorageError) -> ErrorKind {
+    match error {
+        StorageError::Poisoned { .. } => ErrorKind::Reopen,
+        StorageError::Corrupt { .. } | StorageError::Format { .. } => ErrorKind::Restore,
+        StorageError::Locked { .. } => ErrorKind::Busy,
+        StorageError::TooLarge { .. } | StorageError::Missing { .. } => ErrorKind::Input,
+        StorageError::Closed => ErrorKind::Usage,
+        _ => ErrorKind::System,
+    }
 }
 
 impl Error {
@@ -94,11 +123,15 @@ impl Error {
         match self {
             Self::Conflict(_) => ErrorKind::Retry,
             Self::CheckFailed { .. } => ErrorKind::Expectation,
-            Self::Input(_) => ErrorKind::Input,
+            Self::Input(input) => match &**input {
+                GraphError::Damaged(_) => ErrorKind::Restore,
+                _ => ErrorKind::Input,
+            },
+            Self::Storage(error) => storage_kind(error),
             Self::Batch { source, .. } => source.kind(),
-            Self::NestedTransaction => ErrorKind::Usage,
+            Self::NestedTransaction | Self::Closed => ErrorKind::Usage,
             Self::RetriesExhausted { .. } | Self::TooManySnapshots => ErrorKind::Busy,
-            Self::Poisoned => ErrorKind::Reopen,
+            Self::Poisoned | Self::OutcomeUnknown(_) => ErrorKind::Reopen,
         }
     }
 
@@ -130,7 +163,19 @@ impl Error {
 
 impl From<GraphError> for Error {
     fn from(error: GraphError) -> Self {
-        Self::Input(Box::new(error))
+        match error {
+            GraphError::Storage(error) => (*error).into(),
+            error => Self::Input(Box::new(error)),
+        }
+    }
+}
+
+impl From<StorageError> for Error {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Closed => Self::Closed,
+            error => Self::Storage(Box::new(error)),
+        }
     }
 }
 
@@ -161,6 +206,8 @@ impl From<CommitError<StoreRefusal>> for Error {
                 unreachable!("transactions write no keyed entries yet: {refusal:?}")
             }
             CommitError::Poisoned => Self::Poisoned,
+            CommitError::Storage(error) => error.into(),
+            CommitError::OutcomeUnknown(error) => Self::OutcomeUnknown(Box::new(error)),
         }
     }
 }

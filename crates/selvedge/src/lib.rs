@@ -53,6 +53,7 @@ mod retry;
 mod savepoint;
 mod snapshot;
 mod statistics;
+mod storage;
 mod stores;
 mod transaction;
 
@@ -72,13 +73,18 @@ pub use selvedge_encoding::{
     DateTime, DocRef, Document, EncodeError, FromValue, ListRef, TypeMismatch, Value, ValueRef,
     VectorRef, doc,
 };
-pub use selvedge_engine::{Background, OldestSnapshot};
+pub use selvedge_engine::{
+    Background, CheckpointSummary, OldestSnapshot, Progress, RecoveryStatistics, StorageStatistics,
+    SyncLevel,
+};
 pub use selvedge_env as env;
 pub use selvedge_graph::{
     Conflict, ConflictKind, Direction, Edge, EdgeRef, EdgeTypeDef, Edges, Entity,
     GraphError as InputError, LabelScan, Neighbours, Node, Path, PathSearch, Step, Traversal,
     Uniqueness, Upserted,
 };
+
+pub use selvedge_storage::StorageError;
 
 /// What most programs need: `use selvedge::prelude::*`.
 pub mod prelude {

@@ -1,11 +1,17 @@
 //! Options: of a database, and of a transaction.
 
-use selvedge_base::limits::{HANDLE_LABEL_BYTES_MAX, TRANSACTION_WRITES_MAX};
-use selvedge_engine::{Background, Engine, EngineOptions};
+use std::path::Path;
+use std::sync::Arc;
+
+use selvedge_base::limits::{
+    HANDLE_LABEL_BYTES_MAX, LOG_SEGMENT_BYTES_MAX, LOG_SEGMENT_BYTES_MIN, TRANSACTION_WRITES_MAX,
+};
+use selvedge_engine::{Background, Engine, EngineOptions, Progress, StorageOptions, SyncLevel};
 use selvedge_env::Env;
 use selvedge_graph::{Graph, GraphOptions};
 
 use crate::db::Db;
+use crate::error::Result;
 use crate::stores::Stores;
 
 /// What a transaction is protected from.
@@ -29,6 +35,7 @@ pub struct TransactionOptions {
     pub(crate) isolation: Isolation,
     pub(crate) label: Option<String>,
     pub(crate) writes_max: Option<usize>,
+    pub(crate) sync: Option<SyncLevel>,
 }
 
 impl TransactionOptions {
@@ -62,6 +69,13 @@ impl TransactionOptions {
         self
     }
 
+    /// When it is durable, if not as the database says. Of no meaning in memory.
+    #[must_use]
+    pub fn sync(mut self, level: SyncLevel) -> Self {
+        self.sync = Some(level);
+        self
+    }
+
     /// How many entities (nodes, edges, edge types) it may write; at most, and
     /// by default, [`TRANSACTION_WRITES_MAX`].
     #[must_use]
@@ -79,10 +93,18 @@ impl TransactionOptions {
 /// let db = Db::builder().background(Background::Manual).in_memory();
 /// assert!(!db.step(100), "nothing to do yet");
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct DbBuilder {
     engine: EngineOptions,
     graph: GraphOptions,
+    storage: StorageOptions,
+}
+
+impl Default for DbBuilder {
+    fn default() -> Self {
+        let (engine, graph) = (EngineOptions::default(), GraphOptions::default());
+        Self { engine, graph, storage: StorageOptions::new(Path::new("")) }
+    }
 }
 
 impl DbBuilder {
@@ -116,11 +138,93 @@ impl DbBuilder {
         self
     }
 
+    /// When commits are durable, unless a transaction says otherwise: by default
+    /// before they return.
+    #[must_use]
+    pub fn sync(mut self, level: SyncLevel) -> Self {
+        self.storage.sync = level;
+        self
+    }
+
+    /// The log may grow by this many bytes before a checkpoint is written by
+    /// itself: 64 MiB by default. Opening replays at most a few times as much.
+    #[must_use]
+    pub fn checkpoint_bytes(mut self, bytes: u64) -> Self {
+        self.storage.checkpoint_bytes = bytes;
+        self
+    }
+
+    /// Bytes of each segment of the log of a database that is made: 8 MiB by
+    /// default. Rounded up to a multiple of [`LOG_SEGMENT_BYTES_MIN`].
+    #[must_use]
+    pub fn log_segment_bytes(mut self, bytes: u64) -> Self {
+        let whole = bytes.clamp(LOG_SEGMENT_BYTES_MIN, LOG_SEGMENT_BYTES_MAX);
+        self.storage.segment_bytes = whole.next_multiple_of(LOG_SEGMENT_BYTES_MIN);
+        self
+    }
+
+    /// Opens only what exists: without this, a database is made if there is none.
+    #[must_use]
+    pub fn existing(mut self) -> Self {
+        self.storage.create = false;
+        self
+    }
+
+    /// Opens for reading alone, and changes nothing on the disk. Commits fail with
+    /// [`Error::Closed`](crate::Error::Closed). Nobody else may have the database
+    /// open meanwhile.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.storage.read_only = true;
+        self
+    }
+
+    /// Opens for reading alone, up to the first damage in the log: what is there
+    /// is consistent, and older than what was lost.
+    #[must_use]
+    pub fn until_damage(mut self) -> Self {
+        self.storage.until_damage = true;
+        self
+    }
+
+    /// Told how far opening has come, about once for each MiB of log replayed.
+    #[must_use]
+    pub fn on_progress(mut self, told: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.storage.progress = Some(Arc::new(told));
+        self
+    }
+
+    fn stores(&self) -> Stores {
+        let hash_seed = self.engine.env.random_up_to(u64::MAX);
+        Stores::new(Graph::new(GraphOptions { hash_seed, ..self.graph }))
+    }
+
     /// A database in memory: it ends with its last handle.
     #[must_use]
     pub fn in_memory(self) -> Db {
-        let graph =
-            GraphOptions { hash_seed: self.engine.env.random_up_to(u64::MAX), ..self.graph };
-        Db::from_engine(Engine::new(Stores::new(Graph::new(graph)), self.engine))
+        Db::from_engine(Engine::new(self.stores(), self.engine))
+    }
+
+    /// Opens the database in a directory, or makes one there.
+    ///
+    /// ```
+    /// use selvedge::{Db, SyncLevel, doc};
+    /// use std::time::Duration;
+    ///
+    /// # let dir = tempfile::tempdir().expect("a directory");
+    /// # let path = dir.path().join("events.selvedge");
+    /// let every = Duration::from_millis(100);
+    /// let db = Db::builder().sync(SyncLevel::Normal { every }).open(&path)?;
+    /// db.insert("Event", None, doc! { "what": "login" })?;
+    /// db.close()?;
+    /// # Ok::<(), selvedge::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open(mut self, path: impl AsRef<Path>) -> Result<Db> {
+        let stores = self.stores();
+        self.storage.path = path.as_ref().to_owned();
+        Ok(Db::from_engine(Engine::recover(stores, self.engine, &self.storage)?))
     }
 }

@@ -54,19 +54,27 @@ pub trait Read: Sealed {
     /// The node with this id, `None` if it does not exist.
     ///
     /// # Errors
-    /// None in memory.
+    /// None in memory; on disk, if its document is damaged.
     #[inline]
     fn node(&self, id: NodeId) -> Result<Option<Node<'_>>> {
-        Ok(self.view().node(id))
+        let node = self.view().node(id);
+        if let Some(node) = &node {
+            node.verify()?;
+        }
+        Ok(node)
     }
 
     /// The node with this label and key, `None` if it does not exist.
     ///
     /// # Errors
-    /// None in memory.
+    /// None in memory; on disk, if its document is damaged.
     #[inline]
     fn get(&self, label: &str, key: &str) -> Result<Option<Node<'_>>> {
-        Ok(self.view().by_key(label, key))
+        let node = self.view().by_key(label, key);
+        if let Some(node) = &node {
+            node.verify()?;
+        }
+        Ok(node)
     }
 
     /// Whether a node exists; does not touch its document.
@@ -149,7 +157,11 @@ pub trait Read: Sealed {
     /// # Errors
     /// None in memory.
     fn edge(&self, source: NodeId, edge_type: &str, target: NodeId) -> Result<Option<EdgeRef<'_>>> {
-        Ok(self.view().edge(source, edge_type, target))
+        let edge = self.view().edge(source, edge_type, target);
+        if let Some(edge) = &edge {
+            edge.verify()?;
+        }
+        Ok(edge)
     }
 
     /// All edges of a type from `source` to `target`, oldest first.
@@ -162,7 +174,9 @@ pub trait Read: Sealed {
         edge_type: &str,
         target: NodeId,
     ) -> Result<Vec<EdgeRef<'_>>> {
-        Ok(self.view().edges_between(source, edge_type, target).into_vec())
+        let edges = self.view().edges_between(source, edge_type, target);
+        edges.iter().try_for_each(EdgeRef::verify)?;
+        Ok(edges.into_vec())
     }
 
     /// The neighbours of a node along edges of a type (`"KNOWS"`) or of all
@@ -208,7 +222,7 @@ pub trait Read: Sealed {
         direction: Direction,
         edge_type: impl Into<Option<&'t str>>,
     ) -> Result<Edges<'_>> {
-        Ok(self.view().edges(node, direction, edge_type.into()))
+        Ok(self.view().verified_edges(node, direction, edge_type.into())?)
     }
 
     /// The number of edges at a node, of a type or of all.
@@ -225,7 +239,8 @@ pub trait Read: Sealed {
     }
 
     /// A walk from `start`, breadth first: one hop along all edges out, unless
-    /// its methods say otherwise. It runs as it is iterated.
+    /// its methods say otherwise. It runs as it is iterated. A step is an error only
+    /// if a test of the walk would read a document that is damaged on disk.
     ///
     /// ```
     /// use selvedge::prelude::*;
@@ -240,8 +255,8 @@ pub trait Read: Sealed {
     ///     .traverse(ids[0])?
     ///     .edge_type("NEXT")
     ///     .depth(2..=3)
-    ///     .map(|step| (step.depth, step.node))
-    ///     .collect();
+    ///     .map(|step| step.map(|step| (step.depth, step.node)))
+    ///     .collect::<Result<_, _>>()?;
     /// assert_eq!(far, [(2, ids[2]), (3, ids[3])]);
     /// # Ok::<(), Error>(())
     /// ```

@@ -1,6 +1,6 @@
 //! Statistics of a database.
 
-use selvedge_engine::OldestSnapshot;
+use selvedge_engine::{OldestSnapshot, StorageStatistics};
 
 use crate::db::Db;
 
@@ -38,6 +38,8 @@ pub struct Statistics {
     /// Names of labels and edge types that open transactions use and no commit
     /// has used yet.
     pub names_reserved: u64,
+    /// Log and checkpoints, of a database on disk.
+    pub storage: Option<StorageStatistics>,
 }
 
 impl Db {
@@ -55,8 +57,9 @@ impl Db {
     /// ```
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        let engine = self.engine().statistics();
-        let graph = &self.engine().participant().graph;
+        let engine = self.engine().unwrap_or(self.handle());
+        let graph = &engine.participant().graph;
+        let engine = engine.statistics();
         let [conflicts_write, conflicts_dangling, conflicts_read] = graph.conflicts();
         Statistics {
             commits: engine.commits,
@@ -72,6 +75,7 @@ impl Db {
             snapshots_open: engine.snapshots_open,
             oldest_snapshot: engine.oldest_snapshot,
             names_reserved: graph.reserved_names() as u64,
+            storage: engine.storage,
         }
     }
 }

@@ -6,10 +6,15 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use selvedge_base::Timestamp;
-use selvedge_engine::{CommitError, Engine, Participant, Settling};
-use selvedge_graph::{Graph, GraphRecord, GraphRefusal, GraphWriter, GraphWrites};
+use selvedge_engine::{
+    CheckpointSink, CommitError, Durable, Engine, Participant, Sequence, Settling,
+};
+use selvedge_graph::{
+    Graph, GraphChanges, GraphOptions, GraphRecord, GraphRefusal, GraphWriter, GraphWrites,
+};
 use selvedge_keyspace::{EntryName, EntryNames, EntryWrites, Keyspace, Refusal as EntryRefusal};
-use selvedge_mvcc::Arena;
+use selvedge_mvcc::{Arena, SnapshotRef};
+use selvedge_storage::{BlockKey, Contents, StorageError};
 
 /// The engine of a database.
 pub(crate) type DbEngine = Engine<Stores>;
@@ -24,6 +29,105 @@ pub(crate) struct Stores {
 impl Stores {
     pub(crate) fn new(graph: Graph) -> Self {
         Self { graph, keyspace: Keyspace::new() }
+    }
+}
+
+/// In a logged commit: the graph's part follows.
+const OF_GRAPH: u8 = 1;
+
+impl Durable for Stores {
+    type Changes = GraphChanges;
+
+    fn fresh(&self) -> Self {
+        Self::new(Graph::new(self.graph.options()))
+    }
+
+    fn set_salt(&mut self, salt: u32) {
+        self.graph = Graph::new(GraphOptions { salt, ..self.graph.options() });
+    }
+
+    fn encode(&self, writes: &StoreWrites, out: &mut Vec<u8>) {
+        assert!(writes.entries.is_none(), "keyed entries have no place in the log yet");
+        out.push(OF_GRAPH);
+        writes.graph.encode(out);
+    }
+
+    unsafe fn decode(
+        &self,
+        _writer: &mut StoreWriter,
+        bytes: &[u8],
+        writes: &mut StoreWrites,
+    ) -> Result<(), String> {
+        match bytes.split_first() {
+            Some((&OF_GRAPH, bytes)) => {
+                // SAFETY: the caller's contract.
+                let decoded = unsafe { self.graph.decode_writes(bytes, &mut writes.graph) };
+                decoded.map_err(|misfit| misfit.to_string())
+            }
+            _ => Err("a commit of an unknown kind".to_owned()),
+        }
+    }
+
+    fn clear(&self, writes: &mut StoreWrites) {
+        self.graph.release_names(&mut writes.graph);
+        writes.graph.clear();
+    }
+
+    fn track_changes(&self, writer: &mut StoreWriter) {
+        writer.graph.track_changes();
+    }
+
+    fn take_changes(&self, writer: &mut StoreWriter) -> GraphChanges {
+        writer.graph.take_changes()
+    }
+
+    fn return_changes(&self, writer: &mut StoreWriter, changes: GraphChanges) {
+        writer.graph.return_changes(changes);
+    }
+
+    fn add_block(changes: &mut GraphChanges, key: BlockKey) {
+        changes.add_block(key);
+    }
+
+    fn everything(&self, at: SnapshotRef<'_>) -> GraphChanges {
+        self.graph.all_leaves(at)
+    }
+
+    fn write_checkpoint(
+        &self,
+        at: SnapshotRef<'_>,
+        changes: &GraphChanges,
+        sink: &mut CheckpointSink<'_>,
+    ) -> Result<(), StorageError> {
+        self.graph.write_checkpoint(at, changes, sink)
+    }
+
+    unsafe fn load(
+        &self,
+        writer: &mut StoreWriter,
+        contents: &Contents,
+    ) -> Result<(), StorageError> {
+        // SAFETY: the caller's contract.
+        unsafe { self.graph.load(&mut writer.graph, contents) }
+    }
+
+    unsafe fn evict(
+        &self,
+        writer: &mut StoreWriter,
+        contents: &Contents,
+        key: BlockKey,
+        arena: &mut Arena,
+    ) -> Result<(), StorageError> {
+        // SAFETY: the caller's contract.
+        unsafe { self.graph.evict(&mut writer.graph, contents, key, arena) }.map(drop)
+    }
+
+    fn sequences(&self) -> Vec<&Sequence> {
+        self.graph.sequences().to_vec()
+    }
+
+    fn check(&self, at: SnapshotRef<'_>) -> Vec<String> {
+        self.graph.check(at)
     }
 }
 
@@ -272,15 +376,15 @@ mod tests {
         let engine = engine();
         let open = engine.open().unwrap();
         let mut writes = stage(&engine, &open, "alice");
-        let first = engine.commit(open, &mut writes).unwrap();
+        let first = engine.commit(open, &mut writes, None).unwrap();
         assert_eq!(both(&engine), (1, Some(1)));
 
         // A conflict in the graph refuses the entry as well ..
         let (open, late) = (engine.open().unwrap(), engine.open().unwrap());
         let (mut writes, mut twice) = (stage(&engine, &open, "bob"), stage(&engine, &late, "bob"));
-        let second = engine.commit(open, &mut writes).unwrap();
+        let second = engine.commit(open, &mut writes, None).unwrap();
         assert!(second > first);
-        let refused = engine.commit(late, &mut twice);
+        let refused = engine.commit(late, &mut twice, None);
         assert!(matches!(refused, Err(CommitError::Refused(StoreRefusal::Graph(_)))));
         assert_eq!(both(&engine), (2, Some(2)));
 
@@ -289,7 +393,7 @@ mod tests {
         let mut writes = stage(&engine, &open, "carol");
         let entries = writes.entries.as_mut().unwrap();
         entries.check(b"nodes", Expected::Version(first)).unwrap();
-        let refused = engine.commit(open, &mut writes);
+        let refused = engine.commit(open, &mut writes, None);
         assert!(matches!(refused, Err(CommitError::Refused(StoreRefusal::Entry(_)))));
         assert_eq!(both(&engine), (2, Some(2)));
         engine.participant().graph.release_names(&mut writes.graph);

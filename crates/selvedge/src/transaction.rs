@@ -4,7 +4,7 @@ use std::fmt;
 
 use selvedge_base::{NodeId, Timestamp};
 use selvedge_encoding::{Document, Value};
-use selvedge_engine::OpenSnapshot;
+use selvedge_engine::{OpenSnapshot, SyncLevel};
 use selvedge_graph::{
     Edge, EdgeTypeDef, GraphTransaction, GraphView, Node, ReadTracking, Upserted,
 };
@@ -29,6 +29,7 @@ pub struct Transaction<'db> {
     open: Option<OpenSnapshot>,
     writes: KeptWrites,
     isolation: Isolation,
+    sync: Option<SyncLevel>,
     savepoints: Savepoints,
 }
 
@@ -45,6 +46,7 @@ impl<'db> Transaction<'db> {
             open: Some(open),
             writes,
             isolation: options.isolation,
+            sync: options.sync,
             savepoints: Savepoints::default(),
         }
     }
@@ -82,7 +84,7 @@ impl<'db> Transaction<'db> {
             return Ok(self.timestamp());
         }
         let open = self.open.take().expect("open until the end");
-        Ok(self.engine.commit(open, &mut self.writes)?)
+        Ok(self.engine.commit(open, &mut self.writes, self.sync)?)
     }
 
     /// Rolls back: nothing of this transaction stays. Dropping it does the same.

@@ -38,6 +38,18 @@ pub enum StorageError {
         /// What is wrong there.
         what: String,
     },
+    /// There is no database.
+    #[error("there is no database in {}", path.display())]
+    Missing {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There is a database where a new one should be made.
+    #[error("there is a database in {} already", path.display())]
+    Exists {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The files have a newer format than this version knows.
     #[error(
         "{} has format {found}; this version of the library reads up to format {known}: \
@@ -64,6 +76,9 @@ pub enum StorageError {
         /// The earlier failure.
         reason: String,
     },
+    /// The database was closed, or is open for reading alone.
+    #[error("the database is closed, or open for reading alone")]
+    Closed,
     /// One commit is larger than a record of the log may be.
     #[error("the commit takes {actual} bytes in the log; the limit is {limit}")]
     TooLarge {
@@ -86,6 +101,12 @@ impl StorageError {
             }
             kind => Self::Io { what, path, kind, message },
         }
+    }
+
+    /// The error of a directory without a database.
+    #[must_use]
+    pub fn missing(path: &Path) -> Self {
+        Self::Missing { path: path.to_owned() }
     }
 
     /// Damage at a place in a file.

@@ -208,7 +208,7 @@ fn a_refused_transaction_may_be_tried_again() {
         let mut txn = store.begin();
         txn.writes = writes;
         let open = store.0.open().unwrap();
-        let refused = store.0.commit(open, &mut txn.writes).unwrap_err();
+        let refused = store.0.commit(open, &mut txn.writes, None).unwrap_err();
         assert_eq!(refused, selvedge_engine::CommitError::Refused(refusal.clone()));
         writes = std::mem::take(&mut txn.writes);
     }
@@ -226,7 +226,7 @@ fn a_transaction_is_committed_once() {
     let mut txn = store.begin();
     txn.writes.put(b"k", TEXT, b"1").unwrap();
     let open = store.0.open().unwrap();
-    store.0.commit(open, &mut txn.writes).unwrap();
+    store.0.commit(open, &mut txn.writes, None).unwrap();
     assert_eq!(txn.text(b"k"), None, "committed writes are no longer its own");
     let _ = txn.commit();
 }

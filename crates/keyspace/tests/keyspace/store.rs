@@ -106,9 +106,10 @@ impl Txn {
 
     pub(crate) fn commit(mut self) -> Result<Timestamp, Refusal> {
         let mut writes = std::mem::take(&mut self.writes);
-        let committed = self.store.0.commit(self.open.take().unwrap(), &mut writes);
+        let committed = self.store.0.commit(self.open.take().unwrap(), &mut writes, None);
         committed.map_err(|error| match error {
             CommitError::Refused(refusal) => refusal,
+            CommitError::Storage(_) | CommitError::OutcomeUnknown(_) => unreachable!("in memory"),
             CommitError::Poisoned => panic!("poisoned"),
         })
     }

@@ -92,6 +92,7 @@ fn closure(
     }
     let (mut reached, mut last) = (0, None);
     for step in walk {
+        let step = step?;
         reached += u64::from(step.depth > 0);
         last = Some(step);
     }

@@ -52,7 +52,7 @@ pub(crate) fn pulls_in(
     }
     let mut by_depth = BTreeMap::new();
     for step in walk {
-        *by_depth.entry(step.depth).or_default() += 1;
+        *by_depth.entry(step?.depth).or_default() += 1;
     }
     Ok(by_depth)
 }
@@ -64,7 +64,7 @@ pub(crate) fn longest_way(reader: &impl Read, start: NodeId) -> Result<Vec<NodeI
         walk = walk.edge_type(edge_type);
     }
     // Breadth first: the last step is one of the deepest.
-    let deepest = walk.last().ok_or("the start is gone")?;
+    let deepest = walk.last().ok_or("the start is gone")??;
     let mut search = reader.shortest_path(start, deepest.node)?;
     for edge_type in TO_BUILD {
         search = search.edge_type(edge_type);

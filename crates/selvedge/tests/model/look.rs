@@ -185,7 +185,8 @@ fn walk(reader: &impl Read, state: &State, start: NodeId, walk: &Walk, look: &Lo
         traversal = traversal.edge_type(kind);
     }
     let traversal = traversal.direction(walk.direction).depth(walk.depth.clone());
-    let steps: Vec<_> = traversal.uniqueness(walk.uniqueness).collect();
+    let steps: Vec<_> =
+        traversal.uniqueness(walk.uniqueness).collect::<Result<_, _>>().expect("reads");
     assert!(steps.is_sorted_by_key(|step| step.depth), "{look:?}: breadth first");
     for step in &steps {
         assert_eq!(step.parent.is_none(), step.depth == 0, "{look:?}");

@@ -13,7 +13,7 @@
 //! | `labels`, `types`, `type TYPE` | names |
 //! | `timestamp`, `state` | the start; everything |
 
-use selvedge::{Direction, EdgeRef, NodeId, Read, Statistics, Timestamp};
+use selvedge::{Direction, EdgeRef, Error, NodeId, Read, Statistics, Timestamp};
 
 use super::Actor;
 use super::state;
@@ -127,7 +127,8 @@ fn traverse<R: Read>(
     if let Some(edge_type) = edge_type {
         walk = walk.edge_type(edge_type);
     }
-    Ok(list(walk.map(|step| format!("{}:{}", step.depth, names.of(step.node)))))
+    let steps = walk.collect::<Result<Vec<_>, _>>().map_err(Error::from)?;
+    Ok(list(steps.iter().map(|step| format!("{}:{}", step.depth, names.of(step.node)))))
 }
 
 /// Direction and type, as far as they are given.

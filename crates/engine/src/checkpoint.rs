@@ -1,0 +1,206 @@
+//! Checkpoints: what changed since the last one goes into a data file, so that the
+//! log before it need not be replayed.
+//!
+//! ```text
+//! commit lock: changes, snapshot S, end of the log P
+//!   data file <- blocks and documents at S       commits and readers go on
+//!   log synced through P
+//!   manifest: S, P                               from here on this is the checkpoint
+//!   log before P recycled, documents let go      in pieces, under the commit lock
+//! ```
+#![expect(unsafe_code, reason = "lets go of documents under the commit lock")]
+
+use std::sync::Arc;
+
+use selvedge_base::Timestamp;
+use selvedge_base::sync::atomic::Ordering;
+use selvedge_mvcc::{Arena, RegistryFull, Retired};
+use selvedge_storage::{
+    BlockKey, CheckpointFacts, CheckpointWriter, LogStart, StorageError, Store,
+};
+
+use crate::checkpoint_sink::CheckpointSink;
+use crate::durable::Durable;
+use crate::engine::{Engine, OpenSnapshot};
+use crate::journal::{Checkpoints, Journal};
+
+/// A consistent moment: a snapshot, the end of the log at it, and what changed.
+struct Moment<P: Durable> {
+    open: OpenSnapshot,
+    log: LogStart,
+    changes: P::Changes,
+}
+
+/// What a checkpoint did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CheckpointSummary {
+    /// The snapshot it holds.
+    pub timestamp: Timestamp,
+    /// Blocks written.
+    pub blocks: u64,
+}
+
+impl<P: Durable> Engine<P> {
+    /// Writes a checkpoint, if anything was logged since the last one.
+    ///
+    /// # Errors
+    /// Of the files. After most of them the database goes on as before; if it is
+    /// unknown which checkpoint is on the disk, it is poisoned.
+    pub fn checkpoint(&self) -> Result<CheckpointSummary, StorageError> {
+        let journal = self.journal().ok_or(StorageError::Closed)?;
+        let mut checkpoints = journal.checkpoints.lock();
+        if journal.end().position.get() == journal.replay_from.load(Ordering::Relaxed) {
+            let timestamp = journal.store.contents().manifest().timestamp;
+            return Ok(CheckpointSummary { timestamp, blocks: 0 });
+        }
+        let started = self.now_micros();
+        let Moment { open, log, mut changes } = self.moment(journal)?;
+        let written = self.write(journal, &open, log, &mut changes);
+        let timestamp = open.start();
+        self.close(open);
+        let blocks = match written {
+            Ok(blocks) => blocks,
+            Err(error) => {
+                if let Ok(mut state) = self.lock_commits::<()>() {
+                    self.participant.return_changes(&mut state.writer, changes);
+                }
+                self.notice(&error);
+                return Err(error);
+            }
+        };
+        journal.replay_from.store(log.position.get(), Ordering::Relaxed);
+        // What is not recycled now is when the next checkpoint comes.
+        let _ = journal.log.recycle(log.position);
+        let count = blocks.len() as u64;
+        self.let_go(journal, &mut checkpoints, blocks);
+        self.statistics.count_checkpoint(self.now_micros().saturating_sub(started));
+        Ok(CheckpointSummary { timestamp, blocks: count })
+    }
+
+    fn moment(&self, journal: &Journal<P>) -> Result<Moment<P>, StorageError> {
+        let mut state = self.lock_commits::<()>().map_err(|_| StorageError::Closed)?;
+        // Opened under the commit lock: nothing is published meanwhile.
+        let open = self.open().map_err(|_| StorageError::Closed)?;
+        let changes = self.participant.take_changes(&mut state.writer);
+        Ok(Moment { open, log: journal.end(), changes })
+    }
+
+    /// Writes everything and makes it the newest checkpoint; gives the blocks.
+    fn write(
+        &self,
+        journal: &Journal<P>,
+        open: &OpenSnapshot,
+        log: LogStart,
+        changes: &mut P::Changes,
+    ) -> Result<Vec<BlockKey>, StorageError> {
+        let store = &journal.store;
+        let mut writer = store.begin()?;
+        for key in writer.keys_leaving() {
+            P::add_block(changes, key);
+        }
+        let base = Arc::clone(writer.base());
+        let salt = base.manifest().identity.salt;
+        let mut sink = CheckpointSink::new(&mut writer, Some(&base), true, salt);
+        self.participant.write_checkpoint(self.at(open), changes, &mut sink)?;
+        let blocks = sink.into_written();
+        let finished = writer.finish()?;
+        // Replay starts at P: what comes before it must not be torn off.
+        journal.log.sync_through(log.position)?;
+        let leases = journal.leases.lock().encode();
+        let facts = CheckpointFacts {
+            timestamp: open.start(),
+            log,
+            incarnation: journal.incarnation,
+            engine: leases,
+        };
+        let published = store.publish(finished, facts)?;
+        // Nobody's newest version refers to these once documents are let go, and
+        // the snapshots of now end some time.
+        self.dead_files.lock().extend(published.died);
+        Ok(blocks)
+    }
+
+    /// Lets go of documents that lie in data files now, a block at a time between
+    /// commits, and of the files that nothing refers to any more.
+    fn let_go(&self, journal: &Journal<P>, checkpoints: &mut Checkpoints, blocks: Vec<BlockKey>) {
+        let (mut arena, contents) = (Arena::new(), journal.store.contents());
+        let mut failed = Vec::new();
+        let earlier = std::mem::take(&mut checkpoints.unevicted);
+        for key in earlier.into_iter().chain(blocks) {
+            let done = self.maintain::<_, ()>(|participant, writer| {
+                // SAFETY: `writer` is the proof of holding the commit lock, and
+                // nothing is being committed.
+                unsafe { participant.evict(writer, &contents, key, &mut arena) }
+            });
+            if !matches!(done, Ok(Ok(()))) {
+                failed.push(key);
+            }
+        }
+        let complete = failed.is_empty();
+        checkpoints.unevicted = failed;
+        // A document that could not be let go may lie in one of them.
+        if complete && let Ok(mut state) = self.lock_commits::<()>() {
+            let visible = self.oracle.visible();
+            for file in self.dead_files.lock().drain(..) {
+                state.limbo.put(visible, Retired::new(file));
+            }
+        }
+    }
+
+    /// Writes everything, as of now, as a database of its own into `store`, which
+    /// is new.
+    pub(crate) fn write_copy(
+        &self,
+        open: &OpenSnapshot,
+        store: &Store,
+    ) -> Result<CheckpointWriter, StorageError> {
+        let mut writer = store.begin()?;
+        let salt = writer.base().manifest().identity.salt;
+        let source = self.contents();
+        let mut sink = CheckpointSink::new(&mut writer, source.as_deref(), false, salt);
+        let everything = self.participant.everything(self.at(open));
+        self.participant.write_checkpoint(self.at(open), &everything, &mut sink)?;
+        Ok(writer)
+    }
+
+    /// Verifies what is stored; gives what is wrong.
+    ///
+    /// # Errors
+    /// Too many snapshots.
+    pub fn check(&self) -> Result<Vec<String>, RegistryFull> {
+        let open = self.open_noted(Some("check"))?;
+        let mut problems = self.participant.check(self.at(&open));
+        self.close(open);
+        if let Some(contents) = self.contents() {
+            problems.extend(contents.check().finish().problems.iter().map(ToString::to_string));
+        }
+        Ok(problems)
+    }
+
+    /// Starts a checkpoint in the background if one is due; runs it here if there
+    /// is no background.
+    pub(crate) fn checkpoint_if_due(self: &Arc<Self>, threads: bool) {
+        let Some(journal) = self.journal() else { return };
+        if !journal.checkpoint_is_due() || journal.running.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let finish = |engine: &Self| {
+            // A failure is told by statistics, and tried again.
+            let _ = engine.checkpoint();
+            let journal = engine.journal().expect("it had one");
+            journal.running.store(false, Ordering::Relaxed);
+            let _guard = journal.done.0.lock();
+            journal.done.1.notify_all();
+        };
+        if !threads {
+            return finish(self);
+        }
+        let engine = Arc::clone(self);
+        let spawned = std::thread::Builder::new()
+            .name("selvedge-checkpoint".into())
+            .spawn(move || finish(&engine));
+        if spawned.is_err() {
+            journal.running.store(false, Ordering::Relaxed);
+        }
+    }
+}

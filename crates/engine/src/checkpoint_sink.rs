@@ -1,0 +1,94 @@
+//! Where a participant writes its part of a checkpoint.
+
+use std::path::Path;
+
+use selvedge_storage::{
+    BlockKey, CheckpointWriter, Contents, Place, StorageError, document_checksum,
+};
+
+/// Takes documents and blocks on their way to a data file.
+#[derive(Debug)]
+pub struct CheckpointSink<'c> {
+    writer: &'c mut CheckpointWriter,
+    /// The contents that mapped documents are part of.
+    source: Option<&'c Contents>,
+    /// Whether the checkpoint is made on top of them, so that documents may stay.
+    stays: bool,
+    salt: u32,
+    /// Documents that the block under way refers to.
+    referred: Vec<Place>,
+    written: Vec<BlockKey>,
+}
+
+impl<'c> CheckpointSink<'c> {
+    /// A sink into `writer`. Mapped documents are part of `source`; they may `stay`
+    /// there if `writer` writes on top of it.
+    pub(crate) fn new(
+        writer: &'c mut CheckpointWriter,
+        source: Option<&'c Contents>,
+        stays: bool,
+        salt: u32,
+    ) -> Self {
+        Self { writer, source, stays, salt, referred: Vec::new(), written: Vec::new() }
+    }
+
+    /// Stores a document that lies in memory.
+    ///
+    /// # Errors
+    /// Of the files.
+    pub fn document(&mut self, document: &[u8]) -> Result<Place, StorageError> {
+        let place = self.writer.document(document)?;
+        self.referred.push(place);
+        Ok(place)
+    }
+
+    /// Stores a document that lies in a mapped file: by leaving it where it is, if
+    /// that may be.
+    ///
+    /// # Errors
+    /// Of the files; [`StorageError::Corrupt`] if it must be moved and is damaged.
+    pub fn mapped_document(
+        &mut self,
+        document: &[u8],
+        checksum: u32,
+    ) -> Result<Place, StorageError> {
+        let lies = self.source.and_then(|source| source.place_of(document));
+        if let Some((file, offset)) = lies
+            && self.stays
+            && !self.writer.is_leaving(file)
+        {
+            let place = Place { file, offset, len: document.len() as u32, checksum };
+            self.referred.push(place);
+            return Ok(place);
+        }
+        // Damage must not be copied and then pass as what was written.
+        if document_checksum(self.salt, document) != checksum {
+            let file = lies.and_then(|(file, _)| self.source?.file(file));
+            let path = file.map_or(Path::new("a data file"), |file| file.path());
+            let offset = lies.map_or(0, |(_, offset)| offset);
+            return Err(StorageError::corrupt(path, offset, "a document is not what was written"));
+        }
+        self.document(document)
+    }
+
+    /// Stores a block, which refers to the documents that were stored since the
+    /// block before.
+    ///
+    /// # Errors
+    /// Of the files.
+    pub fn block(&mut self, key: BlockKey, bytes: &[u8]) -> Result<(), StorageError> {
+        self.writer.block(key, bytes, self.referred.drain(..))?;
+        self.written.push(key);
+        Ok(())
+    }
+
+    /// There is nothing left in a leaf.
+    pub fn remove(&mut self, key: BlockKey) {
+        self.writer.remove(key);
+    }
+
+    /// The blocks that were stored.
+    pub(crate) fn into_written(self) -> Vec<BlockKey> {
+        self.written
+    }
+}

@@ -1,0 +1,460 @@
+//! Opening a database: manifest, checkpoint, log, and only then the first new
+//! commit.
+//!
+//! ```text
+//! manifest -> checkpoint loaded -> log replayed from P -> tail cut, durably
+//!          -> leases for this life, durable -> open
+//! ```
+#![expect(unsafe_code, reason = "loads and replays under the commit lock")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use selvedge_base::Timestamp;
+use selvedge_base::sync::atomic::Ordering;
+use selvedge_mvcc::pin;
+use selvedge_storage::{
+    Batch, CheckpointFacts, Contents, Identity, Log, LogEnd, LogOptions, LogPosition, LogReader,
+    LogRecord, LogStart, ReadMode, RecordKind, StorageError, Store,
+};
+
+use crate::durable::Durable;
+use crate::engine::{Background, Engine, EngineOptions};
+use crate::journal::{Footing, Hooks, Journal, SyncLevel};
+use crate::lease::{IDS_LEASED, Leases, TIMESTAMPS_LEASED};
+use crate::sequence::Sequence;
+use crate::settle::FREED_PER_STEP;
+use crate::statistics::RecoveryStatistics;
+
+/// How far opening has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Bytes of log replayed.
+    pub bytes: u64,
+    /// Commits replayed.
+    pub commits: u64,
+}
+
+/// Told how far opening has come, about once for each MiB of log.
+pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// How a database on disk is opened.
+#[derive(Clone)]
+pub struct StorageOptions {
+    /// Its directory.
+    pub path: PathBuf,
+    /// When its commits are durable, unless a transaction says otherwise.
+    pub sync: SyncLevel,
+    /// Bytes of a segment of the log, for a new database.
+    pub segment_bytes: u64,
+    /// The log may grow by this much before a checkpoint is written.
+    pub checkpoint_bytes: u64,
+    /// Whether it is only read.
+    pub read_only: bool,
+    /// Whether to open what comes before damage in the log; only for reading.
+    pub until_damage: bool,
+    /// Whether a database is made if there is none.
+    pub create: bool,
+    /// Told how far a long replay has come.
+    pub progress: Option<OnProgress>,
+}
+
+impl std::fmt::Debug for StorageOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StorageOptions")
+            .field("path", &self.path)
+            .field("sync", &self.sync)
+            .field("segment_bytes", &self.segment_bytes)
+            .field("checkpoint_bytes", &self.checkpoint_bytes)
+            .field("read_only", &self.read_only)
+            .field("until_damage", &self.until_damage)
+            .field("create", &self.create)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes that wait in memory to be written to the log, before commits wait.
+const BUFFER_BYTES_MAX: usize = 16 << 20;
+/// Segments kept for later use beside those in use.
+const SEGMENTS_KEPT: usize = 8;
+/// Batches that are read ahead of the replay.
+const BATCHES_AHEAD: usize = 4;
+
+impl StorageOptions {
+    /// The options for a directory.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            sync: SyncLevel::Full,
+            segment_bytes: 8 << 20,
+            checkpoint_bytes: 64 << 20,
+            read_only: false,
+            until_damage: false,
+            create: true,
+            progress: None,
+        }
+    }
+
+    fn log(&self, segment_bytes: u64) -> LogOptions {
+        LogOptions {
+            segment_bytes,
+            buffer_bytes_max: BUFFER_BYTES_MAX,
+            segments_kept: SEGMENTS_KEPT,
+        }
+    }
+}
+
+/// What replaying has found.
+#[derive(Debug, Default)]
+struct Replayed {
+    leases: Option<Leases>,
+    commits: u64,
+    bytes: u64,
+}
+
+impl<P: Durable> Engine<P> {
+    /// Opens the database in a directory, or makes one there.
+    ///
+    /// # Errors
+    /// [`StorageError::Locked`], [`StorageError::Format`],
+    /// [`StorageError::Corrupt`]; others of the files.
+    pub fn recover(
+        participant: P,
+        options: EngineOptions,
+        storage: &StorageOptions,
+    ) -> Result<Arc<Self>, StorageError> {
+        let files = Arc::clone(options.env.files());
+        if storage.read_only || storage.until_damage {
+            let store = Store::open_read_only(files, &storage.path)?;
+            let store = store.ok_or_else(|| StorageError::missing(&storage.path))?;
+            let contents = store.contents();
+            return Self::read(participant, options, storage, (contents, Some(store)), None);
+        }
+        let store = match Store::open(Arc::clone(&files), &storage.path)? {
+            Some(store) => store,
+            None if storage.create => {
+                let env = &options.env;
+                let database = u128::from(env.random_u64()) << 64 | u128::from(env.random_u64());
+                let salt = env.random_u64() as u32 | 1;
+                let identity = Identity { database, salt, segment_bytes: storage.segment_bytes };
+                Store::create(files, &storage.path, identity)?
+            }
+            None => return Err(StorageError::missing(&storage.path)),
+        };
+        Self::write_on(participant, options, storage, store)
+    }
+
+    fn write_on(
+        mut participant: P,
+        options: EngineOptions,
+        storage: &StorageOptions,
+        store: Store,
+    ) -> Result<Arc<Self>, StorageError> {
+        let env = options.env.clone();
+        let started = env.clock().monotonic();
+        let contents = store.contents();
+        let manifest = contents.manifest();
+        participant.set_salt(manifest.identity.salt);
+        let engine = Self::new(participant, options);
+        let log_options = storage.log(manifest.identity.segment_bytes);
+        let (files, salt) = (env.files(), manifest.identity.salt);
+        // A database that nobody has opened yet has no log.
+        if manifest.incarnation == 0 && !Log::exists(files, &storage.path)? {
+            let files = Arc::clone(files);
+            Log::create(files, &storage.path, salt, manifest.log, 0, log_options)?.close()?;
+        }
+        engine.load(&contents)?;
+        let files = Arc::clone(files);
+        let reader =
+            Log::open(files, &storage.path, salt, manifest.log, log_options, ReadMode::Strict)?;
+        let (reader, replayed, end) = engine.replay(reader, storage)?;
+        store.remove_leftovers()?;
+        let incarnation = manifest.incarnation.max(end.newest_incarnation).saturating_add(1);
+        let log = reader.finish(incarnation)?;
+        let recovery = RecoveryStatistics {
+            time: env.clock().monotonic().saturating_sub(started),
+            log_bytes: end.start.position.get() - manifest.log.position.get(),
+            commits: replayed.commits,
+            cut_bytes: end.bytes_cut,
+        };
+        let known = replayed.leases.or_else(|| Leases::decode(&manifest.engine));
+        engine.go_on_behind(known.unwrap_or_default());
+        engine.stand_on(storage, store, log, incarnation, recovery, manifest.log.position);
+        engine.renew_leases()?;
+        engine.lease_sequences();
+        engine.checkpoint_if_due(engine.has_threads());
+        Ok(engine)
+    }
+
+    /// Opens for reading alone, up to `until` in the log.
+    fn read(
+        mut participant: P,
+        options: EngineOptions,
+        storage: &StorageOptions,
+        (contents, store): (Arc<Contents>, Option<Store>),
+        until: Option<LogPosition>,
+    ) -> Result<Arc<Self>, StorageError> {
+        let manifest = contents.manifest();
+        participant.set_salt(manifest.identity.salt);
+        let files = Arc::clone(options.env.files());
+        let engine =
+            Self::new(participant, EngineOptions { background: Background::Manual, ..options });
+        engine.load(&contents)?;
+        let mode = match until {
+            Some(until) => ReadMode::Until(until),
+            None if storage.until_damage => ReadMode::UpToDamage,
+            None => ReadMode::Strict,
+        };
+        let log_options = storage.log(manifest.identity.segment_bytes);
+        let salt = manifest.identity.salt;
+        let reader = Log::open(files, &storage.path, salt, manifest.log, log_options, mode)?;
+        engine.replay(reader, storage)?;
+        for sequence in engine.participant.sequences() {
+            sequence.lease(0);
+        }
+        let _ = engine.footing.set(Footing::ReadOnly { contents: Arc::clone(&contents), store });
+        Ok(engine)
+    }
+
+    /// Reads what is durable of a database that this engine has open and that
+    /// has become unusable for writing.
+    pub(crate) fn read_durable_state(&self) -> Result<Arc<Self>, StorageError> {
+        let journal = self.journal().ok_or(StorageError::Closed)?;
+        let storage = self.storage.get().ok_or(StorageError::Closed)?;
+        let options = EngineOptions { env: self.env().clone(), background: Background::Manual };
+        let contents = (journal.store.contents(), None);
+        Self::read(
+            self.participant.fresh(),
+            options,
+            storage,
+            contents,
+            Some(journal.log.durable()),
+        )
+    }
+
+    fn load(&self, contents: &Contents) -> Result<(), StorageError> {
+        let mut state = self.lock_commits::<()>().map_err(|_| StorageError::Closed)?;
+        self.participant.track_changes(&mut state.writer);
+        // SAFETY: the commit lock is held; nothing is stored, and nobody reads yet.
+        unsafe { self.participant.load(&mut state.writer, contents)? };
+        let checkpoint = contents.manifest().timestamp;
+        if checkpoint > self.oracle.visible() {
+            self.oracle.publish_again(checkpoint);
+        }
+        let (active, pin) = (self.scan(&mut state, None, FREED_PER_STEP), pin());
+        self.settle(&mut state, &active, &pin, |_, _, _| {});
+        // Loading is no change.
+        drop(self.participant.take_changes(&mut state.writer));
+        Ok(())
+    }
+
+    /// Replays the log. It is read on a thread of its own where there may be one.
+    fn replay(
+        &self,
+        mut reader: LogReader,
+        storage: &StorageOptions,
+    ) -> Result<(LogReader, Replayed, LogEnd), StorageError> {
+        let mut replay = Replay { engine: self, replayed: Replayed::default(), storage };
+        if !self.has_threads() {
+            let mut batch = Batch::default();
+            while reader.next_batch(&mut batch)? {
+                replay.batch(&batch)?;
+            }
+        } else {
+            reader = std::thread::scope(|scope| {
+                let (full, batches) = sync_channel(BATCHES_AHEAD);
+                let (back, empty) = sync_channel(BATCHES_AHEAD + 1);
+                let reading = scope.spawn(move || read_ahead(reader, &full, &empty));
+                let mut done = Ok(());
+                for batch in batches {
+                    done = replay.batch(&batch);
+                    if done.is_err() {
+                        break;
+                    }
+                    let _ = back.try_send(batch);
+                }
+                let read = reading.join().expect("reading the log does not panic");
+                done.and(read)
+            })?;
+        }
+        let end = reader.end().cloned().ok_or(StorageError::Closed)?;
+        Ok((reader, replay.replayed, end))
+    }
+
+    /// No timestamp and no identifier of an earlier life comes again.
+    fn go_on_behind(&self, leases: Leases) {
+        let timestamp = Timestamp::new(leases.timestamps);
+        if timestamp > self.oracle.visible() {
+            self.oracle.publish_again(timestamp);
+        }
+        for (sequence, end) in self.participant.sequences().into_iter().zip(leases.ids) {
+            sequence.skip_to(end);
+        }
+    }
+
+    fn stand_on(
+        &self,
+        storage: &StorageOptions,
+        store: Store,
+        log: Log,
+        incarnation: u32,
+        recovery: RecoveryStatistics,
+        replay_from: LogPosition,
+    ) {
+        let hooks = Hooks {
+            encode: P::encode,
+            checkpoint_if_due: |engine: &Arc<Self>| engine.checkpoint_if_due(engine.has_threads()),
+            renew_leases: Self::renew_leases,
+            ids_left: |participant| {
+                let sequences = participant.sequences().into_iter();
+                sequences.map(Sequence::left).min().unwrap_or(u64::MAX)
+            },
+            end_leases: |participant| {
+                participant.sequences().into_iter().map(Sequence::end_lease).collect()
+            },
+        };
+        let journal = Journal::new(storage, store, log, incarnation, hooks, recovery);
+        journal.replay_from.store(replay_from.get(), Ordering::Relaxed);
+        let _ = self.storage.set(storage.clone());
+        let _ = self.footing.set(Footing::Durable(Box::new(journal)));
+    }
+
+    /// From now on identifiers are given out as far as they are leased.
+    fn lease_sequences(self: &Arc<Self>) {
+        for sequence in self.participant.sequences() {
+            let engine = Arc::downgrade(self);
+            sequence.renew_by(Box::new(move || match engine.upgrade() {
+                Some(engine) => engine.renew_leases(),
+                None => Err(StorageError::Closed),
+            }));
+        }
+    }
+
+    /// Leases timestamps and identifiers from where they are now, durably.
+    pub(crate) fn renew_leases(&self) -> Result<(), StorageError> {
+        let journal = self.journal().ok_or(StorageError::Closed)?;
+        let mut leases = journal.leases.lock();
+        if self.is_closed() {
+            return Err(StorageError::Closed);
+        }
+        let sequences = self.participant.sequences();
+        let new = Leases {
+            timestamps: self.oracle.visible().get() + TIMESTAMPS_LEASED,
+            ids: sequences.iter().map(|sequence| sequence.next() + IDS_LEASED).collect(),
+        };
+        self.note(journal, &new)?;
+        for (sequence, end) in sequences.iter().zip(&new.ids) {
+            sequence.lease(*end);
+        }
+        journal.timestamps_leased.store(new.timestamps, Ordering::Relaxed);
+        *leases = new;
+        Ok(())
+    }
+
+    /// Copies the database, as of now, into a directory of its own.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] if there is a database; others of the files.
+    pub fn backup_to(&self, path: &Path) -> Result<Timestamp, StorageError> {
+        let open = self.open_noted(Some("backup")).map_err(|_| StorageError::Closed)?;
+        let done = self.back_up(&open, path);
+        let timestamp = open.start();
+        self.close(open);
+        done.map(|()| timestamp)
+    }
+
+    fn back_up(&self, open: &crate::engine::OpenSnapshot, path: &Path) -> Result<(), StorageError> {
+        let files = self.env().files();
+        let identity = match self.contents() {
+            Some(contents) => contents.manifest().identity,
+            None => Identity {
+                database: u128::from(self.env().random_u64()),
+                salt: self.env().random_u64() as u32 | 1,
+                segment_bytes: StorageOptions::new(path).segment_bytes,
+            },
+        };
+        let store = Store::create(Arc::clone(files), path, identity)?;
+        let finished = self.write_copy(open, &store)?.finish()?;
+        let leases = Leases {
+            timestamps: open.start().get(),
+            ids: self.participant.sequences().iter().map(|sequence| sequence.next()).collect(),
+        };
+        let facts = CheckpointFacts {
+            timestamp: open.start(),
+            log: LogStart::default(),
+            incarnation: 0,
+            engine: leases.encode(),
+        };
+        store.publish(finished, facts)?;
+        Ok(())
+    }
+}
+
+fn read_ahead(
+    mut reader: LogReader,
+    full: &SyncSender<Batch>,
+    empty: &Receiver<Batch>,
+) -> Result<LogReader, StorageError> {
+    loop {
+        let mut batch = empty.try_recv().unwrap_or_default();
+        if !reader.next_batch(&mut batch)? || full.send(batch).is_err() {
+            return Ok(reader);
+        }
+    }
+}
+
+struct Replay<'r, P: Durable> {
+    engine: &'r Engine<P>,
+    replayed: Replayed,
+    storage: &'r StorageOptions,
+}
+
+impl<P: Durable> Replay<'_, P> {
+    /// Replays one batch of records under one hold of the commit lock.
+    fn batch(&mut self, batch: &Batch) -> Result<(), StorageError> {
+        let engine = self.engine;
+        let pin = pin();
+        let mut state = engine.lock_commits::<()>().map_err(|_| StorageError::Closed)?;
+        let active = engine.scan(&mut state, None, usize::MAX);
+        let mut writes = P::Writes::default();
+        for record in batch.records() {
+            match record.kind {
+                RecordKind::Commit => {
+                    // SAFETY: the commit lock is held.
+                    let decoded = unsafe {
+                        let bytes = batch.payload(record);
+                        engine.participant.decode(&mut state.writer, bytes, &mut writes)
+                    };
+                    decoded.map_err(|what| self.corrupt(record, what))?;
+                    if record.timestamp <= engine.oracle.visible() {
+                        return Err(self.corrupt(record, "a commit out of order".into()));
+                    }
+                    engine.apply_again(&mut state, &mut writes, record.timestamp, &active, &pin);
+                    engine.participant.clear(&mut writes);
+                    self.replayed.commits += 1;
+                }
+                RecordKind::Note => match Leases::decode(batch.payload(record)) {
+                    Some(leases) => self.replayed.leases = Some(leases),
+                    None => return Err(self.corrupt(record, "a note that is no lease".into())),
+                },
+                RecordKind::Mark => {}
+            }
+        }
+        drop(state);
+        pin.flush();
+        self.replayed.bytes += batch.bytes().len() as u64;
+        if let Some(progress) = &self.storage.progress {
+            progress(Progress { bytes: self.replayed.bytes, commits: self.replayed.commits });
+        }
+        Ok(())
+    }
+
+    /// A record that was written whole, and says what cannot be.
+    fn corrupt(&self, record: &LogRecord, what: String) -> StorageError {
+        let what = format!("{what} (at {} in the log)", record.position);
+        StorageError::corrupt(&self.storage.path, record.position.get(), what)
+    }
+}

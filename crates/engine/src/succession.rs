@@ -1,0 +1,228 @@
+//! What comes after an engine that can no longer write: a reader of what is durable,
+//! and the engine of the database opened again.
+//!
+//! A failed write or sync leaves unknown what is on the disk. The engine is *fenced*:
+//! its open snapshots go on, what is begun later goes to its successor. Until the
+//! database is opened again, that is a reader of what was durable before the failure.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use selvedge_base::sync::Mutex;
+use selvedge_base::sync::atomic::Ordering;
+use selvedge_mvcc::RegistryFull;
+use selvedge_storage::{RecordKind, StorageError};
+
+use crate::durable::Durable;
+use crate::engine::{Engine, EngineOptions, OpenSnapshot};
+use crate::journal::Journal;
+use crate::lease::{IDS_LEASED, Leases, TIMESTAMPS_LEASED};
+use crate::participant::Participant;
+use crate::statistics::StorageStatistics;
+
+/// Who comes after an engine.
+pub(crate) struct Succession<P: Participant> {
+    /// The database, opened again.
+    reopened: OnceLock<Arc<Engine<P>>>,
+    /// What was durable when the engine was fenced, or why that cannot be read.
+    durable: OnceLock<Result<Arc<Engine<P>>, StorageError>>,
+    /// Held while a successor is made.
+    making: Mutex<()>,
+}
+
+impl<P: Participant> Default for Succession<P> {
+    fn default() -> Self {
+        Self { reopened: OnceLock::new(), durable: OnceLock::new(), making: Mutex::default() }
+    }
+}
+
+impl<P: Durable> Engine<P> {
+    /// The engine to begin with: this one, as long as it can write; otherwise its
+    /// successor.
+    ///
+    /// # Errors
+    /// [`StorageError::Closed`]; what keeps the durable state from being read.
+    #[inline]
+    pub fn current(&self) -> Result<&Self, StorageError> {
+        if self.is_fenced() { self.successor() } else { Ok(self) }
+    }
+
+    #[cold]
+    fn successor(&self) -> Result<&Self, StorageError> {
+        if let Some(reopened) = self.succession.reopened.get() {
+            return reopened.current();
+        }
+        if self.is_closed() {
+            return Err(StorageError::Closed);
+        }
+        let durable = self.succession.durable.get().or_else(|| {
+            let _making = self.succession.making.lock();
+            Some(self.succession.durable.get_or_init(|| self.read_durable_state()))
+        });
+        match durable {
+            Some(Ok(durable)) => Ok(durable),
+            Some(Err(error)) => Err(error.clone()),
+            None => Err(StorageError::Closed),
+        }
+    }
+
+    /// Opens the database again after a failure; this engine's handles go on with
+    /// what comes of it. Fine if it has not failed.
+    ///
+    /// # Errors
+    /// As [`Engine::recover`].
+    pub fn reopen(&self) -> Result<(), StorageError> {
+        if let Some(reopened) = self.succession.reopened.get() {
+            return reopened.reopen();
+        }
+        if self.is_closed() {
+            return Err(StorageError::Closed);
+        }
+        if !self.is_fenced() {
+            return Ok(());
+        }
+        let _making = self.succession.making.lock();
+        if self.succession.reopened.get().is_some() {
+            return Ok(());
+        }
+        let (Some(journal), Some(storage)) = (self.journal(), self.storage.get()) else {
+            return Err(StorageError::Closed);
+        };
+        // Nothing is written through these files any more.
+        let checkpoints = journal.checkpoints.lock();
+        journal.store.release();
+        drop(checkpoints);
+        let options = EngineOptions { env: self.env().clone(), background: self.background() };
+        let engine = Self::recover(self.participant.fresh(), options, storage)?;
+        let _ = self.succession.reopened.set(engine);
+        Ok(())
+    }
+
+    /// Closes the database for all handles. Open snapshots can be read on; nothing
+    /// can be begun or committed.
+    ///
+    /// # Errors
+    /// Of the files: what was not durable before may be lost then.
+    pub fn shut(&self) -> Result<(), StorageError> {
+        if let Some(reopened) = self.succession.reopened.get() {
+            return reopened.shut();
+        }
+        let checkpoint = match self.journal() {
+            Some(_) if !self.is_fenced() => self.checkpoint().map(drop),
+            _ => Ok(()),
+        };
+        let ended = self.end();
+        checkpoint.and(ended)
+    }
+
+    /// A snapshot that sees only what is durable.
+    ///
+    /// # Errors
+    /// The failure of the log; too many snapshots, as the inner error.
+    pub fn open_durable(&self) -> Result<Result<OpenSnapshot, RegistryFull>, StorageError> {
+        let open = match self.open() {
+            Ok(open) => open,
+            Err(full) => return Ok(Err(full)),
+        };
+        if let Some(journal) = self.journal()
+            // Everything the snapshot sees was appended before this.
+            && let Err(error) = journal.log.sync_through(journal.end().position)
+        {
+            self.close(open);
+            self.notice(&error);
+            return Err(error);
+        }
+        Ok(Ok(open))
+    }
+}
+
+impl<P: Participant> Engine<P> {
+    /// Ends writing: leases are given back, and everything is durable. Once.
+    pub(crate) fn end(&self) -> Result<(), StorageError> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let fenced = self.is_fenced();
+        self.fence();
+        let Some(journal) = self.journal() else { return Ok(()) };
+        // A checkpoint that is under way ends first.
+        let _checkpoints = journal.checkpoints.lock();
+        let done = if fenced { Ok(()) } else { self.give_leases_back(journal) };
+        let closed = if fenced { Ok(()) } else { journal.log.close() };
+        journal.store.release();
+        done.and(closed)
+    }
+
+    fn give_leases_back(&self, journal: &Journal<P>) -> Result<(), StorageError> {
+        let _leases = journal.leases.lock();
+        let ids = (journal.hooks.end_leases)(&self.participant);
+        // No commit is under way behind this: it would find the engine closed.
+        drop(self.state.lock());
+        self.note(journal, &Leases { timestamps: self.oracle.visible().get(), ids })
+    }
+
+    /// Notes leases in the log, durably.
+    pub(crate) fn note(&self, journal: &Journal<P>, leases: &Leases) -> Result<(), StorageError> {
+        let payload = leases.encode();
+        let reservation = journal.log.reserve(payload.len())?;
+        let payload = journal.log.payload(payload);
+        let end = {
+            let _state = self.state.lock();
+            journal.log.append(reservation, RecordKind::Note, self.oracle.visible(), payload)
+        };
+        journal.log.sync_through(end).inspect_err(|error| self.notice(error))
+    }
+
+    /// Leases that run out are renewed, before they do.
+    pub(crate) fn renew_if_short(&self, journal: &Journal<P>) -> Result<(), StorageError> {
+        let leased = journal.timestamps_leased.load(Ordering::Relaxed);
+        let short = leased.saturating_sub(self.oracle.visible().get()) < TIMESTAMPS_LEASED / 2;
+        if short || (journal.hooks.ids_left)(&self.participant) < IDS_LEASED / 2 {
+            (journal.hooks.renew_leases)(self)?;
+        }
+        Ok(())
+    }
+
+    /// Notices that a failure has made the log unusable.
+    pub(crate) fn notice(&self, _error: &StorageError) {
+        let poisoned =
+            |journal: &Journal<P>| journal.log.is_poisoned() || journal.store.is_poisoned();
+        if self.journal().is_some_and(poisoned) {
+            self.fence();
+        }
+    }
+
+    /// The part of maintenance that looks after log and checkpoints.
+    pub(crate) fn look_after_log(&self) {
+        let Some(journal) = self.journal().filter(|_| !self.is_fenced()) else { return };
+        if let Err(error) = journal.upkeep(self.now_micros()) {
+            self.notice(&error);
+            return;
+        }
+        if let Err(error) = self.renew_if_short(journal) {
+            self.notice(&error);
+        }
+        if let Some(engine) = Weak::upgrade(self.myself()) {
+            (journal.hooks.checkpoint_if_due)(&engine);
+        }
+    }
+
+    pub(crate) fn storage_statistics(&self, journal: &Journal<P>) -> StorageStatistics {
+        let log = journal.log.statistics();
+        StorageStatistics {
+            log,
+            log_bytes_to_replay: journal.bytes_to_replay(),
+            data_bytes: journal.store.contents().files().iter().map(|file| file.len()).sum(),
+            durable: journal.log.durable(),
+            incarnation: journal.incarnation,
+            recovery: journal.recovery,
+            ..self.statistics.read_storage()
+        }
+    }
+}
+
+impl<P: Participant> Drop for Engine<P> {
+    fn drop(&mut self) {
+        // Who wants to know calls `shut`.
+        let _ = self.end();
+    }
+}

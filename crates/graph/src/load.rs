@@ -1,0 +1,377 @@
+//! Reading a checkpoint into an empty graph, and letting go of documents that a
+//! checkpoint has written.
+#![expect(unsafe_code, reason = "the commit lock vouches for what is installed")]
+
+use std::path::Path;
+
+use selvedge_base::hash::Map;
+use selvedge_base::limits::{EDGE_TYPES_MAX, LABELS_MAX};
+use selvedge_base::{LabelId, NodeId, Timestamp};
+use selvedge_mvcc::{Arena, Record, Retired, VersionBox};
+use selvedge_storage::{BlockKey, Contents, Place, StorageError};
+
+use crate::adjacency::loaded;
+use crate::catalog::Named;
+use crate::catalog_block::{EDGE_TYPES, LABELS, StoredName, read_names};
+use crate::changes::GraphTable;
+use crate::codec::{Misfit, misfit, text};
+use crate::graph::{
+    EdgeHeader, EdgeVersion, Graph, LEAF_IDS, NodeHeader, NodeRead as _, NodeVersion, Records,
+};
+use crate::install::install;
+use crate::leaf_block::{StoredDocument, StoredEntry, read_edges, read_entries};
+use crate::outside::{Outside, ReadDocument as _};
+use crate::writer::GraphWriter;
+
+/// What goes wrong with a block: what it says, or reading it.
+enum Trouble {
+    Misfit(Misfit),
+    Storage(StorageError),
+}
+
+impl From<Misfit> for Trouble {
+    fn from(misfit: Misfit) -> Self {
+        Self::Misfit(misfit)
+    }
+}
+
+impl From<StorageError> for Trouble {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+/// Loading one block after the other.
+#[derive(Debug, Default)]
+struct GraphLoad {
+    arena: Arena,
+    /// Nodes found, by label.
+    found: Map<LabelId, u64>,
+}
+
+impl Graph {
+    /// Loads the graph's blocks of a checkpoint.
+    ///
+    /// # Errors
+    /// Of the files; [`StorageError::Corrupt`] if a block says what cannot be.
+    ///
+    /// # Safety
+    /// The caller holds the commit lock, the graph is empty, and the oracle has
+    /// published the checkpoint's timestamp before anybody reads.
+    pub unsafe fn load(
+        &self,
+        writer: &mut GraphWriter,
+        contents: &Contents,
+    ) -> Result<(), StorageError> {
+        let mut load = GraphLoad::default();
+        for (key, _) in contents.blocks().iter() {
+            let Some(block) = contents.block(key)? else { continue };
+            // SAFETY: the caller's contract.
+            let done = unsafe { self.load_block(key, block, writer, contents, &mut load) };
+            done.map_err(|trouble| match trouble {
+                Trouble::Misfit(misfit) => misfit_in(contents, key, &misfit),
+                Trouble::Storage(error) => error,
+            })?;
+        }
+        // SAFETY: the caller's contract.
+        unsafe { self.check_found(&load) }
+            .map_err(|misfit| misfit_in(contents, GraphTable::Catalog.key(LABELS), &misfit))
+    }
+
+    /// # Safety
+    /// As [`Graph::load`].
+    unsafe fn load_block(
+        &self,
+        key: BlockKey,
+        block: &[u8],
+        writer: &mut GraphWriter,
+        contents: &Contents,
+        load: &mut GraphLoad,
+    ) -> Result<(), Trouble> {
+        let first = key.leaf.saturating_mul(LEAF_IDS as u64);
+        // SAFETY: the caller's contract, here and below.
+        unsafe {
+            match GraphTable::numbered(key.table) {
+                None => Ok(()),
+                Some(GraphTable::Catalog) => Ok(self.load_names(key.leaf, block, writer)?),
+                Some(GraphTable::Nodes) => {
+                    let mut trouble = None;
+                    read_entries(block, |entry| {
+                        let id = NodeId::new(first + entry.slot);
+                        match self.node_of(&entry, contents, &mut load.arena) {
+                            Ok(version) => self.load_node(id, version, entry.commit, writer, load),
+                            Err(error) => {
+                                trouble = Some(error);
+                                misfit("")
+                            }
+                        }
+                    })
+                    .map_err(|misfit| trouble.unwrap_or(Trouble::Misfit(misfit)))
+                }
+                Some(GraphTable::Edges) => {
+                    let mut trouble = None;
+                    read_entries(block, |entry| match edge_of(&entry, contents, &mut load.arena) {
+                        Ok(version) => {
+                            install(&self.edges, first + entry.slot, version, entry.commit);
+                            Ok(())
+                        }
+                        Err(error) => {
+                            trouble = Some(error.into());
+                            misfit("")
+                        }
+                    })
+                    .map_err(|misfit| trouble.unwrap_or(Trouble::Misfit(misfit)))
+                }
+                Some(table @ (GraphTable::Out | GraphTable::In)) => {
+                    let records = if table == GraphTable::Out { &self.out } else { &self.into };
+                    Ok(read_edges(block, |edges| {
+                        let version = loaded(edges.shape, edges.bytes, &mut load.arena);
+                        install(records, first + edges.slot, version, edges.commit);
+                        Ok(())
+                    })?)
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Graph::load`].
+    unsafe fn load_names(
+        &self,
+        leaf: u64,
+        block: &[u8],
+        writer: &mut GraphWriter,
+    ) -> Result<(), Misfit> {
+        match leaf {
+            LABELS => {
+                let mut labels = Vec::new();
+                read_names(block, LABELS_MAX, |stored| {
+                    let label = self.labels.reserve_as(stored.number, stored.name);
+                    let _ = label.created.set(stored.created);
+                    // SAFETY: the caller's contract.
+                    unsafe { load_count(&label.count, &stored) };
+                    labels.push(label);
+                    Ok(())
+                })?;
+                distinct(&labels)?;
+                // SAFETY: the caller's contract; settling moves what is retired to
+                // the limbo.
+                writer.retired.push(unsafe { self.labels.publish(&labels) });
+            }
+            EDGE_TYPES => {
+                let mut edge_types = Vec::new();
+                read_names(block, EDGE_TYPES_MAX, |stored| {
+                    let kind = self.edge_types.reserve_as(stored.number, stored.name);
+                    let _ = kind.created.set((stored.created, stored.def.clone()));
+                    // SAFETY: the caller's contract.
+                    unsafe { load_count(&kind.count, &stored) };
+                    edge_types.push(kind);
+                    Ok(())
+                })?;
+                distinct(&edge_types)?;
+                // SAFETY: as above.
+                writer.retired.push(unsafe { self.edge_types.publish(&edge_types) });
+            }
+            leaf => return misfit(format!("the catalog has no leaf {leaf}")),
+        }
+        Ok(())
+    }
+
+    /// The version of a node that an entry says.
+    ///
+    /// # Safety
+    /// As [`Graph::load`].
+    unsafe fn node_of(
+        &self,
+        entry: &StoredEntry<'_>,
+        contents: &Contents,
+        arena: &mut Arena,
+    ) -> Result<VersionBox<NodeHeader>, Trouble> {
+        let label = LabelId::new(entry.label);
+        // SAFETY: the caller's contract.
+        if unsafe { self.labels.current() }.by_number(entry.label).is_none() {
+            return Ok(misfit("a node has a label without a name")?);
+        }
+        if let Some(key) = entry.key {
+            text(key)?;
+        }
+        let key = entry.key.unwrap_or_default();
+        Ok(match entry.document {
+            StoredDocument::Inside(document) => {
+                VersionBox::new_in(arena, NodeHeader::new(label, entry.key), &[key, document])
+            }
+            StoredDocument::Outside(place) => {
+                let outside = outside(place, contents)?;
+                let header = NodeHeader::outside(label, entry.key);
+                VersionBox::new_in(arena, header, &[key, outside.as_bytes()])
+            }
+        })
+    }
+
+    /// # Safety
+    /// As [`Graph::load`].
+    unsafe fn load_node(
+        &self,
+        id: NodeId,
+        version: VersionBox<NodeHeader>,
+        commit: Timestamp,
+        writer: &mut GraphWriter,
+        load: &mut GraphLoad,
+    ) -> Result<(), Misfit> {
+        *load.found.entry(version.header().label).or_default() += 1;
+        // SAFETY: the caller's contract; the label has a name.
+        unsafe {
+            self.enter_node(writer, id, &version);
+            install(&self.nodes, id.get(), version, commit);
+        }
+        Ok(())
+    }
+
+    /// Counts must be those of what was found.
+    ///
+    /// # Safety
+    /// As [`Graph::load`].
+    unsafe fn check_found(&self, load: &GraphLoad) -> Result<(), Misfit> {
+        // SAFETY: the caller's contract, here and below.
+        for label in unsafe { self.labels.current() }.iter() {
+            let said = unsafe { label.count.newest() }.map_or(0, |count| *count.header());
+            let found = load.found.get(&label.id).copied().unwrap_or(0);
+            if said != found {
+                let name = &label.name;
+                return misfit(format!("label {name:?} should have {said} nodes, and has {found}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces documents in memory by where the newest checkpoint has put them,
+    /// for one block that it wrote; gives their number.
+    ///
+    /// # Errors
+    /// Of the files.
+    ///
+    /// # Safety
+    /// The caller holds the commit lock, between two commits.
+    pub unsafe fn evict(
+        &self,
+        writer: &mut GraphWriter,
+        contents: &Contents,
+        key: BlockKey,
+        arena: &mut Arena,
+    ) -> Result<usize, StorageError> {
+        let first = key.leaf.saturating_mul(LEAF_IDS as u64);
+        let mut evicted = 0;
+        let mut visit = |entry: StoredEntry<'_>| {
+            let StoredDocument::Outside(place) = entry.document else { return Ok(()) };
+            let Ok(outside) = outside(place, contents) else { return misfit("beyond its file") };
+            let id = first + entry.slot;
+            // SAFETY: the caller's contract.
+            let old = unsafe {
+                match GraphTable::numbered(key.table) {
+                    Some(GraphTable::Nodes) => {
+                        let copy = |old: &NodeVersion| {
+                            let header = NodeHeader::outside(old.header().label, old.key_bytes());
+                            let key = old.key_bytes().unwrap_or_default();
+                            VersionBox::new_in(arena, header, &[key, outside.as_bytes()])
+                        };
+                        moved(&self.nodes, id, &entry, &outside, copy)
+                    }
+                    Some(GraphTable::Edges) => {
+                        let copy = |_: &EdgeVersion| {
+                            let header = EdgeHeader { outside: true };
+                            VersionBox::new_in(arena, header, &[outside.as_bytes()])
+                        };
+                        moved(&self.edges, id, &entry, &outside, copy)
+                    }
+                    _ => None,
+                }
+            };
+            evicted += usize::from(old.is_some());
+            writer.retired.extend(old);
+            Ok(())
+        };
+        if matches!(GraphTable::numbered(key.table), Some(GraphTable::Nodes | GraphTable::Edges))
+            && let Some(block) = contents.block(key)?
+        {
+            read_entries(block, &mut visit).map_err(|misfit| misfit_in(contents, key, &misfit))?;
+        }
+        Ok(evicted)
+    }
+}
+
+/// Moves the newest version of a record outside, if it is the one that the entry
+/// speaks of and lies elsewhere.
+///
+/// # Safety
+/// As [`Graph::evict`].
+unsafe fn moved<H: Send + Sync + 'static>(
+    records: &Records<H>,
+    id: u64,
+    entry: &StoredEntry<'_>,
+    outside: &Outside,
+    copy: impl FnOnce(&selvedge_mvcc::Version<H>) -> VersionBox<H>,
+) -> Option<Retired>
+where
+    selvedge_mvcc::Version<H>: crate::outside::Documented,
+{
+    // SAFETY: the caller's contract, here and below.
+    let record = unsafe { records.slot(id) }?;
+    let newest = unsafe { record.newest() }?;
+    let same = newest.outside().is_some_and(|old| old.is(outside));
+    if newest.commit() != entry.commit || same {
+        return None;
+    }
+    unsafe { record.move_newest(copy) }.map(Retired::new)
+}
+
+/// The error of a block that says what cannot be.
+fn misfit_in(contents: &Contents, key: BlockKey, misfit: &Misfit) -> StorageError {
+    let place = contents.blocks().get(key).map(|entry| entry.place());
+    let file = place.and_then(|place| contents.file(place.file));
+    let path = file.map_or(Path::new("a data file"), |file| file.path());
+    StorageError::corrupt(path, place.map_or(0, |place| place.offset), misfit.to_string())
+}
+
+/// Where a document lies in the mapping of its file.
+fn outside(place: Place, contents: &Contents) -> Result<Outside, StorageError> {
+    Ok(Outside::of(contents.document(place)?, place.checksum))
+}
+
+fn edge_of(
+    entry: &StoredEntry<'_>,
+    contents: &Contents,
+    arena: &mut Arena,
+) -> Result<VersionBox<EdgeHeader>, StorageError> {
+    Ok(match entry.document {
+        StoredDocument::Inside(document) => {
+            VersionBox::new_in(arena, EdgeHeader::INSIDE, &[document])
+        }
+        StoredDocument::Outside(place) => {
+            let outside = outside(place, contents)?;
+            VersionBox::new_in(arena, EdgeHeader { outside: true }, &[outside.as_bytes()])
+        }
+    })
+}
+
+/// # Safety
+/// As [`Graph::load`].
+unsafe fn load_count(count: &Record<u64>, stored: &StoredName<'_>) {
+    if let Some((number, since)) = stored.count {
+        // SAFETY: the caller's contract.
+        unsafe { count.install(VersionBox::new(number, &[]), since) };
+    }
+}
+
+/// Checks that neither a name nor a number comes twice.
+fn distinct<E: Named>(entries: &[std::sync::Arc<E>]) -> Result<(), Misfit> {
+    let mut names: Vec<_> = entries.iter().map(|entry| entry.name()).collect();
+    let mut numbers: Vec<_> = entries.iter().map(|entry| entry.number()).collect();
+    names.sort_unstable();
+    names.dedup();
+    numbers.sort_unstable();
+    numbers.dedup();
+    if names.len() == entries.len() && numbers.len() == entries.len() {
+        return Ok(());
+    }
+    misfit("a name or its number comes twice")
+}

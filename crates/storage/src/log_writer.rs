@@ -1,0 +1,318 @@
+//! Group commit: one thread at a time writes and syncs for all.
+//!
+//! ```text
+//!   A   append  lead: take [A]     write  sync ...... done
+//!   B      append  wait                                 lead: take [B C D]  write ..
+//!   C              append  wait                         wait
+//!   D                        append  wait               wait
+//! ```
+//!
+//! Whoever needs something durable while nobody leads takes the whole buffer,
+//! writes it and syncs. The others wait: those whose records the leader took until
+//! it is done, those who came later for their turn. When a group is durable, all of
+//! it returns, and one of those who came later leads the next group: nobody is
+//! woken to find that it must go on waiting.
+
+use selvedge_base::mutant;
+use selvedge_base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use selvedge_base::sync::{Condvar, Mutex, MutexGuard};
+
+use crate::error::StorageError;
+use crate::log_tail::{Group, Tail};
+use crate::position::LogPosition;
+use crate::segments::Segments;
+
+/// What a leader does with the buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Lead {
+    /// Hands it to the system.
+    WriteOut,
+    /// And makes it durable, with all that was written out before.
+    Sync,
+}
+
+/// Who leads, and who waits for what.
+#[derive(Debug, Default)]
+struct Turn {
+    leading: Option<Lead>,
+    heir: bool,
+    /// Which of the two places to wait at belongs to the last group that was to be
+    /// synced; who came later waits at the other one.
+    place: usize,
+    /// The end of that group.
+    group_end: LogPosition,
+    /// The buffer has been taken up to here.
+    taken: LogPosition,
+    /// Given to the system up to here.
+    written: LogPosition,
+    /// Why nothing can be written any more.
+    poison: Option<String>,
+    /// Memory for the next buffer.
+    memory: Vec<u8>,
+    counts: WriterCounts,
+}
+
+/// What was done since the log was opened.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct WriterCounts {
+    pub(crate) groups: u64,
+    pub(crate) group_records_max: u64,
+    pub(crate) syncs: u64,
+    pub(crate) write_outs: u64,
+}
+
+/// Writes the buffer out and makes it durable.
+#[derive(Debug)]
+pub(crate) struct LogWriter {
+    turn: Mutex<Turn>,
+    /// Where those wait who need something durable.
+    groups: [Condvar; 2],
+    /// Where those wait who need the buffer taken or written.
+    passed: Condvar,
+    durable: AtomicU64,
+    is_poisoned: AtomicBool,
+    /// Memory of a buffer beyond this is not kept for the next.
+    memory_kept: usize,
+}
+
+impl LogWriter {
+    /// Everything up to `durable` is.
+    pub(crate) fn new(durable: LogPosition, memory_kept: usize) -> Self {
+        let turn = Turn { group_end: durable, taken: durable, written: durable, ..Turn::default() };
+        Self {
+            turn: Mutex::new(turn),
+            groups: [Condvar::new(), Condvar::new()],
+            passed: Condvar::new(),
+            durable: AtomicU64::new(durable.get()),
+            is_poisoned: AtomicBool::new(false),
+            memory_kept,
+        }
+    }
+
+    pub(crate) fn durable(&self) -> LogPosition {
+        // Partner: the Release store in `end_turn`, so that who sees the position
+        // sees the files synced.
+        LogPosition::new(self.durable.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        // No partner: who must not miss it looks under the lock of the turn.
+        self.is_poisoned.load(Ordering::Relaxed)
+    }
+
+    /// # Errors
+    /// [`StorageError::Poisoned`].
+    pub(crate) fn check(&self) -> Result<(), StorageError> {
+        if self.is_poisoned() { self.turn.lock().check() } else { Ok(()) }
+    }
+
+    /// Nothing is written any more; everybody who waits is told. The first reason
+    /// counts.
+    pub(crate) fn poison(&self, reason: String) {
+        self.poison_turn(&mut self.turn.lock(), reason);
+    }
+
+    fn poison_turn(&self, turn: &mut Turn, reason: String) {
+        turn.poison.get_or_insert(reason);
+        self.is_poisoned.store(true, Ordering::Relaxed);
+        self.passed.notify_all();
+        self.groups.iter().for_each(|group| {
+            group.notify_all();
+        });
+    }
+
+    /// Waits until nobody writes.
+    pub(crate) fn wait_until_idle(&self) {
+        let mut turn = self.turn.lock();
+        while turn.leading.is_some() {
+            self.passed.wait(&mut turn);
+        }
+    }
+
+    pub(crate) fn counts(&self) -> WriterCounts {
+        self.turn.lock().counts
+    }
+
+    /// Makes everything before `position` durable, or waits until it is.
+    pub(crate) fn sync_through(
+        &self,
+        position: LogPosition,
+        tail: &Mutex<Tail>,
+        segments: &Segments,
+    ) -> Result<(), StorageError> {
+        if self.durable() >= position {
+            return Ok(());
+        }
+        let mut turn = self.turn.lock();
+        let mut is_heir = false;
+        let mut newcomer = true;
+        loop {
+            if self.durable() >= position {
+                return Ok(());
+            }
+            turn.check()?;
+            if turn.leading.is_none() && turn.heir && newcomer && !BARGE.load(Ordering::Relaxed) {
+                newcomer = false;
+                let place = turn.place ^ 1;
+                self.groups[place].wait(&mut turn);
+            } else if turn.leading.is_none() {
+                if is_heir && YIELD.load(Ordering::Relaxed) {
+                    is_heir = false;
+                    drop(turn);
+                    let_others_append(tail);
+                    turn = self.turn.lock();
+                    continue;
+                }
+                turn = self.lead(turn, Lead::Sync, tail, segments);
+                let is_known = turn.poison.is_some() || position <= turn.group_end;
+                assert!(is_known, "what is to be durable was appended");
+            } else {
+                let is_taken = turn.leading == Some(Lead::Sync) && position <= turn.group_end;
+                let place = if is_taken { turn.place } else { turn.place ^ 1 };
+                self.groups[place].wait(&mut turn);
+                is_heir = !is_taken;
+                newcomer = false;
+            }
+        }
+    }
+
+    /// Gives everything before `position` to the system, or waits until it has it.
+    pub(crate) fn write_through(
+        &self,
+        position: LogPosition,
+        tail: &Mutex<Tail>,
+        segments: &Segments,
+    ) -> Result<(), StorageError> {
+        self.pass(tail, segments, |turn| turn.written >= position)
+    }
+
+    /// Takes everything before `position` out of the buffer, or waits until
+    /// somebody has.
+    pub(crate) fn take_through(
+        &self,
+        position: LogPosition,
+        tail: &Mutex<Tail>,
+        segments: &Segments,
+    ) -> Result<(), StorageError> {
+        self.pass(tail, segments, |turn| turn.taken >= position)
+    }
+
+    fn pass(
+        &self,
+        tail: &Mutex<Tail>,
+        segments: &Segments,
+        is_passed: impl Fn(&Turn) -> bool,
+    ) -> Result<(), StorageError> {
+        let mut turn = self.turn.lock();
+        loop {
+            turn.check()?;
+            if is_passed(&turn) {
+                return Ok(());
+            }
+            if turn.leading.is_none() {
+                turn = self.lead(turn, Lead::WriteOut, tail, segments);
+            } else {
+                self.passed.wait(&mut turn);
+            }
+        }
+    }
+
+    /// Takes the buffer and writes it; the lock is released meanwhile.
+    fn lead<'a>(
+        &'a self,
+        mut turn: MutexGuard<'a, Turn>,
+        lead: Lead,
+        tail: &Mutex<Tail>,
+        segments: &Segments,
+    ) -> MutexGuard<'a, Turn> {
+        let memory = std::mem::take(&mut turn.memory);
+        let group = tail.lock().take(memory);
+        turn.leading = Some(lead);
+        turn.heir = false;
+        turn.taken = group.end;
+        if lead == Lead::Sync {
+            turn.place ^= 1;
+            turn.group_end = group.end;
+        }
+        drop(turn);
+        self.passed.notify_all();
+        let result = self.write(&group, lead, segments);
+        let mut turn = self.turn.lock();
+        self.end_turn(&mut turn, group, result);
+        turn
+    }
+
+    /// Gives the number of syncs it took.
+    fn write(&self, group: &Group, lead: Lead, segments: &Segments) -> Result<u64, StorageError> {
+        segments.write(group.start, &group.buffer)?;
+        match lead {
+            Lead::WriteOut => Ok(0),
+            // Only a leader moves `durable`, so it is as it was when the turn began.
+            Lead::Sync if mutant::is("fsync-left-out") => Ok(1),
+            Lead::Sync => segments.sync(self.durable(), group.end),
+        }
+    }
+
+    fn end_turn(&self, turn: &mut Turn, group: Group, result: Result<u64, StorageError>) {
+        let lead = turn.leading.take();
+        let syncs = match result {
+            Ok(syncs) => syncs,
+            Err(error) => return self.poison_turn(turn, error.to_string()),
+        };
+        turn.written = group.end;
+        if lead == Some(Lead::Sync) {
+            self.durable.store(group.end.get(), Ordering::Release);
+        }
+        turn.counts.count(&group, lead, syncs);
+        let mut memory = group.buffer.into_memory();
+        memory.clear();
+        memory.shrink_to(self.memory_kept);
+        turn.memory = memory;
+        self.passed.notify_all();
+        if lead == Some(Lead::Sync) {
+            self.groups[turn.place].notify_all();
+        }
+        // The next leader. If another thread comes first, it takes the buffer with
+        // what this one waits for, and does the same when it is done.
+        turn.heir = self.groups[turn.place ^ 1].notify_one();
+    }
+}
+
+fn let_others_append(tail: &Mutex<Tail>) {
+    let mut end = tail.lock().end().position;
+    for _ in 0..YIELDS_MAX {
+        std::thread::yield_now();
+        let now = tail.lock().end().position;
+        if now == end {
+            return;
+        }
+        end = now;
+    }
+}
+const YIELDS_MAX: usize = 16;
+#[allow(missing_docs)]
+pub static BARGE: AtomicBool = AtomicBool::new(false);
+#[allow(missing_docs)]
+pub static YIELD: AtomicBool = AtomicBool::new(false);
+
+impl Turn {
+    fn check(&self) -> Result<(), StorageError> {
+        match &self.poison {
+            Some(reason) => Err(StorageError::Poisoned { reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl WriterCounts {
+    fn count(&mut self, group: &Group, lead: Option<Lead>, syncs: u64) {
+        self.syncs += syncs;
+        match lead {
+            Some(Lead::Sync) => {
+                self.groups += 1;
+                self.group_records_max = self.group_records_max.max(group.records);
+            }
+            _ => self.write_outs += u64::from(!group.buffer.is_empty()),
+        }
+    }
+}
