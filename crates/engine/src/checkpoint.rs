@@ -100,7 +100,7 @@ impl<P: Durable> Engine<P> {
         }
         let base = Arc::clone(writer.base());
         let salt = base.manifest().identity.salt;
-        let mut sink = CheckpointSink::new(&mut writer, Some(&base), true, salt);
+        let mut sink = CheckpointSink::new(&mut writer, Some(&base), true, salt, &self.closed);
         self.participant.write_checkpoint(self.at(open), changes, &mut sink)?;
         let blocks = sink.into_written();
         let finished = writer.finish()?;
@@ -157,7 +157,8 @@ impl<P: Durable> Engine<P> {
         let mut writer = store.begin()?;
         let salt = writer.base().manifest().identity.salt;
         let source = self.contents();
-        let mut sink = CheckpointSink::new(&mut writer, source.as_deref(), false, salt);
+        let mut sink =
+            CheckpointSink::new(&mut writer, source.as_deref(), false, salt, &self.closed);
         let everything = self.participant.everything(self.at(open));
         self.participant.write_checkpoint(self.at(open), &everything, &mut sink)?;
         Ok(writer)

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use selvedge_base::sync::atomic::{AtomicBool, Ordering};
 use selvedge_storage::{
     BlockKey, CheckpointWriter, Contents, Place, StorageError, document_checksum,
 };
@@ -18,6 +19,8 @@ pub struct CheckpointSink<'c> {
     /// Documents that the block under way refers to.
     referred: Vec<Place>,
     written: Vec<BlockKey>,
+    /// Set when the database is being closed, which does not wait for all of this.
+    closed: &'c AtomicBool,
 }
 
 impl<'c> CheckpointSink<'c> {
@@ -28,8 +31,9 @@ impl<'c> CheckpointSink<'c> {
         source: Option<&'c Contents>,
         stays: bool,
         salt: u32,
+        closed: &'c AtomicBool,
     ) -> Self {
-        Self { writer, source, stays, salt, referred: Vec::new(), written: Vec::new() }
+        Self { writer, source, stays, salt, referred: Vec::new(), written: Vec::new(), closed }
     }
 
     /// Stores a document that lies in memory.
@@ -75,8 +79,11 @@ impl<'c> CheckpointSink<'c> {
     /// block before.
     ///
     /// # Errors
-    /// Of the files.
+    /// Of the files; [`StorageError::Closed`] if the database is closed meanwhile.
     pub fn block(&mut self, key: BlockKey, bytes: &[u8]) -> Result<(), StorageError> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(StorageError::Closed);
+        }
         self.writer.block(key, bytes, self.referred.drain(..))?;
         self.written.push(key);
         Ok(())

@@ -136,8 +136,17 @@ impl<P: Durable> Engine<P> {
 }
 
 impl<P: Participant> Engine<P> {
-    /// Ends writing: leases are given back, and everything is durable. Once.
-    pub(crate) fn end(&self) -> Result<(), StorageError> {
+    /// Ends writing: what was logged is made durable, leases are given back, and
+    /// the directory is free for others. Snapshots can be read on.
+    ///
+    /// # Errors
+    /// Of the files.
+    pub fn end(&self) -> Result<(), StorageError> {
+        // One that is opened again from now on ends with its last handle, too.
+        let _making = self.succession.making.lock();
+        if let Some(reopened) = self.succession.reopened.get() {
+            return reopened.end();
+        }
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }

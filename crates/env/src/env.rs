@@ -79,9 +79,11 @@ mod tests {
     fn a_seed_repeats() {
         let draw = |seed| {
             let (env, _) = Env::simulated(seed);
-            (0..8).map(|_| env.random_up_to(1000)).collect::<Vec<_>>()
+            (0..8).map(|_| (env.random_up_to(1000), env.random_u64())).collect::<Vec<_>>()
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
+        assert!(draw(1).iter().all(|(small, _)| *small <= 1000));
+        assert!(draw(1).iter().any(|(_, any)| *any > u64::from(u32::MAX)));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything that would make two runs differ comes through an [`Env`], so that
 //! a simulation with a seed repeats exactly. This crate knows nothing of
-//! transactions. Reading order: [`clock`], [`file`], [`real_files`],
+//! transactions. Reading order: [`clock`], [`mod@file`], [`real_files`],
 //! [`simulated_files`], [`Env`].
 
 pub mod clock;

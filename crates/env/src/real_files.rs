@@ -44,7 +44,7 @@ impl FileSystem for RealFiles {
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(dir)? {
+        for entry in fs::read_dir(named(dir))? {
             if let Ok(name) = entry?.file_name().into_string() {
                 names.push(name);
             }
@@ -74,9 +74,9 @@ impl FileSystem for RealFiles {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         if cfg!(windows) {
-            return fs::metadata(dir).map(drop);
+            return fs::metadata(named(dir)).map(drop);
         }
-        fs::File::open(dir)?.sync_all()
+        fs::File::open(named(dir))?.sync_all()
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn FileLock>> {
@@ -102,13 +102,14 @@ fn is_dir(path: &Path) -> bool {
     path.as_os_str().is_empty() || path.is_dir()
 }
 
-/// The directory above, as something that can be opened.
+/// The directory above; the one that one is in has an empty name.
 fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) => Path::new("."),
-        None => path,
-    }
+    path.parent().unwrap_or(path)
+}
+
+/// As something that can be opened: the system does not know the empty name.
+fn named(dir: &Path) -> &Path {
+    if dir.as_os_str().is_empty() { Path::new(".") } else { dir }
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
@@ -233,5 +234,26 @@ struct RealMapping(Mmap);
 impl Mapping for RealMapping {
     fn bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_above_is_there_for_every_path() {
+        for path in ["/a", "/", "a", ".", ""] {
+            sync_parent(Path::new(path)).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_directory_one_is_in_may_have_an_empty_name() {
+        for path in [".", ""].map(Path::new) {
+            RealFiles.create_dir(path).unwrap();
+            RealFiles.sync_dir(path).unwrap();
+            assert!(RealFiles.list(path).unwrap().contains(&"Cargo.toml".to_owned()));
+        }
     }
 }

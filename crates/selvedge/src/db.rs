@@ -10,7 +10,7 @@ use crate::nested::Running;
 use crate::options::{DbBuilder, TransactionOptions};
 use crate::retry::RetryPolicy;
 use crate::snapshot::Snapshot;
-use crate::stores::{DbEngine, EngineRef, compact};
+use crate::stores::{DbEngine, EngineRef, Handles, compact};
 use crate::transaction::Transaction;
 
 /// A database. Clones are handles on the same one; threads may share or clone
@@ -20,6 +20,7 @@ use crate::transaction::Transaction;
 #[derive(Clone)]
 pub struct Db {
     engine: Arc<DbEngine>,
+    handles: Arc<Handles>,
 }
 
 impl Db {
@@ -36,13 +37,19 @@ impl Db {
     }
 
     pub(crate) fn from_engine(engine: Arc<DbEngine>) -> Self {
-        Self { engine }
+        Self { handles: Handles::of(&engine), engine }
     }
 
     /// The engine to begin with.
     #[inline]
     pub(crate) fn engine(&self) -> Result<&DbEngine> {
         Ok(self.engine.current()?)
+    }
+
+    /// The engine to begin with, for a handle that may outlive this one.
+    pub(crate) fn owned_engine(&self) -> Result<EngineRef<'static>> {
+        let (engine, handles) = (self.engine()?.shared(), Arc::clone(&self.handles));
+        Ok(EngineRef::Owned { engine, handles })
     }
 
     /// The engine that this handle was made with.
@@ -198,7 +205,7 @@ impl Db {
     /// # Errors
     /// [`Error::TooManySnapshots`].
     pub fn begin(&self, options: &TransactionOptions) -> Result<Transaction<'static>> {
-        Self::begin_on(options, EngineRef::Owned(self.engine()?.shared()))
+        Self::begin_on(options, self.owned_engine()?)
     }
 
     fn begin_on<'db>(
@@ -219,9 +226,9 @@ impl Db {
     /// # Errors
     /// [`Error::TooManySnapshots`].
     pub fn snapshot(&self) -> Result<Snapshot<'static>> {
-        let engine = self.engine()?.shared();
+        let engine = self.owned_engine()?;
         let open = engine.open_noted(None)?;
-        Ok(Snapshot::new(EngineRef::Owned(engine), open))
+        Ok(Snapshot::new(engine, open))
     }
 
     /// A snapshot with a label, by which [`Statistics`](crate::Statistics)
@@ -231,9 +238,9 @@ impl Db {
     /// [`Error::TooManySnapshots`].
     pub fn snapshot_labelled(&self, label: &str) -> Result<Snapshot<'static>> {
         let options = TransactionOptions::new().label(label);
-        let engine = self.engine()?.shared();
+        let engine = self.owned_engine()?;
         let open = engine.open_noted(options.label.as_deref())?;
-        Ok(Snapshot::new(EngineRef::Owned(engine), open))
+        Ok(Snapshot::new(engine, open))
     }
 
     /// Reads from a snapshot of the newest state. The cheapest way to read: it

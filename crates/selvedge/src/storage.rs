@@ -9,7 +9,6 @@ use crate::db::Db;
 use crate::error::Result;
 use crate::options::DbBuilder;
 use crate::snapshot::Snapshot;
-use crate::stores::EngineRef;
 
 /// A database on disk is a directory that one process has open at a time.
 impl Db {
@@ -134,8 +133,8 @@ impl Db {
     /// # Errors
     /// [`Error::Storage`] if the log fails; [`Error::TooManySnapshots`].
     pub fn snapshot_durable(&self) -> Result<Snapshot<'static>> {
-        let engine = self.engine()?.shared();
+        let engine = self.owned_engine()?;
         let open = engine.open_durable()??;
-        Ok(Snapshot::new(EngineRef::Owned(engine), open))
+        Ok(Snapshot::new(engine, open))
     }
 }

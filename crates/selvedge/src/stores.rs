@@ -316,12 +316,36 @@ impl Participant for Stores {
     }
 }
 
+/// What all handles of a database share: when the last of them is dropped, the
+/// database is closed, there and then. Threads in the background may keep the engine
+/// itself a little longer.
+#[derive(Debug)]
+pub(crate) struct Handles(Arc<DbEngine>);
+
+impl Handles {
+    /// The handles of an engine, of which there is one now.
+    pub(crate) fn of(engine: &Arc<DbEngine>) -> Arc<Self> {
+        Arc::new(Self(Arc::clone(engine)))
+    }
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        // Who wants to know of errors calls `Db::close`.
+        let _ = self.0.end();
+    }
+}
+
 /// An engine, borrowed for the length of a closure, or owned by a handle that
 /// may outlive the database it came from.
 #[derive(Debug)]
 pub(crate) enum EngineRef<'db> {
     Borrowed(&'db DbEngine),
-    Owned(Arc<DbEngine>),
+    Owned {
+        engine: Arc<DbEngine>,
+        #[expect(dead_code, reason = "keeps the database open")]
+        handles: Arc<Handles>,
+    },
 }
 
 impl Deref for EngineRef<'_> {
@@ -331,7 +355,7 @@ impl Deref for EngineRef<'_> {
     fn deref(&self) -> &DbEngine {
         match self {
             Self::Borrowed(engine) => engine,
-            Self::Owned(engine) => engine,
+            Self::Owned { engine, .. } => engine,
         }
     }
 }

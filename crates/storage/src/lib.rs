@@ -24,6 +24,7 @@ pub mod log_reader;
 mod log_search;
 pub mod log_statistics;
 mod log_tail;
+mod log_waiter;
 mod log_walk;
 pub mod log_writer;
 pub mod manifest;

@@ -13,12 +13,16 @@
 //! it returns, and one of those who came later leads the next group: nobody is
 //! woken to find that it must go on waiting.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use selvedge_base::mutant;
 use selvedge_base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use selvedge_base::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::error::StorageError;
 use crate::log_tail::{Group, Tail};
+use crate::log_waiter::Waiter;
 use crate::position::LogPosition;
 use crate::segments::Segments;
 
@@ -35,12 +39,14 @@ enum Lead {
 #[derive(Debug, Default)]
 struct Turn {
     leading: Option<Lead>,
-    heir: bool,
-    /// Which of the two places to wait at belongs to the last group that was to be
-    /// synced; who came later waits at the other one.
-    place: usize,
-    /// The end of that group.
+    /// Somebody has been woken to lead next, and is not here yet.
+    has_heir: bool,
+    /// The end of the last group that was to be synced.
     group_end: LogPosition,
+    /// Who waits for that group.
+    members: Vec<Arc<Waiter>>,
+    /// Who waits for a later one.
+    waiting: VecDeque<Arc<Waiter>>,
     /// The buffer has been taken up to here.
     taken: LogPosition,
     /// Given to the system up to here.
@@ -65,8 +71,6 @@ pub(crate) struct WriterCounts {
 #[derive(Debug)]
 pub(crate) struct LogWriter {
     turn: Mutex<Turn>,
-    /// Where those wait who need something durable.
-    groups: [Condvar; 2],
     /// Where those wait who need the buffer taken or written.
     passed: Condvar,
     durable: AtomicU64,
@@ -81,7 +85,6 @@ impl LogWriter {
         let turn = Turn { group_end: durable, taken: durable, written: durable, ..Turn::default() };
         Self {
             turn: Mutex::new(turn),
-            groups: [Condvar::new(), Condvar::new()],
             passed: Condvar::new(),
             durable: AtomicU64::new(durable.get()),
             is_poisoned: AtomicBool::new(false),
@@ -116,9 +119,7 @@ impl LogWriter {
         turn.poison.get_or_insert(reason);
         self.is_poisoned.store(true, Ordering::Relaxed);
         self.passed.notify_all();
-        self.groups.iter().for_each(|group| {
-            group.notify_all();
-        });
+        turn.members.drain(..).chain(turn.waiting.drain(..)).for_each(|waiter| waiter.wake());
     }
 
     /// Waits until nobody writes.
@@ -140,40 +141,35 @@ impl LogWriter {
         tail: &Mutex<Tail>,
         segments: &Segments,
     ) -> Result<(), StorageError> {
-        if self.durable() >= position {
-            return Ok(());
-        }
-        let mut turn = self.turn.lock();
-        let mut is_heir = false;
-        let mut newcomer = true;
-        loop {
+        let mut has_waited = false;
+        while self.durable() < position {
+            let mut turn = self.turn.lock();
             if self.durable() >= position {
-                return Ok(());
+                break;
             }
             turn.check()?;
-            if turn.leading.is_none() && turn.heir && newcomer && !BARGE.load(Ordering::Relaxed) {
-                newcomer = false;
-                let place = turn.place ^ 1;
-                self.groups[place].wait(&mut turn);
-            } else if turn.leading.is_none() {
-                if is_heir && YIELD.load(Ordering::Relaxed) {
-                    is_heir = false;
-                    drop(turn);
-                    let_others_append(tail);
-                    turn = self.turn.lock();
-                    continue;
-                }
-                turn = self.lead(turn, Lead::Sync, tail, segments);
-                let is_known = turn.poison.is_some() || position <= turn.group_end;
-                assert!(is_known, "what is to be durable was appended");
+            if has_waited {
+                // This is the heir: nobody else is woken before it is durable.
+                turn.has_heir = false;
+            }
+            if turn.leading.is_none() && !turn.has_heir {
+                self.lead(turn, Lead::Sync, tail, segments);
+                continue;
+            }
+            let waiter = Arc::new(Waiter::new());
+            if turn.leading == Some(Lead::Sync) && position <= turn.group_end {
+                turn.members.push(Arc::clone(&waiter));
             } else {
-                let is_taken = turn.leading == Some(Lead::Sync) && position <= turn.group_end;
-                let place = if is_taken { turn.place } else { turn.place ^ 1 };
-                self.groups[place].wait(&mut turn);
-                is_heir = !is_taken;
-                newcomer = false;
+                turn.waiting.push_back(Arc::clone(&waiter));
+            }
+            drop(turn);
+            waiter.wait();
+            has_waited = true;
+            if YIELD.load(Ordering::Relaxed) && self.durable() < position {
+                let_others_append(tail);
             }
         }
+        Ok(())
     }
 
     /// Gives everything before `position` to the system, or waits until it has it.
@@ -210,36 +206,35 @@ impl LogWriter {
                 return Ok(());
             }
             if turn.leading.is_none() {
-                turn = self.lead(turn, Lead::WriteOut, tail, segments);
+                self.lead(turn, Lead::WriteOut, tail, segments);
+                turn = self.turn.lock();
             } else {
                 self.passed.wait(&mut turn);
             }
         }
     }
 
-    /// Takes the buffer and writes it; the lock is released meanwhile.
-    fn lead<'a>(
-        &'a self,
-        mut turn: MutexGuard<'a, Turn>,
+    /// Takes the buffer and writes it, without the lock, and wakes who waited.
+    fn lead(
+        &self,
+        mut turn: MutexGuard<'_, Turn>,
         lead: Lead,
         tail: &Mutex<Tail>,
         segments: &Segments,
-    ) -> MutexGuard<'a, Turn> {
+    ) {
         let memory = std::mem::take(&mut turn.memory);
         let group = tail.lock().take(memory);
         turn.leading = Some(lead);
-        turn.heir = false;
         turn.taken = group.end;
         if lead == Lead::Sync {
-            turn.place ^= 1;
             turn.group_end = group.end;
+            turn.members = turn.waiting.drain(..).collect();
         }
         drop(turn);
         self.passed.notify_all();
         let result = self.write(&group, lead, segments);
         let mut turn = self.turn.lock();
-        self.end_turn(&mut turn, group, result);
-        turn
+        self.end_turn(turn, group, result);
     }
 
     /// Gives the number of syncs it took.
@@ -253,34 +248,51 @@ impl LogWriter {
         }
     }
 
-    fn end_turn(&self, turn: &mut Turn, group: Group, result: Result<u64, StorageError>) {
+    fn end_turn(
+        &self,
+        mut turn: MutexGuard<'_, Turn>,
+        group: Group,
+        result: Result<u64, StorageError>,
+    ) {
         let lead = turn.leading.take();
         let syncs = match result {
             Ok(syncs) => syncs,
-            Err(error) => return self.poison_turn(turn, error.to_string()),
+            Err(error) => return self.poison_turn(&mut turn, error.to_string()),
         };
         turn.written = group.end;
-        if lead == Some(Lead::Sync) {
-            self.durable.store(group.end.get(), Ordering::Release);
-        }
         turn.counts.count(&group, lead, syncs);
         let mut memory = group.buffer.into_memory();
         memory.clear();
         memory.shrink_to(self.memory_kept);
         turn.memory = memory;
+        let members = if lead == Some(Lead::Sync) {
+            self.durable.store(group.end.get(), Ordering::Release);
+            std::mem::take(&mut turn.members)
+        } else {
+            Vec::new()
+        };
+        let heir = if turn.has_heir { None } else { turn.waiting.pop_front() };
+        turn.has_heir |= heir.is_some();
+        drop(turn);
         self.passed.notify_all();
-        if lead == Some(Lead::Sync) {
-            self.groups[turn.place].notify_all();
+        let first = FIRST.load(Ordering::Relaxed);
+        if first {
+            if let Some(heir) = &heir {
+                heir.wake()
+            }
         }
-        // The next leader. If another thread comes first, it takes the buffer with
-        // what this one waits for, and does the same when it is done.
-        turn.heir = self.groups[turn.place ^ 1].notify_one();
+        members.iter().for_each(|waiter| waiter.wake());
+        if !first {
+            if let Some(heir) = &heir {
+                heir.wake()
+            }
+        }
     }
 }
 
 fn let_others_append(tail: &Mutex<Tail>) {
     let mut end = tail.lock().end().position;
-    for _ in 0..YIELDS_MAX {
+    for _ in 0..16 {
         std::thread::yield_now();
         let now = tail.lock().end().position;
         if now == end {
@@ -289,11 +301,10 @@ fn let_others_append(tail: &Mutex<Tail>) {
         end = now;
     }
 }
-const YIELDS_MAX: usize = 16;
-#[allow(missing_docs)]
-pub static BARGE: AtomicBool = AtomicBool::new(false);
 #[allow(missing_docs)]
 pub static YIELD: AtomicBool = AtomicBool::new(false);
+#[allow(missing_docs)]
+pub static FIRST: AtomicBool = AtomicBool::new(false);
 
 impl Turn {
     fn check(&self) -> Result<(), StorageError> {

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use super::survival::Survival;
 
 /// What a disk writes at once, or not at all.
-pub(super) const SECTOR_BYTES: usize = 512;
+const SECTOR_BYTES: usize = 512;
 
 /// A sector as an operation left it.
 #[derive(Clone)]

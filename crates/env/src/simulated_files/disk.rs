@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use fastrand::Rng;
 
@@ -312,6 +311,3 @@ pub(super) fn end_of(offset: u64, len: usize) -> io::Result<u64> {
     let end = offset.checked_add(len as u64).filter(|end| i64::try_from(*end).is_ok());
     end.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
-
-/// The bytes of a mapping.
-pub(super) type Shared = Arc<Vec<u8>>;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::disk::{Disk, Extent, Shared, end_of};
+use super::disk::{Disk, Extent, end_of};
 use super::machine::Machine;
 use super::names::FileId;
 use super::operation::{Operation, OperationKind};
@@ -178,7 +178,7 @@ impl fmt::Debug for Handle {
 }
 
 /// Outlives its process, so that what refers to it stays sound.
-struct Bytes(Shared);
+struct Bytes(Arc<Vec<u8>>);
 
 impl Mapping for Bytes {
     fn bytes(&self) -> &[u8] {

@@ -162,19 +162,21 @@ fn threads(threads: usize, delay: Duration, sync: bool) -> (Figures, String) {
 #[test]
 #[ignore = "prints figures of the machine; checks nothing"]
 fn throughput() {
-
     use std::sync::atomic::Ordering;
     for delay in [0, 1, 5].map(Duration::from_millis) {
         println!("a sync takes {delay:?} more than on this disk");
         let raw = one_thread(delay);
         for count in [2, 8, 64, 256] {
-          for (barge, yields) in [(true, false), (true, true), (false, false), (false, true)] {
-            selvedge_storage::log_writer::BARGE.store(barge, Ordering::Relaxed);
-            selvedge_storage::log_writer::YIELD.store(yields, Ordering::Relaxed);
+            for (barge, yields) in [(true, false), (false, false)] {
+                selvedge_storage::log_writer::FIRST.store(barge, Ordering::Relaxed);
+                selvedge_storage::log_writer::YIELD.store(yields, Ordering::Relaxed);
             let (figures, more) = threads(count, delay, true);
-            let times = figures.rate() / raw;
-            figures.print(&format!("log, {count} threads {barge} {yields}"), &format!("{times:.1} times; {more}"));
-          }
+                let times = figures.rate() / raw;
+                figures.print(
+                    &format!("log, {count} threads {barge} {yields}"),
+                    &format!("{times:.1} times; {more}"),
+                );
+            }
         }
     }
 }
