@@ -237,12 +237,12 @@ impl<P: Participant> Engine<P> {
     ) -> Result<Option<(&Journal<P>, Prepared)>, CommitError<P::Refusal>> {
         let journal = match self.footing.get() {
             None => return Ok(None),
-            Some(Footing::ReadOnly { .. }) => {
-                return Err(CommitError::Storage(StorageError::Closed));
+            Some(Footing::ReadOnly { refusal, .. }) => {
+                return Err(CommitError::Storage(refusal.clone()));
             }
             Some(Footing::Durable(journal)) => journal,
         };
-        let prepared = self.renew_if_short(journal).and_then(|()| {
+        let prepared = self.renew_timestamps(journal).and_then(|()| {
             if self.is_closed() {
                 return Err(StorageError::Closed);
             }

@@ -226,5 +226,7 @@ pub(crate) enum Footing<P: Participant> {
         /// does so itself.
         #[expect(dead_code, reason = "held for its lock")]
         store: Option<Store>,
+        /// Why nothing is written.
+        refusal: StorageError,
     },
 }

@@ -131,7 +131,8 @@ impl<P: Durable> Engine<P> {
             let store = Store::open_read_only(files, &storage.path)?;
             let store = store.ok_or_else(|| StorageError::missing(&storage.path))?;
             let contents = store.contents();
-            return Self::read(participant, options, storage, (contents, Some(store)), None);
+            let store = (contents, Some(store));
+            return Self::read(participant, options, storage, store, None, StorageError::Closed);
         }
         let store = match Store::open(Arc::clone(&files), &storage.path)? {
             Some(store) => store,
@@ -196,6 +197,7 @@ impl<P: Durable> Engine<P> {
         storage: &StorageOptions,
         (contents, store): (Arc<Contents>, Option<Store>),
         until: Option<LogPosition>,
+        refusal: StorageError,
     ) -> Result<Arc<Self>, StorageError> {
         let manifest = contents.manifest();
         participant.set_salt(manifest.identity.salt);
@@ -215,7 +217,8 @@ impl<P: Durable> Engine<P> {
         for sequence in engine.participant.sequences() {
             sequence.lease(0);
         }
-        let _ = engine.footing.set(Footing::ReadOnly { contents: Arc::clone(&contents), store });
+        let contents = Arc::clone(&contents);
+        let _ = engine.footing.set(Footing::ReadOnly { contents, store, refusal });
         Ok(engine)
     }
 
@@ -226,13 +229,9 @@ impl<P: Durable> Engine<P> {
         let storage = self.storage.get().ok_or(StorageError::Closed)?;
         let options = EngineOptions { env: self.env().clone(), background: Background::Manual };
         let contents = (journal.store.contents(), None);
-        Self::read(
-            self.participant.fresh(),
-            options,
-            storage,
-            contents,
-            Some(journal.log.durable()),
-        )
+        let until = Some(journal.log.durable());
+        let refusal = journal.log.poisoned().unwrap_or(StorageError::Closed);
+        Self::read(self.participant.fresh(), options, storage, contents, until, refusal)
     }
 
     fn load(&self, contents: &Contents) -> Result<(), StorageError> {

@@ -23,8 +23,8 @@ use crate::statistics::StorageStatistics;
 pub(crate) struct Succession<P: Participant> {
     /// The database, opened again.
     reopened: OnceLock<Arc<Engine<P>>>,
-    /// What was durable when the engine was fenced, or why that cannot be read.
-    durable: OnceLock<Result<Arc<Engine<P>>, StorageError>>,
+    /// A reader of what was durable when the engine was fenced.
+    durable: OnceLock<Arc<Engine<P>>>,
     /// Held while a successor is made.
     making: Mutex<()>,
 }
@@ -54,15 +54,15 @@ impl<P: Durable> Engine<P> {
         if self.is_closed() {
             return Err(StorageError::Closed);
         }
-        let durable = self.succession.durable.get().or_else(|| {
-            let _making = self.succession.making.lock();
-            Some(self.succession.durable.get_or_init(|| self.read_durable_state()))
-        });
-        match durable {
-            Some(Ok(durable)) => Ok(durable),
-            Some(Err(error)) => Err(error.clone()),
-            None => Err(StorageError::Closed),
+        if let Some(durable) = self.succession.durable.get() {
+            return Ok(durable);
         }
+        let _making = self.succession.making.lock();
+        if self.succession.durable.get().is_none() {
+            let durable = self.read_durable_state()?;
+            let _ = self.succession.durable.set(durable);
+        }
+        self.succession.durable.get().map(|durable| &**durable).ok_or(StorageError::Closed)
     }
 
     /// Opens the database again after a failure; this engine's handles go on with
@@ -87,8 +87,10 @@ impl<P: Durable> Engine<P> {
         let (Some(journal), Some(storage)) = (self.journal(), self.storage.get()) else {
             return Err(StorageError::Closed);
         };
-        // Nothing is written through these files any more.
+        // From here on nobody writes to the files any more. What the log has not
+        // written, and what that means, those know who waited for it.
         let checkpoints = journal.checkpoints.lock();
+        let _ = journal.log.close();
         journal.store.release();
         drop(checkpoints);
         let options = EngineOptions { env: self.env().clone(), background: self.background() };
@@ -181,14 +183,22 @@ impl<P: Participant> Engine<P> {
         journal.log.sync_through(end).inspect_err(|error| self.notice(error))
     }
 
-    /// Leases that run out are renewed, before they do.
-    pub(crate) fn renew_if_short(&self, journal: &Journal<P>) -> Result<(), StorageError> {
+    /// Renews the lease of timestamps long before it ends.
+    pub(crate) fn renew_timestamps(&self, journal: &Journal<P>) -> Result<(), StorageError> {
         let leased = journal.timestamps_leased.load(Ordering::Relaxed);
-        let short = leased.saturating_sub(self.oracle.visible().get()) < TIMESTAMPS_LEASED / 2;
-        if short || (journal.hooks.ids_left)(&self.participant) < IDS_LEASED / 2 {
+        if leased.saturating_sub(self.oracle.visible().get()) < TIMESTAMPS_LEASED / 2 {
             (journal.hooks.renew_leases)(self)?;
         }
         Ok(())
+    }
+
+    /// Renews all leases, so that nobody has to wait for it who gives out
+    /// identifiers.
+    fn renew_if_short(&self, journal: &Journal<P>) -> Result<(), StorageError> {
+        if (journal.hooks.ids_left)(&self.participant) < IDS_LEASED / 2 {
+            return (journal.hooks.renew_leases)(self);
+        }
+        self.renew_timestamps(journal)
     }
 
     /// Notices that a failure has made the log unusable.

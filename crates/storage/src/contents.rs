@@ -160,3 +160,102 @@ impl fmt::Debug for Contents {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+    use selvedge_env::SimulatedFiles;
+
+    use super::*;
+    use crate::checkpoint::CheckpointFacts;
+    use crate::manifest::{Identity, LiveFile};
+    use crate::store::Store;
+
+    /// The directory of a database with two files.
+    fn sample() -> (DatabaseDir, Arc<Contents>) {
+        let files = SimulatedFiles::new(1).process();
+        let identity = Identity { database: 1, salt: 2, segment_bytes: 3 };
+        let store = Store::create(files.clone(), Path::new("db"), identity).unwrap();
+        for leaf in 0..2 {
+            let mut writer = store.begin().unwrap();
+            let place = writer.document(&[7; 500]).unwrap();
+            writer.block(BlockKey { table: 0, leaf }, &place.to_bytes(), [place]).unwrap();
+            store.publish(writer.finish().unwrap(), CheckpointFacts::default()).unwrap();
+        }
+        (DatabaseDir::new(files, Path::new("db")), store.contents())
+    }
+
+    /// Zero, small, close to what is right, or anything.
+    fn number(right: u64) -> impl Strategy<Value = u64> {
+        prop_oneof![
+            Just(right),
+            0..4_u64,
+            (0..32_u64).prop_map(move |more| right.saturating_add(more).saturating_sub(16)),
+            any::<u64>(),
+        ]
+    }
+
+    proptest! {
+        /// A manifest with a right checksum says whatever somebody made up.
+        #[test]
+        fn made_up_manifests_never_panic(
+            file in number(2),
+            offset in number(600),
+            len in number(112),
+            checksum in proptest::option::of(any::<u32>()),
+            lengths in proptest::collection::vec((number(1), number(680)), 0..4),
+            keep_files in any::<bool>(),
+        ) {
+            let (dir, contents) = sample();
+            let mut manifest = contents.manifest().clone();
+            let right = manifest.directory.expect("there are blocks");
+            let checksum = checksum.unwrap_or(right.checksum);
+            let file = FileNumber::new(file);
+            manifest.directory = Some(Place { file, offset, len: len as u32, checksum });
+            if !keep_files {
+                let live = |(file, bytes)| LiveFile { file: FileNumber::new(file), bytes };
+                manifest.files = lengths.into_iter().map(live).collect();
+                manifest.files.sort_by_key(|live| live.file);
+                manifest.files.dedup_by_key(|live| live.file);
+            }
+            let is_right = manifest == *contents.manifest();
+            match Contents::open(&dir, manifest) {
+                Ok(_) => prop_assert!(is_right),
+                Err(error) => {
+                    let is_corrupt = matches!(error, StorageError::Corrupt { .. });
+                    prop_assert!(is_corrupt, "{}", error);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_directory_elsewhere_is_refused() {
+        let (dir, contents) = sample();
+        let right = contents.manifest().directory.unwrap();
+        let opened = |place: Place| {
+            let manifest = Manifest { directory: Some(place), ..contents.manifest().clone() };
+            Contents::open(&dir, manifest).map(drop)
+        };
+        assert_eq!(opened(right), Ok(()));
+        let wrong = [
+            Place { offset: right.offset - 8, ..right },
+            Place { offset: 0, ..right },
+            Place { offset: 8, ..right },
+            Place { offset: 36, ..right },
+            Place { offset: u64::MAX, ..right },
+            Place { len: right.len - 8, ..right },
+            Place { len: u32::MAX, ..right },
+            Place { file: FileNumber::new(1), ..right },
+            Place { file: FileNumber::new(9), ..right },
+        ];
+        for place in wrong {
+            assert!(matches!(opened(place), Err(StorageError::Corrupt { .. })), "{place:?}");
+        }
+        // A block is no directory, though its bytes are what they should be.
+        let block = contents.blocks().iter().next_back().unwrap().1.place();
+        assert!(matches!(opened(block), Err(StorageError::Corrupt { .. })));
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use selvedge_base::mutant;
 use selvedge_env::File;
 
-use crate::block::{PREFIX_BYTES, Prefix};
+use crate::block::Prefix;
 use crate::data_file::DataFile;
 use crate::database_dir::DatabaseDir;
 use crate::error::StorageError;
@@ -114,9 +114,7 @@ impl DataWriter {
         if !mutant::is("data-file-not-synced") {
             self.sync()?;
         }
-        if !mutant::is("data-name-not-synced") {
-            self.new_file.dir.sync()?;
-        }
+        self.new_file.dir.sync()?;
         let live = LiveFile { file: self.number, bytes: self.written };
         let file = DataFile::map(&*self.file, self.path, live, self.salt)?;
         Ok((file, self.new_file))
@@ -133,16 +131,23 @@ impl DataWriter {
             self.buffer.extend_from_slice(bytes);
             return Ok(());
         }
-        let written = self.attempt("write", |file, at| file.write_all_at(bytes, at));
-        written.map(|()| self.written += bytes.len() as u64)
+        self.write(bytes)
     }
 
     fn flush(&mut self) -> Result<(), StorageError> {
-        let buffer = std::mem::take(&mut self.buffer);
-        self.attempt("write", |file, at| file.write_all_at(&buffer, at))?;
-        self.written += buffer.len() as u64;
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.write(&buffer)?;
+        buffer.clear();
         self.buffer = buffer;
-        self.buffer.clear();
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.attempt("write", |file, at| file.write_all_at(bytes, at))?;
+        self.written += bytes.len() as u64;
         if self.written - self.synced >= SYNC_BYTES {
             self.sync()?;
         }
@@ -171,8 +176,112 @@ impl DataWriter {
     }
 }
 
-const _: () = assert!(
-    (FileHeader::BYTES as u64).is_multiple_of(crate::place::ALIGNMENT)
-        && PREFIX_BYTES.is_multiple_of(crate::place::ALIGNMENT),
-    "everything starts at a multiple of 8"
-);
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use selvedge_env::{Fault, FileSystem, OperationKind, SimulatedFiles};
+
+    use super::*;
+    use crate::block::PREFIX_BYTES;
+
+    const SALT: u32 = 5;
+
+    fn writer(machine: &SimulatedFiles) -> DataWriter {
+        machine.create_dir(Path::new("db")).unwrap();
+        let dir = DatabaseDir::new(machine.process(), Path::new("db"));
+        DataWriter::create(&dir, FileNumber::new(1), SALT).unwrap()
+    }
+
+    fn bytes(len: usize) -> Vec<u8> {
+        (1..=len).map(|at| at as u8).collect()
+    }
+
+    fn sealed(bytes: &[u8]) -> Prefix {
+        Prefix::of(SALT, bytes).unwrap()
+    }
+
+    #[test]
+    fn documents_and_blocks_of_all_sizes_are_read_where_they_were_put() {
+        let machine = SimulatedFiles::new(1);
+        let mut writer = writer(&machine);
+        let mut places = Vec::new();
+        let mut next = FileHeader::BYTES as u64;
+        for len in (0..=2 * BUFFER_BYTES).chain([1000, 3]) {
+            let bytes = bytes(len);
+            let document = writer.document(&bytes, sealed(&bytes)).unwrap();
+            assert_eq!(document.offset, next);
+            let block = writer.block(&bytes, sealed(&bytes)).unwrap();
+            assert_eq!(block.offset, next + document.footprint() + PREFIX_BYTES);
+            next = block.offset + block.footprint();
+            assert_eq!(writer.len(), next);
+            places.push((document, block));
+        }
+        let (file, new_file) = writer.finish().unwrap();
+        assert_eq!(file.len(), next);
+        for (document, block) in places {
+            let expected = bytes(document.len as usize);
+            assert_eq!(file.verified_document(document), Ok(&expected[..]));
+            assert_eq!(file.block(block), Ok(&expected[..]));
+        }
+        let operations = machine.operations();
+        let writes = operations.iter().filter(|one| one.kind == OperationKind::Write);
+        let mut end = 0;
+        for write in writes {
+            assert_eq!(write.offset, end, "written from the beginning to the end");
+            end += write.len;
+        }
+        assert_eq!(end, next);
+        new_file.keep();
+    }
+
+    #[test]
+    fn a_long_file_is_synced_on_the_way() {
+        let machine = SimulatedFiles::new(1);
+        let mut writer = writer(&machine);
+        for _ in 0..100 {
+            let bytes = bytes(40);
+            writer.document(&bytes, sealed(&bytes)).unwrap();
+        }
+        drop(writer.finish().unwrap());
+        let mut unsynced = 0;
+        for operation in machine.operations() {
+            match operation.kind {
+                OperationKind::Write => unsynced += operation.len,
+                OperationKind::Sync => unsynced = 0,
+                _ => {}
+            }
+            assert!(unsynced <= SYNC_BYTES + BUFFER_BYTES as u64);
+        }
+    }
+
+    #[test]
+    fn a_failure_stays_and_the_file_goes() {
+        let machine = SimulatedFiles::new(1);
+        for kind in [OperationKind::Write, OperationKind::Sync, OperationKind::Map] {
+            let mut writer = writer(&machine);
+            machine.plan_next(kind, Fault::Io);
+            let bytes = bytes(BUFFER_BYTES);
+            let mut failed = false;
+            for _ in 0..8 {
+                let written = writer.document(&bytes, sealed(&bytes));
+                assert!(!failed || written.is_err(), "what comes behind a failure fails");
+                failed = written.is_err();
+            }
+            assert_eq!(failed, kind != OperationKind::Map);
+            assert!(writer.finish().is_err());
+            assert_eq!(machine.files(), []);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_kept_is_removed() {
+        let machine = SimulatedFiles::new(1);
+        drop(writer(&machine));
+        assert_eq!(machine.files(), []);
+        let (file, new_file) = writer(&machine).finish().unwrap();
+        new_file.keep();
+        drop(file);
+        assert_eq!(machine.files().len(), 1);
+    }
+}

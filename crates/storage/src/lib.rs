@@ -26,7 +26,7 @@ pub mod log_statistics;
 mod log_tail;
 mod log_waiter;
 mod log_walk;
-pub mod log_writer;
+mod log_writer;
 pub mod manifest;
 pub mod payload;
 pub mod place;

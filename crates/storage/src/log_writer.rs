@@ -8,12 +8,14 @@
 //! ```
 //!
 //! Whoever needs something durable while nobody leads takes the whole buffer,
-//! writes it and syncs. The others wait: those whose records the leader took until
-//! it is done, those who came later for their turn. When a group is durable, all of
-//! it returns, and one of those who came later leads the next group: nobody is
-//! woken to find that it must go on waiting.
+//! writes it and syncs. The others wait: *members*, whose records the leader took,
+//! until it is done; those who came later for their turn. When a group is durable,
+//! its members return, and one of those who came later, the *heir*, leads the next:
+//! nobody is woken to find that it must go on waiting, and nobody who comes now
+//! overtakes the heir.
 
 use std::collections::VecDeque;
+use std::mem::take;
 use std::sync::Arc;
 
 use selvedge_base::mutant;
@@ -21,6 +23,7 @@ use selvedge_base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use selvedge_base::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::error::StorageError;
+use crate::log_buffer::Buffer;
 use crate::log_tail::{Group, Tail};
 use crate::log_waiter::Waiter;
 use crate::position::LogPosition;
@@ -44,7 +47,7 @@ struct Turn {
     /// The end of the last group that was to be synced.
     group_end: LogPosition,
     /// Who waits for that group.
-    members: Vec<Arc<Waiter>>,
+    members: VecDeque<Arc<Waiter>>,
     /// Who waits for a later one.
     waiting: VecDeque<Arc<Waiter>>,
     /// The buffer has been taken up to here.
@@ -141,15 +144,14 @@ impl LogWriter {
         tail: &Mutex<Tail>,
         segments: &Segments,
     ) -> Result<(), StorageError> {
-        let mut has_waited = false;
+        let mut is_heir = false;
         while self.durable() < position {
             let mut turn = self.turn.lock();
             if self.durable() >= position {
                 break;
             }
             turn.check()?;
-            if has_waited {
-                // This is the heir: nobody else is woken before it is durable.
+            if is_heir {
                 turn.has_heir = false;
             }
             if turn.leading.is_none() && !turn.has_heir {
@@ -158,16 +160,14 @@ impl LogWriter {
             }
             let waiter = Arc::new(Waiter::new());
             if turn.leading == Some(Lead::Sync) && position <= turn.group_end {
-                turn.members.push(Arc::clone(&waiter));
+                turn.members.push_back(Arc::clone(&waiter));
             } else {
                 turn.waiting.push_back(Arc::clone(&waiter));
             }
             drop(turn);
             waiter.wait();
-            has_waited = true;
-            if YIELD.load(Ordering::Relaxed) && self.durable() < position {
-                let_others_append(tail);
-            }
+            // Woken for nothing else, if it is not durable now.
+            is_heir = true;
         }
         Ok(())
     }
@@ -222,18 +222,18 @@ impl LogWriter {
         tail: &Mutex<Tail>,
         segments: &Segments,
     ) {
-        let memory = std::mem::take(&mut turn.memory);
+        let memory = take(&mut turn.memory);
         let group = tail.lock().take(memory);
         turn.leading = Some(lead);
         turn.taken = group.end;
         if lead == Lead::Sync {
             turn.group_end = group.end;
-            turn.members = turn.waiting.drain(..).collect();
+            turn.members = take(&mut turn.waiting);
         }
         drop(turn);
         self.passed.notify_all();
         let result = self.write(&group, lead, segments);
-        let mut turn = self.turn.lock();
+        let turn = self.turn.lock();
         self.end_turn(turn, group, result);
     }
 
@@ -261,50 +261,25 @@ impl LogWriter {
         };
         turn.written = group.end;
         turn.counts.count(&group, lead, syncs);
-        let mut memory = group.buffer.into_memory();
-        memory.clear();
-        memory.shrink_to(self.memory_kept);
-        turn.memory = memory;
-        let members = if lead == Some(Lead::Sync) {
+        turn.keep_memory(group.buffer, self.memory_kept);
+        let mut woken = VecDeque::new();
+        if lead == Some(Lead::Sync) {
             self.durable.store(group.end.get(), Ordering::Release);
-            std::mem::take(&mut turn.members)
-        } else {
-            Vec::new()
-        };
-        let heir = if turn.has_heir { None } else { turn.waiting.pop_front() };
-        turn.has_heir |= heir.is_some();
+            woken = take(&mut turn.members);
+        }
+        // The heir comes last: what those before it commit next is in its group,
+        // if they are quick.
+        if !turn.has_heir
+            && let Some(heir) = turn.waiting.pop_front()
+        {
+            turn.has_heir = true;
+            woken.push_back(heir);
+        }
         drop(turn);
         self.passed.notify_all();
-        let first = FIRST.load(Ordering::Relaxed);
-        if first {
-            if let Some(heir) = &heir {
-                heir.wake()
-            }
-        }
-        members.iter().for_each(|waiter| waiter.wake());
-        if !first {
-            if let Some(heir) = &heir {
-                heir.wake()
-            }
-        }
+        woken.iter().for_each(|waiter| waiter.wake());
     }
 }
-
-fn let_others_append(tail: &Mutex<Tail>) {
-    let mut end = tail.lock().end().position;
-    for _ in 0..16 {
-        std::thread::yield_now();
-        let now = tail.lock().end().position;
-        if now == end {
-            return;
-        }
-        end = now;
-    }
-}
-#[allow(missing_docs)]
-pub static YIELD: AtomicBool = AtomicBool::new(false);
-#[allow(missing_docs)]
-pub static FIRST: AtomicBool = AtomicBool::new(false);
 
 impl Turn {
     fn check(&self) -> Result<(), StorageError> {
@@ -312,6 +287,13 @@ impl Turn {
             Some(reason) => Err(StorageError::Poisoned { reason: reason.clone() }),
             None => Ok(()),
         }
+    }
+
+    /// Keeps the memory of a buffer for the next one.
+    fn keep_memory(&mut self, buffer: Buffer, bytes_max: usize) {
+        self.memory = buffer.into_memory();
+        self.memory.clear();
+        self.memory.shrink_to(bytes_max);
     }
 }
 

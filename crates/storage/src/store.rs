@@ -23,6 +23,31 @@ use crate::place::FileNumber;
 /// Any thread may ask for the [contents](Self::contents). Checkpoints come one
 /// after the other: a checkpoint is under way from [`begin`](Self::begin) to
 /// [`publish`](Self::publish), or until what `begin` gave is dropped.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use selvedge_env::SimulatedFiles;
+/// use selvedge_storage::{BlockKey, CheckpointFacts, Identity, Place, Store};
+///
+/// let (files, dir) = (SimulatedFiles::new(1).process(), Path::new("name.selvedge"));
+/// let identity = Identity { database: 1, salt: 2, segment_bytes: 8 << 20 };
+/// let store = Store::create(files.clone(), dir, identity)?;
+///
+/// let key = BlockKey { table: 0, leaf: 0 };
+/// let mut writer = store.begin()?;
+/// let place = writer.document(b"a document")?;
+/// writer.block(key, &place.to_bytes(), [place])?;
+/// store.publish(writer.finish()?, CheckpointFacts::default())?;
+/// drop(store);
+///
+/// let store = Store::open(files, dir)?.expect("it was made");
+/// let contents = store.contents();
+/// let block = contents.block(key)?.expect("it was written");
+/// let place = Place::from_bytes(block.first_chunk().expect("of one place"));
+/// assert_eq!(contents.verified_document(place)?, b"a document");
+/// # Ok::<(), selvedge_storage::StorageError>(())
+/// ```
 pub struct Store {
     dir: DatabaseDir,
     state: Mutex<State>,
@@ -298,10 +323,13 @@ impl Store {
             let error = io::Error::new(io::ErrorKind::FileTooLarge, what);
             return Err(StorageError::io("write", &self.dir.path_of(MANIFEST), &error));
         }
+        let generation = before.generation.checked_add(1).ok_or_else(|| {
+            StorageError::corrupt(&self.dir.path_of(MANIFEST), 16, "no generation is left")
+        })?;
         let files = live.iter().map(|file| LiveFile { file: file.number(), bytes: file.len() });
         Ok(Manifest {
             identity: before.identity,
-            generation: before.generation + 1,
+            generation,
             timestamp: facts.timestamp,
             log: facts.log,
             incarnation: facts.incarnation,

@@ -4,6 +4,8 @@
 #[path = "store/model.rs"]
 mod model;
 
+#[path = "store/chance.rs"]
+mod chance;
 #[path = "store/contract.rs"]
 mod contract;
 #[path = "store/crash.rs"]

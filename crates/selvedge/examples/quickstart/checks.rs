@@ -1,6 +1,7 @@
 //! What must hold at the end, looked at one by one.
 
 use std::fmt::Display;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use selvedge::prelude::*;
 
@@ -40,6 +41,23 @@ pub(crate) fn sum_of_audits(reader: &impl Read) -> Result<u64, Failure> {
         sum += node.typed::<u64>("audits")?.unwrap_or(0);
     }
     Ok(sum)
+}
+
+/// A number that stands for everything a reader sees.
+pub(crate) fn digest(reader: &impl Read) -> Result<u64, Failure> {
+    let mut hasher = DefaultHasher::new();
+    for label in reader.labels()? {
+        for id in reader.scan(&label)? {
+            let node = reader.node(id)?.ok_or("a scan found a node that is not there")?;
+            (id, &label, node.key(), node.version()).hash(&mut hasher);
+            format!("{:?}", node.document().to_document()).hash(&mut hasher);
+            for edge in reader.edges(id, Direction::Out, None)? {
+                (edge.source(), edge.edge_type(), edge.target()).hash(&mut hasher);
+                format!("{:?}", edge.document().to_document()).hash(&mut hasher);
+            }
+        }
+    }
+    Ok(hasher.finish())
 }
 
 /// The edges as they are found from their sources and from their targets; an

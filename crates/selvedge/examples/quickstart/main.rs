@@ -12,6 +12,7 @@
 //!    reader keeps one snapshot and asks the same questions again and again.
 //! 4. Checks that nothing was lost, that nothing dangles, that the reader was
 //!    never disturbed, and that its versions are gone once it is (`checks.rs`).
+//! 5. Closes the database, which is on disk, opens it again, and finds the same.
 //!
 //! The exit status is not 0 if anything of that does not hold.
 
@@ -20,6 +21,7 @@ mod checks;
 mod questions;
 mod review;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,10 +53,14 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let metadata = cargo_graph::read_metadata()?;
-    let db = Db::in_memory();
+    let path = metadata.target_directory.join("quickstart.selvedge");
+    if path.exists() {
+        std::fs::remove_dir_all(&path)?;
+    }
+    let db = Db::open(&path)?;
     let began = Instant::now();
     cargo_graph::load(&db, &metadata)?;
-    println!("Loaded in one transaction, in {:.1?}", began.elapsed());
+    println!("Loaded in one transaction into {path}, in {:.1?}", began.elapsed());
 
     let mut checks = Checks::default();
     count(&db, &metadata, &mut checks)?;
@@ -72,7 +78,33 @@ fn run() -> Result<(), Failure> {
     checks.holds("answers of the long reader unchanged", unchanged, &format!("{digest:016x}"));
     drop(snapshot);
     verify(&db, &metadata, &tally, &mut checks)?;
+    reopen(db, path.as_std_path(), &mut checks)?;
     checks.finish()
+}
+
+/// Closes the database and opens it again.
+fn reopen(db: Db, path: &Path, checks: &mut Checks) -> Result<(), Failure> {
+    let before = checks::digest(&db.snapshot()?)?;
+    let storage = db.statistics().storage.ok_or("the database is on disk")?;
+    db.close()?;
+    let began = Instant::now();
+    let db = Db::open(path)?;
+    let time = began.elapsed();
+    checks.holds(
+        "after reopening, everything as it was",
+        checks::digest(&db.snapshot()?)? == before,
+        "",
+    );
+    let problems = db.check()?;
+    checks.holds("everything on disk fits together", problems.is_empty(), &problems.join("\n"));
+    println!("\nOn disk");
+    println!("  {:>5}  commits logged, {} bytes", storage.log.records, storage.log.bytes);
+    println!(
+        "  {:>5}  syncs, of up to {} commits each",
+        storage.log.syncs, storage.log.group_records_max
+    );
+    println!("  {time:>5.1?}  to open it again");
+    Ok(())
 }
 
 fn count(db: &Db, metadata: &Metadata, checks: &mut Checks) -> Result<(), Failure> {

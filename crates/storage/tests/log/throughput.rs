@@ -162,21 +162,17 @@ fn threads(threads: usize, delay: Duration, sync: bool) -> (Figures, String) {
 #[test]
 #[ignore = "prints figures of the machine; checks nothing"]
 fn throughput() {
-    use std::sync::atomic::Ordering;
     for delay in [0, 1, 5].map(Duration::from_millis) {
         println!("a sync takes {delay:?} more than on this disk");
         let raw = one_thread(delay);
         for count in [2, 8, 64, 256] {
-            for (barge, yields) in [(true, false), (false, false)] {
-                selvedge_storage::log_writer::FIRST.store(barge, Ordering::Relaxed);
-                selvedge_storage::log_writer::YIELD.store(yields, Ordering::Relaxed);
             let (figures, more) = threads(count, delay, true);
-                let times = figures.rate() / raw;
-                figures.print(
-                    &format!("log, {count} threads {barge} {yields}"),
-                    &format!("{times:.1} times; {more}"),
-                );
-            }
+            let times = figures.rate() / raw;
+            figures.print(&format!("log, {count} threads"), &format!("{times:.1} times; {more}"));
         }
+    }
+    for count in [1, 64] {
+        let (figures, more) = threads(count, Duration::ZERO, false);
+        figures.print(&format!("log, {count} threads, no sync"), &more);
     }
 }

@@ -437,7 +437,8 @@ fn a_place_is_told_of_bytes_in_files_and_of_no_others() {
             let inner = &document[1..];
             assert_eq!(contents.place_of(inner), Some((place.file, place.offset + 1)));
             assert_eq!(document_checksum(IDENTITY.salt, document), place.checksum);
-            assert_eq!(contents.place_of(&document.to_vec()), None);
+            let copy = document.to_vec();
+            assert_eq!(contents.place_of(&copy), None);
         }
         for file in contents.files() {
             assert_eq!(contents.place_of(&file.bytes()[..32]), None, "the header is no place");

@@ -16,7 +16,7 @@ const SEEDS: u64 = 12;
 fn changes(seed: u64) -> Vec<u64> {
     let machine = SimulatedFiles::new(seed);
     let mut history = History::default();
-    run(&machine.process(), seed, &mut history).unwrap();
+    run(&machine.process(), seed, &mut history).expect("no fault is planned");
     let operations = machine.operations();
     assert_eq!(operations.len() as u64, machine.operation_count(), "all are remembered");
     operations.iter().filter(|one| one.kind.is_change()).map(|one| one.number).collect()
@@ -49,23 +49,23 @@ fn go_on(machine: &SimulatedFiles, history: &mut History, store: Option<Store>) 
     let files = machine.process();
     let store = match store {
         Some(store) => store,
-        None => create(&files, Path::new(DIR)).unwrap(),
+        None => create(&files, Path::new(DIR)).expect("no fault is planned"),
     };
-    store.remove_leftovers().unwrap();
+    store.remove_leftovers().expect("no fault is planned");
     assert_sound(&*files, &store);
     let generation = store.contents().manifest().generation;
     history.models.truncate(generation as usize + 1);
     let mut rng = fastrand::Rng::with_seed(generation);
     for _ in 0..2 {
-        history.checkpoint(&store, &mut rng).unwrap();
+        history.checkpoint(&store, &mut rng).expect("no fault is planned");
         assert_sound(&*files, &store);
     }
     drop(store);
     machine.crash();
-    let store = find(machine, history).unwrap().unwrap();
+    let store = find(machine, history).expect("no fault is planned").expect("it was there before");
     assert_eq!(Some(store.contents().manifest().generation), history.published);
     // Names of dead files may have come back.
-    store.remove_leftovers().unwrap();
+    store.remove_leftovers().expect("no fault is planned");
     assert_sound(&*machine.process(), &store);
 }
 

@@ -22,17 +22,17 @@ struct Sample {
 impl Sample {
     fn new() -> Self {
         let files = SimulatedFiles::new(1).process();
-        let store = create(&files, Path::new(DIR)).unwrap();
+        let store = create(&files, Path::new(DIR)).expect("no fault is planned");
         let mut model = Model::default();
         for slot in 0..4 {
             model.set(key(0, 0), slot, &[slot as u8 + 1; 50]);
         }
         model.set(key(1, 0), 0, b"a document");
-        model.checkpoint(&store, &[key(0, 0), key(1, 0)].into(), 1).unwrap();
+        model.checkpoint(&store, &[key(0, 0), key(1, 0)].into(), 1).expect("no fault is planned");
         model.set(key(0, 0), 1, b"another");
-        model.checkpoint(&store, &[key(0, 0)].into(), 2).unwrap();
+        model.checkpoint(&store, &[key(0, 0)].into(), 2).expect("no fault is planned");
         drop(store);
-        let names = files.list(Path::new(DIR)).unwrap();
+        let names = files.list(Path::new(DIR)).expect("no fault is planned");
         let names = names.into_iter().filter(|name| name != "lock");
         let files: BTreeMap<_, _> =
             names.map(|name| (name.clone(), read(&*files, &Path::new(DIR).join(name)))).collect();
@@ -44,11 +44,11 @@ impl Sample {
     fn machine(&self) -> SimulatedFiles {
         let machine = SimulatedFiles::new(1);
         let files = machine.process();
-        files.create_dir(Path::new(DIR)).unwrap();
+        files.create_dir(Path::new(DIR)).expect("no fault is planned");
         for (name, bytes) in &self.files {
             write(&*files, &Path::new(DIR).join(name), bytes);
         }
-        files.sync_dir(Path::new(DIR)).unwrap();
+        files.sync_dir(Path::new(DIR)).expect("no fault is planned");
         machine
     }
 
@@ -65,16 +65,16 @@ impl Sample {
 }
 
 fn read(files: &dyn FileSystem, path: &Path) -> Vec<u8> {
-    let file = files.open(path, OpenMode::Read).unwrap();
-    let mut bytes = vec![0; file.len().unwrap() as usize];
-    file.read_exact_at(&mut bytes, 0).unwrap();
+    let file = files.open(path, OpenMode::Read).expect("no fault is planned");
+    let mut bytes = vec![0; file.len().expect("no fault is planned") as usize];
+    file.read_exact_at(&mut bytes, 0).expect("no fault is planned");
     bytes
 }
 
 fn write(files: &dyn FileSystem, path: &Path, bytes: &[u8]) {
-    let file = files.open(path, OpenMode::Create).unwrap();
-    file.write_all_at(bytes, 0).unwrap();
-    file.sync_data().unwrap();
+    let file = files.open(path, OpenMode::Create).expect("no fault is planned");
+    file.write_all_at(bytes, 0).expect("no fault is planned");
+    file.sync_data().expect("no fault is planned");
 }
 
 #[derive(PartialEq, Eq, Debug)]
@@ -155,12 +155,12 @@ fn damage_to_manifest_header_and_directory_shows_at_opening() {
     let directory = contents.manifest().directory.unwrap();
     let directory_start = directory.offset as usize - 8;
     for (name, bytes) in &sample.files {
-        let ranges = match name.as_str() {
-            "MANIFEST" => vec![0..bytes.len()],
-            name if name == directory.file.to_string() => vec![0..32, directory_start..bytes.len()],
-            _ => vec![0..32],
+        let (header, directory) = match name.as_str() {
+            "MANIFEST" => (bytes.len(), bytes.len()),
+            name if name == directory.file.to_string() => (32, directory_start),
+            _ => (32, bytes.len()),
         };
-        for offset in ranges.into_iter().flatten() {
+        for offset in (0..header).chain(directory..bytes.len()) {
             let mut damaged = bytes.clone();
             damaged[offset] ^= 0x10;
             let outcome = sample.with(name, damaged).outcome();

@@ -26,11 +26,11 @@ impl Fixture {
     fn new(seed: u64) -> Self {
         let machine = SimulatedFiles::new(seed);
         let files = machine.process();
-        let store = create(&files, Path::new(DIR)).unwrap();
+        let store = create(&files, Path::new(DIR)).expect("no fault is planned");
         let mut history = History { models: vec![Model::default()], ..History::default() };
         let mut rng = fastrand::Rng::with_seed(seed);
         for _ in 0..BEFORE {
-            history.checkpoint(&store, &mut rng).unwrap();
+            history.checkpoint(&store, &mut rng).expect("no fault is planned");
         }
         Self { machine, files, store, history, rng }
     }
@@ -43,7 +43,7 @@ impl Fixture {
     fn operations(seed: u64) -> std::ops::Range<u64> {
         let mut fixture = Self::new(seed);
         let before = fixture.machine.operation_count();
-        fixture.checkpoint().unwrap();
+        fixture.checkpoint().expect("no fault is planned");
         before..fixture.machine.operation_count()
     }
 
@@ -63,9 +63,9 @@ impl Fixture {
     fn reopen(&mut self) {
         self.machine.crash();
         self.files = self.machine.process();
-        self.store = open(&self.files, Path::new(DIR)).unwrap();
+        self.store = open(&self.files, Path::new(DIR)).expect("no fault is planned");
         self.history.assert_holds(&self.store);
-        self.store.remove_leftovers().unwrap();
+        self.store.remove_leftovers().expect("no fault is planned");
         assert_sound(&*self.files, &self.store);
     }
 }
@@ -118,10 +118,10 @@ fn generation(store: &Store) -> u64 {
 fn assert_poisoned(fixture: &mut Fixture) {
     let store = &fixture.store;
     assert!(store.is_poisoned());
-    let names = fixture.files.list(Path::new(DIR)).unwrap();
+    let names = fixture.files.list(Path::new(DIR)).expect("no fault is planned");
     assert!(matches!(store.begin(), Err(StorageError::Poisoned { .. })));
     assert!(matches!(store.remove_leftovers(), Err(StorageError::Poisoned { .. })));
-    assert_eq!(fixture.files.list(Path::new(DIR)).unwrap(), names);
+    assert_eq!(fixture.files.list(Path::new(DIR)).expect("no fault is planned"), names);
     assert_eq!(generation(store), BEFORE, "what was read goes on to be read");
     let model = &fixture.history.models[BEFORE as usize];
     assert_eq!(Model::read(&store.contents()).as_ref(), Ok(model));
