@@ -62,6 +62,9 @@ pub enum CommitError<R> {
     OutcomeUnknown(StorageError),
 }
 
+/// A commit's record, and the log that it is for.
+type Logging<'e, P> = (&'e Journal<P>, Prepared);
+
 /// A commit that everybody sees.
 struct Applied<'e, P: Participant> {
     commit: Timestamp,
@@ -234,7 +237,7 @@ impl<P: Participant> Engine<P> {
     fn prepare_record(
         &self,
         writes: &P::Writes,
-    ) -> Result<Option<(&Journal<P>, Prepared)>, CommitError<P::Refusal>> {
+    ) -> Result<Option<Logging<'_, P>>, CommitError<P::Refusal>> {
         let journal = match self.footing.get() {
             None => return Ok(None),
             Some(Footing::ReadOnly { refusal, .. }) => {

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::{AtomicBool, Ordering};
-use selvedge_base::sync::{CachePadded, Mutex};
+use selvedge_base::sync::{CachePadded, Mutex, MutexGuard};
 use selvedge_env::Env;
 use selvedge_mvcc::{
     Garbage, OpenSlot, Oracle, Registry, RegistryFull, SlotIndex, SnapshotRef, pin,
@@ -282,6 +282,8 @@ impl<P: Participant> Engine<P> {
         let active = self.scan(&mut state, None, FREED_PER_STEP);
         let done = work(&self.participant, &mut state.writer);
         self.settle(&mut state, &active, &pin, |_, _, _| {});
+        // The next piece comes soon: first those who wait to commit.
+        MutexGuard::unlock_fair(state);
         Ok(done)
     }
 

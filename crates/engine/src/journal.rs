@@ -86,7 +86,7 @@ pub(crate) struct Prepared {
 
 /// How often the log may outgrow the size at which a checkpoint is due, while one
 /// is being written, before commits wait for it.
-const CHECKPOINTS_BEHIND: u64 = 4;
+const CHECKPOINTS_BEHIND: u64 = 2;
 /// How long a commit waits before it looks again.
 const BEHIND_WAIT: Duration = Duration::from_millis(20);
 

@@ -7,6 +7,7 @@
 //! ```
 #![expect(unsafe_code, reason = "loads and replays under the commit lock")]
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -213,10 +214,9 @@ impl<P: Durable> Engine<P> {
         let log_options = storage.log(manifest.identity.segment_bytes);
         let salt = manifest.identity.salt;
         let reader = Log::open(files, &storage.path, salt, manifest.log, log_options, mode)?;
-        engine.replay(reader, storage)?;
-        for sequence in engine.participant.sequences() {
-            sequence.lease(0);
-        }
+        let (_, replayed, _) = engine.replay(reader, storage)?;
+        let known = replayed.leases.or_else(|| Leases::decode(&manifest.engine));
+        engine.refuse_identifiers(known.unwrap_or_default(), &refusal);
         let contents = Arc::clone(&contents);
         let _ = engine.footing.set(Footing::ReadOnly { contents, store, refusal });
         Ok(engine)
@@ -228,6 +228,8 @@ impl<P: Durable> Engine<P> {
         let journal = self.journal().ok_or(StorageError::Closed)?;
         let storage = self.storage.get().ok_or(StorageError::Closed)?;
         let options = EngineOptions { env: self.env().clone(), background: Background::Manual };
+        // Whoever is still writing may make something durable yet, and tell of it.
+        let _ = journal.log.close();
         let contents = (journal.store.contents(), None);
         let until = Some(journal.log.durable());
         let refusal = journal.log.poisoned().unwrap_or(StorageError::Closed);
@@ -332,6 +334,17 @@ impl<P: Durable> Engine<P> {
         }
     }
 
+    /// Nothing is given out here, and this is why. A copy that is made from here goes
+    /// on behind what was given out.
+    fn refuse_identifiers(&self, known: Leases, refusal: &StorageError) {
+        for (at, sequence) in self.participant.sequences().into_iter().enumerate() {
+            let refusal = refusal.clone();
+            sequence.skip_to(known.ids.get(at).copied().unwrap_or(0));
+            sequence.lease(0);
+            sequence.renew_by(Box::new(move || Err(refusal.clone())));
+        }
+    }
+
     /// Leases timestamps and identifiers from where they are now, durably.
     pub(crate) fn renew_leases(&self) -> Result<(), StorageError> {
         let journal = self.journal().ok_or(StorageError::Closed)?;
@@ -375,7 +388,7 @@ impl<P: Durable> Engine<P> {
                 segment_bytes: StorageOptions::new(path).segment_bytes,
             },
         };
-        let store = Store::create(Arc::clone(files), path, identity)?;
+        let store = Store::create_unnamed(Arc::clone(files), path, identity)?;
         let finished = self.write_copy(open, &store)?.finish()?;
         let leases = Leases {
             timestamps: open.start().get(),
@@ -387,8 +400,16 @@ impl<P: Durable> Engine<P> {
             incarnation: 0,
             engine: leases.encode(),
         };
-        store.publish(finished, facts)?;
-        Ok(())
+        store.publish(finished, facts).map(drop).map_err(|error| match error {
+            // It is the copy that is unusable, and not this database.
+            StorageError::Poisoned { reason } => StorageError::Io {
+                what: "complete the copy in",
+                path: path.to_owned(),
+                kind: io::ErrorKind::Other,
+                message: reason,
+            },
+            error => error,
+        })
     }
 }
 

@@ -158,7 +158,9 @@ impl<P: Participant> Engine<P> {
         // A checkpoint that is under way ends first.
         let _checkpoints = journal.checkpoints.lock();
         let done = if fenced { Ok(()) } else { self.give_leases_back(journal) };
-        let closed = if fenced { Ok(()) } else { journal.log.close() };
+        // After a failure, too: nobody may write once the directory is free, and what
+        // was not durable then never will be.
+        let closed = journal.log.close();
         journal.store.release();
         done.and(closed)
     }
@@ -202,10 +204,18 @@ impl<P: Participant> Engine<P> {
     }
 
     /// Notices that a failure has made the log unusable.
-    pub(crate) fn notice(&self, _error: &StorageError) {
-        let poisoned =
-            |journal: &Journal<P>| journal.log.is_poisoned() || journal.store.is_poisoned();
-        if self.journal().is_some_and(poisoned) {
+    pub(crate) fn notice(&self, error: &StorageError) {
+        let Some(journal) = self.journal() else { return };
+        if journal.store.is_poisoned() && !journal.log.is_poisoned() {
+            // What was begun may not commit where nobody would see it: from now on
+            // snapshots see what is durable now.
+            let _ = journal.log.sync();
+            journal.log.poison(match error {
+                StorageError::Poisoned { reason } => reason.clone(),
+                error => error.to_string(),
+            });
+        }
+        if journal.log.is_poisoned() {
             self.fence();
         }
     }

@@ -153,4 +153,7 @@ pub trait File: Send + Sync + fmt::Debug {
 pub trait Mapping: Send + Sync + fmt::Debug {
     /// The bytes of the file.
     fn bytes(&self) -> &[u8];
+
+    /// Advice: the bytes at `offset` are read soon.
+    fn will_need(&self, _offset: usize, _len: usize) {}
 }

@@ -193,6 +193,10 @@ impl File for RealFile {
         // that does not breaks every database that maps files, and no check here
         // could stop it.
         let map = unsafe { Mmap::map(&self.0)? };
+        // Documents are read one here, one there: reading ahead of each would bring
+        // in many times what is asked for. It is advice; no harm if it is not taken.
+        #[cfg(unix)]
+        let _ = map.advise(memmap2::Advice::Random);
         Ok(Arc::new(RealMapping(map)))
     }
 }
@@ -234,6 +238,12 @@ struct RealMapping(Mmap);
 impl Mapping for RealMapping {
     fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    #[cfg(unix)]
+    fn will_need(&self, offset: usize, len: usize) {
+        // As it is advice, one that the system does not take is no error.
+        let _ = self.0.advise_range(memmap2::Advice::WillNeed, offset, len);
     }
 }
 

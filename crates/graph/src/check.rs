@@ -71,7 +71,8 @@ impl Check<'_> {
     }
 
     fn node(&mut self, id: u64) {
-        let Some(version) = self.graph.node_at(NodeId::new(id), self.at) else { return };
+        let id = NodeId::new(id);
+        let Some(version) = self.graph.node_at(id, self.at) else { return };
         let label = version.header().label;
         *self.nodes.entry(label).or_default() += 1;
         let known = self.view.label_by_id(label).is_some();
@@ -82,11 +83,11 @@ impl Check<'_> {
         self.key(id, version);
     }
 
-    fn key(&mut self, id: u64, version: &NodeVersion) {
+    fn key(&mut self, id: NodeId, version: &NodeVersion) {
         let Some(key) = version.key_bytes() else { return };
         let label = self.view.label_name(version.header().label);
         let found = std::str::from_utf8(key).ok().and_then(|key| self.view.by_key(label, key));
-        let found = found.map(|node| node.id().get());
+        let found = found.map(|node| node.id());
         self.expect(found == Some(id), || {
             let key = String::from_utf8_lossy(key);
             format!("node {id} has the key {label}/{key}, by which {found:?} is found")

@@ -41,6 +41,9 @@ impl From<StorageError> for Trouble {
     }
 }
 
+/// Blocks that are asked for ahead of the one that is read.
+const BLOCKS_AHEAD: usize = 16;
+
 /// Loading one block after the other.
 #[derive(Debug, Default)]
 struct GraphLoad {
@@ -64,7 +67,10 @@ impl Graph {
         contents: &Contents,
     ) -> Result<(), StorageError> {
         let mut load = GraphLoad::default();
-        for (key, _) in contents.blocks().iter() {
+        let keys: Vec<_> = contents.blocks().iter().map(|(key, _)| key).collect();
+        for (at, key) in keys.iter().copied().enumerate() {
+            // On its way from the disk while the ones before are read.
+            keys.get(at + BLOCKS_AHEAD).into_iter().for_each(|key| contents.will_need(*key));
             let Some(block) = contents.block(key)? else { continue };
             // SAFETY: the caller's contract.
             let done = unsafe { self.load_block(key, block, writer, contents, &mut load) };
@@ -232,8 +238,9 @@ impl Graph {
     /// # Safety
     /// As [`Graph::load`].
     unsafe fn check_found(&self, load: &GraphLoad) -> Result<(), Misfit> {
-        // SAFETY: the caller's contract, here and below.
+        // SAFETY: the caller's contract.
         for label in unsafe { self.labels.current() }.iter() {
+            // SAFETY: as above.
             let said = unsafe { label.count.newest() }.map_or(0, |count| *count.header());
             let found = load.found.get(&label.id).copied().unwrap_or(0);
             if said != found {
@@ -260,13 +267,13 @@ impl Graph {
         arena: &mut Arena,
     ) -> Result<usize, StorageError> {
         let first = key.leaf.saturating_mul(LEAF_IDS as u64);
-        let mut evicted = 0;
+        let (mut nodes, mut edges) = (Vec::new(), Vec::new());
         let mut visit = |entry: StoredEntry<'_>| {
             let StoredDocument::Outside(place) = entry.document else { return Ok(()) };
             let Ok(outside) = outside(place, contents) else { return misfit("beyond its file") };
             let id = first + entry.slot;
             // SAFETY: the caller's contract.
-            let old = unsafe {
+            unsafe {
                 match GraphTable::numbered(key.table) {
                     Some(GraphTable::Nodes) => {
                         let copy = |old: &NodeVersion| {
@@ -274,26 +281,29 @@ impl Graph {
                             let key = old.key_bytes().unwrap_or_default();
                             VersionBox::new_in(arena, header, &[key, outside.as_bytes()])
                         };
-                        moved(&self.nodes, id, &entry, &outside, copy)
+                        nodes.extend(moved(&self.nodes, id, &entry, &outside, copy));
                     }
                     Some(GraphTable::Edges) => {
                         let copy = |_: &EdgeVersion| {
                             let header = EdgeHeader { outside: true };
                             VersionBox::new_in(arena, header, &[outside.as_bytes()])
                         };
-                        moved(&self.edges, id, &entry, &outside, copy)
+                        edges.extend(moved(&self.edges, id, &entry, &outside, copy));
                     }
-                    _ => None,
+                    _ => {}
                 }
-            };
-            evicted += usize::from(old.is_some());
-            writer.retired.extend(old);
+            }
             Ok(())
         };
         if matches!(GraphTable::numbered(key.table), Some(GraphTable::Nodes | GraphTable::Edges))
             && let Some(block) = contents.block(key)?
         {
             read_entries(block, &mut visit).map_err(|misfit| misfit_in(contents, key, &misfit))?;
+        }
+        // One garbage for all: they go together.
+        let evicted = nodes.len() + edges.len();
+        if evicted > 0 {
+            writer.retired.push(Retired::new((nodes, edges)));
         }
         Ok(evicted)
     }
@@ -310,18 +320,20 @@ unsafe fn moved<H: Send + Sync + 'static>(
     entry: &StoredEntry<'_>,
     outside: &Outside,
     copy: impl FnOnce(&selvedge_mvcc::Version<H>) -> VersionBox<H>,
-) -> Option<Retired>
+) -> Option<VersionBox<H>>
 where
     selvedge_mvcc::Version<H>: crate::outside::Documented,
 {
-    // SAFETY: the caller's contract, here and below.
+    // SAFETY: the caller's contract.
     let record = unsafe { records.slot(id) }?;
+    // SAFETY: as above.
     let newest = unsafe { record.newest() }?;
     let same = newest.outside().is_some_and(|old| old.is(outside));
     if newest.commit() != entry.commit || same {
         return None;
     }
-    unsafe { record.move_newest(copy) }.map(Retired::new)
+    // SAFETY: as above; the copy refers to the same document.
+    unsafe { record.move_newest(copy) }
 }
 
 /// The error of a block that says what cannot be.

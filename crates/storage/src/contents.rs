@@ -109,6 +109,14 @@ impl Contents {
         self.file_of(place)?.block(place).map(Some)
     }
 
+    /// Advice: the block of a leaf is read soon.
+    pub fn will_need(&self, key: BlockKey) {
+        let place = self.blocks.get(key).map(|entry| entry.place());
+        if let Some((file, place)) = place.and_then(|place| Some((self.file(place.file)?, place))) {
+            file.will_need(place);
+        }
+    }
+
     /// The document at `place`, as it is: see [`DataFile::document`].
     ///
     /// # Errors

@@ -85,6 +85,13 @@ impl DataFile {
         &self.path
     }
 
+    pub(crate) fn will_need(&self, place: Place) {
+        let offset = usize::try_from(place.offset).unwrap_or(usize::MAX);
+        if offset.saturating_add(place.len as usize) <= self.bytes().len() {
+            self.mapping.will_need(offset, place.len as usize);
+        }
+    }
+
     /// All its bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {

@@ -6,9 +6,6 @@ use crate::position::LogPosition;
 use crate::record::{ALIGNMENT, HEADER_BYTES, Header};
 use crate::segment_reader::SegmentReader;
 
-/// How much is looked at at once.
-const WINDOW_BYTES: usize = 1 << 20;
-
 /// What lies behind the end of the chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Found {
@@ -32,7 +29,7 @@ pub(crate) fn search(
     incarnation: u32,
 ) -> Result<Found, StorageError> {
     let mut found = Found { witness: None, incarnation, end: stop };
-    let mut window = vec![0; WINDOW_BYTES];
+    let mut window = vec![0; reader.dir().window_bytes()];
     // Where the window lies, and how much of it is filled.
     let (mut start, mut filled) = (stop, 0);
     loop {

@@ -10,9 +10,6 @@ use crate::record::{HEADER_BYTES, Header};
 use crate::segment::SegmentDir;
 use crate::segment_reader::SegmentReader;
 
-/// How much is read at once.
-const BATCH_BYTES: usize = 1 << 20;
-
 /// Why the walk is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stop {
@@ -100,7 +97,7 @@ impl Walk {
     /// Of the system.
     pub(crate) fn next(&mut self, batch: &mut Batch) -> Result<Option<Stop>, StorageError> {
         batch.restart(self.at.position);
-        let mut wanted = BATCH_BYTES;
+        let mut wanted = self.dir().window_bytes();
         loop {
             self.fill(batch, wanted)?;
             let needed = loop {

@@ -17,6 +17,8 @@ pub(crate) const PAGE_BYTES: u64 = 4096;
 /// crash leaves half a segment under the name of a whole one.
 const NEW: &str = "log.new";
 const PREFIX: &str = "log-";
+/// How much of a log is read at once.
+const READ_BYTES: u64 = 1 << 20;
 /// Zeros written with one call.
 const ZEROS_BYTES: usize = 256 << 10;
 
@@ -71,6 +73,12 @@ impl SegmentDir {
             "segments are made of pages of {PAGE_BYTES} bytes"
         );
         Self { files, dir: dir.to_owned(), segment_bytes }
+    }
+
+    /// How much of the log is read at once: a mebibyte, or less where segments are
+    /// so small that it would be several.
+    pub(crate) fn window_bytes(&self) -> usize {
+        self.segment_bytes.saturating_mul(2).min(READ_BYTES) as usize
     }
 
     pub(crate) fn dir(&self) -> &Path {

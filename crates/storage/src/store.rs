@@ -86,6 +86,22 @@ impl Store {
         dir: &Path,
         identity: Identity,
     ) -> Result<Self, StorageError> {
+        let store = Self::create_unnamed(files, dir, identity)?;
+        let first = store.contents();
+        replace_manifest(&store.dir, first.manifest(), None).map_err(Replacing::into_error)?;
+        Ok(store)
+    }
+
+    /// As [`create`](Self::create), but without a manifest until the first
+    /// checkpoint is published: what is cut short before that is no database.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_unnamed(
+        files: Arc<dyn FileSystem>,
+        dir: &Path,
+        identity: Identity,
+    ) -> Result<Self, StorageError> {
         let dir = DatabaseDir::new(files, dir);
         dir.create()?;
         let lock = dir.lock()?;
@@ -96,7 +112,6 @@ impl Store {
             }
         }
         let manifest = Manifest::first(identity);
-        replace_manifest(&dir, &manifest, None).map_err(Replacing::into_error)?;
         let contents = Contents::new(dir.clone(), manifest, Arc::default(), Vec::new());
         Ok(Self::new(dir, contents, 1, Writing::Allowed, Some(lock)))
     }
@@ -189,7 +204,8 @@ impl Store {
     /// been removed. [`begin`](Self::begin) does it as well, as far as it can.
     ///
     /// # Errors
-    /// [`StorageError::Corrupt`] if a data file of another database is there;
+    /// [`StorageError::Corrupt`] if a data file of another database is there,
+    /// [`StorageError::Format`] if one of a newer format is;
     /// [`StorageError::Poisoned`], [`StorageError::Closed`]; others of the system.
     ///
     /// # Panics
@@ -208,7 +224,7 @@ impl Store {
             };
             if is_leftover {
                 if number.is_some() {
-                    self.check_salt(&name, &contents)?;
+                    self.check_leftover(&name, &contents)?;
                 }
                 self.dir.remove(&name)?;
                 removed += 1;
@@ -217,9 +233,9 @@ impl Store {
         Ok(removed)
     }
 
-    /// Refuses a data file of another database: which of the manifest and the
-    /// file is wrong here is not for us to judge by removing one.
-    fn check_salt(&self, name: &str, contents: &Contents) -> Result<(), StorageError> {
+    /// Refuses a data file of another database, or of a newer format: which of the
+    /// manifest and the file is wrong here is not for us to judge by removing one.
+    fn check_leftover(&self, name: &str, contents: &Contents) -> Result<(), StorageError> {
         let path = self.dir.path_of(name);
         let header = self.dir.read(name, FileHeader::BYTES)?.unwrap_or_default();
         match FileHeader::decode(&path, &header, FileKind::Data) {
@@ -227,6 +243,7 @@ impl Store {
                 let what = "the file is of another database than the manifest";
                 Err(StorageError::corrupt(&path, 24, what))
             }
+            Err(newer @ StorageError::Format { .. }) => Err(newer),
             // Of this database, or never completed.
             _ => Ok(()),
         }

@@ -1,10 +1,10 @@
-//! A file system that counts what is asked of the one below it, and may take its
-//! time.
+//! A file system that counts what is asked of the one below it, and lets syncs
+//! take their time.
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -13,13 +13,15 @@ use selvedge_env::{File, FileLock, FileSystem, Mapping, OpenMode};
 /// What was asked for.
 #[derive(Default, Debug)]
 pub(crate) struct Counts {
-    pub(crate) writes: AtomicU64,
-    pub(crate) syncs: AtomicU64,
-    /// Everything else.
-    pub(crate) others: AtomicU64,
+    writes: AtomicU64,
+    syncs: AtomicU64,
+    others: AtomicU64,
+    /// Syncs wait while a test holds this.
+    pub(crate) gate: Mutex<()>,
 }
 
 impl Counts {
+    /// Writes, syncs, and everything else.
     pub(crate) fn get(&self) -> [u64; 3] {
         [&self.writes, &self.syncs, &self.others].map(|count| count.load(Ordering::SeqCst))
     }
@@ -116,6 +118,7 @@ impl File for CountedFile {
 
     fn sync_data(&self) -> io::Result<()> {
         count(&self.counts.syncs);
+        drop(self.counts.gate.lock().unwrap_or_else(PoisonError::into_inner));
         if !self.delay.is_zero() {
             thread::sleep(self.delay);
         }

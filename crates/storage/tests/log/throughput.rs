@@ -15,6 +15,7 @@ use selvedge_storage::{Log, LogOptions, LogPosition, LogStart, RecordKind};
 
 use crate::counted_files::CountedFiles;
 
+const FINE: &str = "the disk works";
 const RECORD_BYTES: usize = 200;
 const TIME: Duration = Duration::from_secs(1);
 
@@ -24,7 +25,7 @@ struct Dir(PathBuf);
 impl Dir {
     fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("selvedge-{name}-{}", std::process::id()));
-        RealFiles.create_dir(&path).unwrap();
+        RealFiles.create_dir(&path).expect(FINE);
         Self(path)
     }
 }
@@ -77,32 +78,32 @@ impl Raw {
     const BYTES: usize = 8 << 20;
 
     fn new(dir: &Dir, delay: Duration) -> Self {
-        let file = files(delay).open(&dir.0.join("raw"), OpenMode::Create).unwrap();
-        file.write_all_at(&vec![0; Self::BYTES], 0).unwrap();
-        file.sync_data().unwrap();
+        let file = files(delay).open(&dir.0.join("raw"), OpenMode::Create).expect(FINE);
+        file.write_all_at(&vec![0; Self::BYTES], 0).expect(FINE);
+        file.sync_data().expect(FINE);
         Self { file, count: 0 }
     }
 
     fn commit(&mut self) {
         let bytes = [7; RECORD_BYTES + 48];
         let offset = self.count * bytes.len() as u64 % (Self::BYTES - bytes.len()) as u64;
-        self.file.write_all_at(&bytes, offset).unwrap();
-        self.file.sync_data().unwrap();
+        self.file.write_all_at(&bytes, offset).expect(FINE);
+        self.file.sync_data().expect(FINE);
         self.count += 1;
     }
 }
 
 fn create(dir: &Dir, delay: Duration) -> Log {
     let options = LogOptions::default();
-    Log::create(files(delay), &dir.0, 7, LogStart::default(), 1, options).unwrap()
+    Log::create(files(delay), &dir.0, 7, LogStart::default(), 1, options).expect(FINE)
 }
 
 fn commit(log: &Log, sync: bool) {
     let payload = log.payload(vec![7; RECORD_BYTES]);
-    let reservation = log.reserve(payload.len()).unwrap();
+    let reservation = log.reserve(payload.len()).expect(FINE);
     let end = log.append(reservation, RecordKind::Commit, Timestamp::new(1), payload);
     if sync {
-        log.sync_through(end).unwrap();
+        log.sync_through(end).expect(FINE);
     }
 }
 
@@ -124,7 +125,7 @@ fn one_thread(delay: Duration) -> f64 {
     for _ in 0..100 {
         by_raw.extend(repeat(TIME / 100, || raw.commit()));
         by_log.extend(repeat(TIME / 100, || commit(&log, true)));
-        log.prepare_ahead().unwrap();
+        log.prepare_ahead().expect(FINE);
     }
     let (by_raw, by_log) = (Figures::new(by_raw, TIME), Figures::new(by_log, TIME));
     by_raw.print("write and sync", "");
@@ -149,11 +150,11 @@ fn threads(threads: usize, delay: Duration, sync: bool) -> (Figures, String) {
         let begun = Instant::now();
         let client = || repeat(TIME, || commit(&log, sync));
         let clients: Vec<_> = (0..threads).map(|_| scope.spawn(client)).collect();
-        let latencies = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+        let latencies = clients.into_iter().flat_map(|client| client.join().expect(FINE)).collect();
         let figures = Figures::new(latencies, begun.elapsed());
         let statistics = log.statistics();
         let mean = statistics.records as f64 / statistics.groups.max(1) as f64;
-        log.close().unwrap();
+        log.close().expect(FINE);
         let most = statistics.group_records_max;
         (figures, format!("{} syncs, {mean:.1} records a group, at most {most}", statistics.syncs))
     })

@@ -417,7 +417,18 @@ fn a_file_of_another_database_is_neither_read_nor_removed() {
         let error = store.remove_leftovers();
         assert!(matches!(error, Err(StorageError::Corrupt { .. })), "{error:?}");
         drop(store.begin().unwrap());
-        assert!(files.open(&foreign, OpenMode::Read).is_ok());
+        let header = |format: u32| {
+            let foreign = files.open(&foreign, OpenMode::Write).unwrap();
+            foreign.write_all_at(&format.to_le_bytes(), 8).unwrap();
+            let mut header = [0; 28];
+            foreign.read_exact_at(&mut header, 0).unwrap();
+            foreign.write_all_at(&document_checksum(1, &header).to_le_bytes(), 28).unwrap();
+        };
+        header(2);
+        let error = store.remove_leftovers();
+        assert!(matches!(error, Err(StorageError::Format { found: 2, .. })), "{error:?}");
+        header(1);
+        assert!(matches!(store.remove_leftovers(), Err(StorageError::Corrupt { .. })));
     });
 }
 

@@ -1,0 +1,31 @@
+//! Many runs, each from a seed.
+
+/// Seeds of each test, where nothing else is said.
+const SEEDS: u64 = 400;
+
+fn number_of(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// Says which seed it was, if its run panics.
+struct Named(u64);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("SELVEDGE_SEED={}", self.0);
+        }
+    }
+}
+
+/// Runs `run` with many seeds, of which the first is `first`; with the one in
+/// `SELVEDGE_SEED` alone, if there is one. `SELVEDGE_LOG_SEEDS` is how many.
+pub(crate) fn each_seed(first: u64, run: impl Fn(u64)) {
+    if let Some(seed) = number_of("SELVEDGE_SEED") {
+        return run(seed);
+    }
+    for seed in first..first + number_of("SELVEDGE_LOG_SEEDS").unwrap_or(SEEDS) {
+        let _named = Named(seed);
+        run(seed);
+    }
+}
