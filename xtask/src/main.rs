@@ -1,4 +1,5 @@
-//! The checks of this workspace, run as `cargo xtask ci | layers | tidy | deps`.
+//! The checks of this workspace, run as `cargo xtask ci | layers | tidy | deps`,
+//! and the long ones outside of `ci`: [`crash`] and [`sim`].
 //!
 //! Layout and layering hold only while something refuses to merge what breaks
 //! them. Three checks do that, and `ci` runs them one after the other:
@@ -16,6 +17,7 @@
 
 mod absences;
 mod ci;
+mod crash;
 mod deps;
 mod exceptions;
 mod layers;
@@ -24,12 +26,14 @@ mod map;
 mod markers;
 mod report;
 mod rust_file;
+mod sim;
 mod sizes;
 mod tidy;
 mod tree;
 mod wording;
 mod workspace;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -53,6 +57,20 @@ enum Check {
     Tidy,
     /// How many foreign crates the public crate brings along.
     Deps,
+    /// Kills processes that commit, and cuts the power below them: `--kills N`,
+    /// `--powercuts N`, see `--help`. Not part of `ci`: it takes root and time.
+    #[command(disable_help_flag = true)]
+    Crash {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Lives of databases on a simulated disk that fails: `--seeds N`, `--first S`,
+    /// `--verbose`, `--mutants`. Not part of `ci`: it takes time.
+    #[command(disable_help_flag = true)]
+    Sim {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -62,6 +80,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Check::Layers => layers::run(&root)?.print(),
         Check::Tidy => tidy::run(&root)?.print(),
         Check::Deps => deps::run(&root)?.print(),
+        Check::Crash { arguments } => match crash::run(&root, &arguments)? {},
+        Check::Sim { arguments } => match sim::run(&root, &arguments)? {},
     };
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

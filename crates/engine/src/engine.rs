@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::{AtomicBool, Ordering};
@@ -246,6 +247,11 @@ impl<P: Participant> Engine<P> {
         });
     }
 
+    /// Lets the worker look this often at least.
+    pub(crate) fn look_every(&self, interval: Duration) {
+        self.worker.look_every(interval);
+    }
+
     #[inline]
     pub(crate) fn wake_worker(&self) {
         self.worker.wake(&self.myself);
@@ -309,7 +315,7 @@ impl<P: Participant> Engine<P> {
             let age = since.map_or(0, |since| self.now_micros().saturating_sub(since));
             OldestSnapshot {
                 start,
-                age: std::time::Duration::from_micros(age),
+                age: Duration::from_micros(age),
                 label: self.handle_labels.lock().get(&index).cloned(),
             }
         });

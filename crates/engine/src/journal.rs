@@ -17,6 +17,7 @@ use crate::lease::Leases;
 use crate::participant::Participant;
 use crate::recovery::StorageOptions;
 use crate::statistics::RecoveryStatistics;
+use crate::worker::INTERVAL;
 
 /// When a commit is durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -198,7 +199,9 @@ impl<P: Participant> Journal<P> {
             SyncLevel::Off => Duration::MAX,
         };
         let since = now.saturating_sub(self.synced_at.load(Ordering::Relaxed));
-        if self.log.durable().get() < end && u128::from(since) >= every.as_micros() {
+        // It would be too late when the worker looks the next time.
+        let by_then = Duration::from_micros(since).saturating_add(INTERVAL);
+        if self.log.durable().get() < end && by_then >= every {
             self.log.sync()?;
             self.synced_at.store(now, Ordering::Relaxed);
         } else {

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::Ordering;
+use selvedge_base::{Timestamp, mutant};
 use selvedge_mvcc::pin;
 use selvedge_storage::{
     Batch, CheckpointFacts, Contents, Identity, Log, LogEnd, LogOptions, LogPosition, LogReader,
@@ -213,8 +213,13 @@ impl<P: Durable> Engine<P> {
         };
         let log_options = storage.log(manifest.identity.segment_bytes);
         let salt = manifest.identity.salt;
-        let reader = Log::open(files, &storage.path, salt, manifest.log, log_options, mode)?;
-        let (_, replayed, _) = engine.replay(reader, storage)?;
+        // A copy that nobody has opened yet has no log.
+        let replayed = if manifest.incarnation > 0 || Log::exists(&files, &storage.path)? {
+            let reader = Log::open(files, &storage.path, salt, manifest.log, log_options, mode)?;
+            engine.replay(reader, storage)?.1
+        } else {
+            Replayed::default()
+        };
         let known = replayed.leases.or_else(|| Leases::decode(&manifest.engine));
         engine.refuse_identifiers(known.unwrap_or_default(), &refusal);
         let contents = Arc::clone(&contents);
@@ -288,7 +293,7 @@ impl<P: Durable> Engine<P> {
     /// No timestamp and no identifier of an earlier life comes again.
     fn go_on_behind(&self, leases: Leases) {
         let timestamp = Timestamp::new(leases.timestamps);
-        if timestamp > self.oracle.visible() {
+        if timestamp > self.oracle.visible() && !mutant::is("timestamps-reused") {
             self.oracle.publish_again(timestamp);
         }
         for (sequence, end) in self.participant.sequences().into_iter().zip(leases.ids) {
@@ -319,6 +324,9 @@ impl<P: Durable> Engine<P> {
         };
         let journal = Journal::new(storage, store, log, incarnation, hooks, recovery);
         journal.replay_from.store(replay_from.get(), Ordering::Relaxed);
+        if let SyncLevel::Normal { every } = storage.sync {
+            self.look_every(every);
+        }
         let _ = self.storage.set(storage.clone());
         let _ = self.footing.set(Footing::Durable(Box::new(journal)));
     }

@@ -5,15 +5,18 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use selvedge_base::sync::atomic::{AtomicBool, Ordering};
+use selvedge_base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use selvedge_base::sync::{Condvar, Mutex};
 
 use crate::engine::{Background, Engine};
 use crate::participant::Participant;
 
 /// How often the worker looks whether snapshots have ended, while versions wait
-/// for that. Memory comes back within this time and the time to free it.
-const INTERVAL: Duration = Duration::from_millis(50);
+/// for that. Memory comes back within this time and the time to free it. It looks
+/// more often if commits wait for the disk for less than this.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(50);
+/// It looks no more often than this.
+const INTERVAL_MIN: Duration = Duration::from_millis(1);
 
 /// Versions looked at before the commit lock is released again.
 const STEP_VERSIONS: usize = 256;
@@ -24,6 +27,8 @@ struct Signal {
     changed: Condvar,
     /// The worker sleeps without a time limit, or does not exist yet.
     idle: AtomicBool,
+    /// How often it looks, in microseconds.
+    interval: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +48,14 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(background: Background) -> Self {
         let signal = Arc::new(Signal { idle: AtomicBool::new(true), ..Signal::default() });
+        signal.interval.store(INTERVAL.as_micros() as u64, Ordering::Relaxed);
         Self { background, signal, thread: Mutex::new(None) }
+    }
+
+    /// Lets the worker look this often at least.
+    pub(crate) fn look_every(&self, interval: Duration) {
+        let interval = interval.clamp(INTERVAL_MIN, INTERVAL).as_micros() as u64;
+        self.signal.interval.store(interval, Ordering::Relaxed);
     }
 
     /// Tells the worker that there is something to do. Cheap while it is awake.
@@ -123,7 +135,8 @@ fn rest(signal: &Signal, idle: bool) {
 fn wait(signal: &Signal) -> bool {
     let mut state = signal.state.lock();
     if !state.stop && state.work {
-        signal.changed.wait_for(&mut state, INTERVAL);
+        let interval = Duration::from_micros(signal.interval.load(Ordering::Relaxed));
+        signal.changed.wait_for(&mut state, interval);
     }
     while !state.stop && !state.work {
         signal.changed.wait(&mut state);

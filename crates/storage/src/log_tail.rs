@@ -278,7 +278,7 @@ mod tests {
         assert!(!tail.owes_mark(durable(48)));
         assert!(!tail.owes_mark(durable(96)), "a mark needs no mark");
         append(&mut tail, RecordKind::Note, 48, 0);
-        assert!(!tail.owes_mark(durable(96)));
+        assert!(!tail.owes_mark(durable(48)), "the note is not durable yet");
         assert!(tail.owes_mark(durable(144)));
     }
 }

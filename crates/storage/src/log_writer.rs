@@ -15,7 +15,7 @@
 //! overtakes the heir.
 
 use std::collections::VecDeque;
-use std::mem::take;
+use std::mem::{forget, take};
 use std::sync::Arc;
 
 use selvedge_base::mutant;
@@ -232,7 +232,9 @@ impl LogWriter {
         }
         drop(turn);
         self.passed.notify_all();
+        let leading = Leading(self);
         let result = self.write(&group, lead, segments);
+        forget(leading);
         let turn = self.turn.lock();
         self.end_turn(turn, group, result);
     }
@@ -278,6 +280,17 @@ impl LogWriter {
         drop(turn);
         self.passed.notify_all();
         woken.iter().for_each(|waiter| waiter.wake());
+    }
+}
+
+/// Somebody leads. Dropped by a panic, it ends the turn in place of who does not.
+struct Leading<'a>(&'a LogWriter);
+
+impl Drop for Leading<'_> {
+    fn drop(&mut self) {
+        let mut turn = self.0.turn.lock();
+        turn.leading = None;
+        self.0.poison_turn(&mut turn, "a thread panicked while it wrote the log".to_owned());
     }
 }
 

@@ -49,6 +49,7 @@ mod command;
 mod names;
 mod script;
 mod session;
+pub mod simulation;
 
 pub use command::{Command, ScriptError};
 pub use script::{Difference, Script};

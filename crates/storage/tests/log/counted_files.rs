@@ -3,7 +3,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -18,6 +18,8 @@ pub(crate) struct Counts {
     others: AtomicU64,
     /// Syncs wait while a test holds this.
     pub(crate) gate: Mutex<()>,
+    /// The next sync panics.
+    pub(crate) panics: AtomicBool,
 }
 
 impl Counts {
@@ -118,6 +120,7 @@ impl File for CountedFile {
 
     fn sync_data(&self) -> io::Result<()> {
         count(&self.counts.syncs);
+        assert!(!self.counts.panics.swap(false, Ordering::SeqCst), "made to panic");
         drop(self.counts.gate.lock().unwrap_or_else(PoisonError::into_inner));
         if !self.delay.is_zero() {
             thread::sleep(self.delay);

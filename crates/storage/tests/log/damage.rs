@@ -225,6 +225,46 @@ fn the_segments_of_a_record_that_was_cut_may_go() {
     assert_eq!(world.log.end().position, durable);
 }
 
+/// Puts the bytes of one log, from `start` to `end`, in the place of those of
+/// another one.
+fn transplant(from: &World, to: &World, start: LogPosition, end: LogPosition) {
+    let (path, offset) = from.place(start);
+    let mut bytes = vec![0; (end.get() - start.get()) as usize];
+    let file = from.files.open(&path, OpenMode::Read).expect("it is there");
+    file.read_exact_at(&mut bytes, offset).expect("it is long enough");
+    file_write(to, &path, offset, &bytes);
+}
+
+#[test]
+fn a_record_that_follows_another_one_is_not_the_next() {
+    let (mut world, mut other) = (World::new(1, small()), World::new(2, small()));
+    let first = world.commit(100);
+    assert_eq!(other.commit(100), first);
+    let second = other.commit(100);
+    assert_eq!(world.commit(100), second);
+    transplant(&other, &world, first, second);
+    assert_ends(&world, first);
+}
+
+#[test]
+fn a_record_of_an_older_incarnation_is_not_the_next() {
+    let mut world = World::new(1, small());
+    world.reopen();
+    let first = world.commit(100);
+    // It names the right record before it.
+    let mut older = World::starting_at(2, small(), world.log.end());
+    let second = older.commit(100);
+    assert_eq!((world.incarnation, older.incarnation), (2, 1));
+    transplant(&older, &world, first, second);
+    assert_ends(&world, first);
+    // Of the same, it would be.
+    let mut same = World::starting_at(2, small(), world.log.end());
+    same.reopen();
+    same.commit(100);
+    transplant(&same, &world, first, second);
+    assert_eq!(world.read(ReadMode::Strict).unwrap().1.start.position, second);
+}
+
 #[test]
 fn records_of_another_database_are_none() {
     let mut world = World::new(1, small());

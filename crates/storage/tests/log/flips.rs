@@ -93,11 +93,8 @@ fn flip(world: &World, seen: &mut Seen) {
 
 #[test]
 fn a_flipped_bit_is_never_served() {
-    let seen = std::cell::RefCell::new(Seen::default());
-    each_seed(50_000, |seed| {
-        let world = build(seed);
-        flip(&world, &mut seen.borrow_mut());
-    });
-    let seen = seen.into_inner();
-    assert!(seen.harmless > 20 && seen.cut > 20 && seen.refused > 20, "{seen:?}");
+    let mut seen = Seen::default();
+    let count = each_seed(50_000, |seed| flip(&build(seed), &mut seen));
+    let rarest = seen.harmless.min(seen.cut).min(seen.refused);
+    assert!(rarest >= count / 30, "{seen:?}");
 }

@@ -83,7 +83,8 @@ fn one_client_pays_one_write_and_one_sync() {
 #[test]
 fn many_records_are_one_write() {
     let (log, counts) = counted(Duration::ZERO, large());
-    let end = (0..50).map(|bytes| append(&log, bytes)).last().unwrap();
+    let ends: Vec<_> = (0..50).map(|bytes| append(&log, bytes)).collect();
+    let end = ends[49];
     assert_eq!(asked(&counts, || log.sync_through(end).unwrap()), [1, 1, 0]);
     assert_eq!(log.statistics().group_records_max, 50);
 }
@@ -91,7 +92,8 @@ fn many_records_are_one_write() {
 #[test]
 fn a_group_costs_one_write_and_one_sync_for_each_segment() {
     let (log, counts) = counted(Duration::ZERO, LogOptions { segment_bytes: 8192, ..large() });
-    let end = (0..20).map(|_| append(&log, 1000)).last().unwrap();
+    let ends: Vec<_> = (0..20).map(|_| append(&log, 1000)).collect();
+    let end = ends[19];
     assert_eq!(end.get() / 8192, 2);
     assert_eq!(asked(&counts, || log.sync_through(end).unwrap()), [3, 3, 0]);
 }
@@ -209,6 +211,21 @@ fn who_waits_is_told_when_somebody_poisons() {
     });
     assert_eq!(log.durable().get(), 152);
     assert_eq!(counts.get()[1], before[1] + 1);
+}
+
+#[test]
+fn a_panic_of_who_writes_leaves_nobody_waiting() {
+    let (log, counts) = counted(Duration::ZERO, large());
+    counts.panics.store(true, Ordering::SeqCst);
+    thread::scope(|scope| {
+        let clients: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| log.sync_through(append(&log, 100)))).collect();
+        let ends: Vec<_> = clients.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        assert_eq!(ends.iter().filter(|end| end.is_err()).count(), 1);
+        assert!(ends.iter().flatten().all(Result::is_err), "told, not left waiting");
+    });
+    assert!(log.is_poisoned());
+    log.close().unwrap_err();
 }
 
 /// Nobody syncs, and the buffer is tiny: those who reserve write it out.

@@ -5,6 +5,7 @@ mod damage;
 mod failure;
 mod flips;
 mod group_commit;
+mod reading;
 mod seeds;
 mod simulation;
 mod space;

@@ -19,13 +19,17 @@ impl Drop for Named {
 }
 
 /// Runs `run` with many seeds, of which the first is `first`; with the one in
-/// `SELVEDGE_SEED` alone, if there is one. `SELVEDGE_LOG_SEEDS` is how many.
-pub(crate) fn each_seed(first: u64, run: impl Fn(u64)) {
+/// `SELVEDGE_SEED` alone, if there is one. `SELVEDGE_LOG_SEEDS` is how many. Gives
+/// how many it were, or 0 for a single one, which need not show anything.
+pub(crate) fn each_seed(first: u64, mut run: impl FnMut(u64)) -> u64 {
     if let Some(seed) = number_of("SELVEDGE_SEED") {
-        return run(seed);
+        run(seed);
+        return 0;
     }
-    for seed in first..first + number_of("SELVEDGE_LOG_SEEDS").unwrap_or(SEEDS) {
+    let count = number_of("SELVEDGE_LOG_SEEDS").unwrap_or(SEEDS);
+    for seed in first..first + count {
         let _named = Named(seed);
         run(seed);
     }
+    count
 }

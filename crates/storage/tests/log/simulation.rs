@@ -27,10 +27,12 @@ fn options(world_seed: u64) -> LogOptions {
 /// What a schedule was made of, to see that it was not empty.
 #[derive(Default, Debug)]
 struct Seen {
-    appended: u64,
+    /// Reservations, for lack of space.
     refused: u64,
-    poisoned: u64,
+    /// Processes and logs that a fault has put an end to.
+    ended: u64,
     reopened: u64,
+    /// Of these, those that did not find all that had been appended.
     cut: u64,
 }
 
@@ -59,7 +61,7 @@ impl Schedule {
             error => panic!("{error}"),
         }
         if is_down || log.is_poisoned() {
-            self.seen.poisoned += 1;
+            self.seen.ended += 1;
             self.reopen();
         }
     }
@@ -69,7 +71,6 @@ impl Schedule {
         let result = match world.rng.u8(..32) {
             0..=13 => {
                 let len = world.draw_len();
-                self.seen.appended += 1;
                 world.append(len).map(drop)
             }
             14..=19 => {
@@ -201,31 +202,30 @@ impl Schedule {
     }
 }
 
-fn run(first: u64, rates: FaultRates) -> Seen {
-    let total = std::cell::RefCell::new(Seen::default());
-    each_seed(first, |seed| {
+/// Many schedules; gives how many, and what they came to together.
+fn run(first: u64, rates: FaultRates) -> (u64, Seen) {
+    let mut total = Seen::default();
+    let count = each_seed(first, |seed| {
         let seen = Schedule::new(seed).run(rates);
-        let mut total = total.borrow_mut();
-        total.appended += seen.appended;
         total.refused += seen.refused;
-        total.poisoned += seen.poisoned;
+        total.ended += seen.ended;
         total.reopened += seen.reopened;
         total.cut += seen.cut;
     });
-    total.into_inner()
+    (count, total)
 }
 
 #[test]
 fn crashes_and_kills_between_steps() {
-    let seen = run(0, FaultRates::default());
-    assert!(seen.poisoned == 0 && seen.refused == 0 && seen.cut > 100, "{seen:?}");
+    let (count, seen) = run(0, FaultRates::default());
+    assert!(seen.ended == 0 && seen.refused == 0 && seen.cut >= count / 2, "{seen:?}");
 }
 
 #[test]
 fn crashes_and_kills_in_the_midst() {
     let rates = FaultRates { crash: 0.01, kill: 0.01, ..FaultRates::default() };
-    let seen = run(10_000, rates);
-    assert!(seen.poisoned > 100 && seen.cut > 100, "{seen:?}");
+    let (count, seen) = run(10_000, rates);
+    assert!(seen.ended >= count && seen.cut >= count / 2, "{seen:?}");
 }
 
 #[test]
@@ -240,8 +240,9 @@ fn failing_files() {
         full: 0.02,
         ..FaultRates::default()
     };
-    let seen = run(20_000, rates);
-    assert!(seen.poisoned > 100 && seen.refused > 100 && seen.cut > 20, "{seen:?}");
+    let (count, seen) = run(20_000, rates);
+    assert!(seen.ended >= count && seen.refused >= count / 5, "{seen:?}");
+    assert!(seen.cut >= count / 20, "{seen:?}");
 }
 
 #[test]
@@ -258,8 +259,8 @@ fn everything_at_once() {
         kill: 0.003,
         ..FaultRates::default()
     };
-    let seen = run(30_000, rates);
-    assert!(seen.poisoned > 100 && seen.reopened > 1000, "{seen:?}");
+    let (count, seen) = run(30_000, rates);
+    assert!(seen.ended >= count && seen.reopened >= 5 * count, "{seen:?}");
 }
 
 #[test]
@@ -274,7 +275,7 @@ fn a_disk_that_is_nearly_full() {
             }
             schedule.step();
         }
-        assert_eq!(schedule.seen.poisoned, 0, "lack of space is told before anything is written");
+        assert_eq!(schedule.seen.ended, 0, "lack of space is told before anything is written");
     });
 }
 
