@@ -62,7 +62,7 @@ impl Stamp {
     #[must_use]
     #[inline]
     pub fn commit(self) -> Timestamp {
-        Timestamp::new(self.0 >> 1)
+        Timestamp::again(self.0 >> 1)
     }
 
     /// Whether the newest version is a value: neither missing nor a tombstone.
