@@ -41,11 +41,13 @@ pub(crate) trait NodeRead {
 }
 
 impl NodeRead for NodeVersion {
+    #[inline]
     fn key_bytes(&self) -> Option<&[u8]> {
         let len = self.header().key_len;
         (len != NO_KEY).then(|| &self.bytes()[..len as usize])
     }
 
+    #[inline]
     fn document(&self) -> &[u8] {
         match self.header().key_len {
             NO_KEY => self.bytes(),
