@@ -20,14 +20,15 @@
 //! - Counts at a snapshot equal what a scan finds there.
 //! - Ids are given out once.
 //!
-//! Reading order: [`graph`], [`view`], [`neighbours`], [`scan`], [`transaction`],
-//! [`edge_staging`], `writes`, `validation`, `install`, `pruning`; beneath them
+//! Reading order: [`graph`], [`view`], [`neighbours`], [`adjacency_view`], [`scan`],
+//! [`transaction`], [`edge_staging`], `writes`, `validation`, `install`, `pruning`; beneath them
 //! `adjacency` and `block`, `catalog`; on top [`traversal`] and [`path`].
 //!
 //! This crate knows no files, threads or clocks, and no timestamps but those it
 //! hands through.
 
 mod adjacency;
+pub mod adjacency_view;
 mod block;
 mod catalog;
 pub mod compaction;
@@ -49,6 +50,7 @@ pub mod view;
 mod writer;
 mod writes;
 
+pub use adjacency_view::{AdjacencyView, NeighboursOfEach};
 pub use compaction::CompactionStep;
 pub use edge_type::EdgeTypeDef;
 pub use entity::{Conflict, ConflictKind, Direction, Edge, Entity};

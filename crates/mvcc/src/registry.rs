@@ -185,7 +185,7 @@ pub struct RegistryFull;
 ///
 /// The scan must also reach the slot, so the high-water mark has to cover it at
 /// the scan, and not merely when begin ends. Begin makes sure of that before its
-/// fence, and after it that nobody has lowered the mark since:
+/// fence, be it before or after it takes the slot, and after it that nobody has lowered the mark since:
 ///
 /// ```text
 /// begin:  slot := v                    lower:  look for the highest slot taken

@@ -158,6 +158,16 @@ impl<T, const LEAF: usize> Table<T, LEAF> {
         unsafe { self.slot(id) }
     }
 
+    /// The slots of the leaf of `id`, if it exists: `id % LEAF` is the place of
+    /// `id` among them. The open snapshot keeps the leaf alive.
+    #[must_use]
+    #[inline]
+    pub fn leaf_slots<'s>(&'s self, id: u64, _at: SnapshotRef<'s>) -> Option<&'s [T; LEAF]> {
+        // SAFETY: the snapshot was open before the leaf is loaded.
+        let leaf = unsafe { self.leaf(id >> Self::LEAF_BITS).as_ref() }?;
+        Some(&leaf.slots)
+    }
+
     /// The slot of `id`, if its leaf exists.
     ///
     /// # Safety

@@ -75,9 +75,9 @@ pub use selvedge_encoding::{
 pub use selvedge_engine::{Background, OldestSnapshot};
 pub use selvedge_env as env;
 pub use selvedge_graph::{
-    Conflict, ConflictKind, Direction, Edge, EdgeRef, EdgeTypeDef, Edges, Entity,
-    GraphError as InputError, LabelScan, Neighbours, Node, Path, PathSearch, Step, Traversal,
-    Uniqueness, Upserted,
+    AdjacencyView, Conflict, ConflictKind, Direction, Edge, EdgeRef, EdgeTypeDef, Edges, Entity,
+    GraphError as InputError, LabelScan, Neighbours, NeighboursOfEach, Node, Path, PathSearch,
+    Step, Traversal, Uniqueness, Upserted,
 };
 
 /// What most programs need: `use selvedge::prelude::*`.
