@@ -86,6 +86,14 @@ impl Neighbourhoods for Csr {
     fn neighbours(&self, node: u32) -> Outcome<impl ExactSizeIterator<Item = u32>> {
         Ok(self.targets(node).iter().copied())
     }
+
+    #[inline]
+    fn each(
+        &self,
+        nodes: impl Iterator<Item = u32>,
+    ) -> Outcome<impl Iterator<Item = (u32, impl ExactSizeIterator<Item = u32>)>> {
+        Ok(nodes.map(|node| (node, self.targets(node).iter().copied())))
+    }
 }
 
 /// Marks which nodes a search has reached, and from which side; forgets them all

@@ -190,4 +190,17 @@ impl Neighbourhoods for SnapshotGraph<'_> {
         let first = self.store.first;
         Ok(self.stored(node)?.map(move |neighbour| (neighbour.get() - first) as u32))
     }
+
+    #[inline]
+    fn each(
+        &self,
+        nodes: impl Iterator<Item = u32>,
+    ) -> Outcome<impl Iterator<Item = (u32, impl ExactSizeIterator<Item = u32>)>> {
+        let first = self.store.first;
+        let adjacency = self.snapshot.adjacency(Direction::Out, self.edge_type)?;
+        let ids = nodes.map(move |node| NodeId::new(first + u64::from(node)));
+        let number = move |id: NodeId| (id.get() - first) as u32;
+        let each = adjacency.neighbours_of_each(ids);
+        Ok(each.map(move |(node, neighbours)| (number(node), neighbours.map(number))))
+    }
 }

@@ -76,6 +76,7 @@ pub struct KvStore {
     keys: u64,
 }
 
+#[inline(always)]
 fn value_of(node: Option<selvedge::Node<'_>>) -> &[u8] {
     let value = node.and_then(|node| node.get(FIELD));
     value.and_then(|value| value.as_bytes()).expect("every key was loaded")

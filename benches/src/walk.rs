@@ -19,6 +19,15 @@ pub trait Neighbourhoods {
     /// # Errors
     /// Those of the database.
     fn neighbours(&self, node: u32) -> Outcome<impl ExactSizeIterator<Item = u32>>;
+
+    /// The same for each of these nodes, in their order.
+    ///
+    /// # Errors
+    /// Those of the database.
+    fn each(
+        &self,
+        nodes: impl Iterator<Item = u32>,
+    ) -> Outcome<impl Iterator<Item = (u32, impl ExactSizeIterator<Item = u32>)>>;
 }
 
 /// Visits every edge in the order of the nodes.
@@ -27,6 +36,20 @@ pub trait Neighbourhoods {
 /// Those of the database.
 #[inline(never)]
 pub fn sweep(graph: &impl Neighbourhoods) -> Outcome<Done> {
+    let (mut edges, mut sum) = (0, 0_u64);
+    graph.each(0..graph.nodes())?.for_each(|(_, neighbours)| {
+        edges += neighbours.len() as u64;
+        sum += neighbours.fold(0, |sum, neighbour| sum + u64::from(neighbour));
+    });
+    Ok(Done::new(edges, sum))
+}
+
+/// As [`sweep`], with a call for each node.
+///
+/// # Errors
+/// Those of the database.
+#[inline(never)]
+pub fn sweep_by_calls(graph: &impl Neighbourhoods) -> Outcome<Done> {
     let (mut edges, mut sum) = (0, 0_u64);
     for node in 0..graph.nodes() {
         let neighbours = graph.neighbours(node)?;
@@ -51,13 +74,43 @@ pub fn start_of_search(graph: &impl Neighbourhoods) -> Outcome<u32> {
     Ok(best.1)
 }
 
-/// Breadth-first search, top down with one queue. The work is the edges it
+/// Breadth-first search, top down, level by level. The work is the edges it
 /// looked at; the checksum mixes how many nodes it reached and their depths.
 ///
 /// # Errors
 /// Those of the database.
 #[inline(never)]
 pub fn breadth_first(graph: &impl Neighbourhoods, start: u32) -> Outcome<Done> {
+    let mut depths = vec![UNREACHED; graph.nodes() as usize];
+    let (mut frontier, mut next) = (vec![start], Vec::new());
+    depths[start as usize] = 0;
+    let (mut depth, mut reached, mut edges, mut depths_sum) = (0, 0, 0, 0);
+    while !frontier.is_empty() {
+        reached += frontier.len() as u64;
+        depths_sum += frontier.len() as u64 * u64::from(depth);
+        depth += 1;
+        graph.each(frontier.iter().copied())?.for_each(|(_, neighbours)| {
+            edges += neighbours.len() as u64;
+            neighbours.for_each(|neighbour| {
+                let place = &mut depths[neighbour as usize];
+                if *place == UNREACHED {
+                    *place = depth;
+                    next.push(neighbour);
+                }
+            });
+        });
+        std::mem::swap(&mut frontier, &mut next);
+        next.clear();
+    }
+    Ok(Done::new(edges, reached << 32 | depths_sum))
+}
+
+/// As [`breadth_first`], with one queue and a call for each node.
+///
+/// # Errors
+/// Those of the database.
+#[inline(never)]
+pub fn breadth_first_by_calls(graph: &impl Neighbourhoods, start: u32) -> Outcome<Done> {
     let mut depths = vec![UNREACHED; graph.nodes() as usize];
     let mut queue = Vec::with_capacity(graph.nodes() as usize);
     depths[start as usize] = 0;
@@ -93,13 +146,13 @@ pub fn page_rank(graph: &impl Neighbourhoods, turns: u32) -> Outcome<Done> {
     let mut edges = 0;
     for _ in 0..turns {
         let mut next = vec![base; nodes];
-        for (node, rank) in ranks.iter().enumerate() {
-            let neighbours = graph.neighbours(node as u32)?;
+        graph.each(0..nodes as u32)?.for_each(|(node, neighbours)| {
+            let rank = ranks[node as usize];
             let degree = neighbours.len();
             edges += degree as u64;
             let share = DAMPING * rank / degree.max(1) as f64;
             neighbours.for_each(|neighbour| next[neighbour as usize] += share);
-        }
+        });
         ranks = next;
     }
     Ok(Done::new(edges, (ranks.iter().sum::<f64>() * 1e6).round() as u64))

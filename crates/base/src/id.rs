@@ -12,12 +12,14 @@ macro_rules! id {
         impl $name {
             /// The identifier with this number.
             #[must_use]
+            #[inline]
             pub const fn new(number: $inner) -> Self {
                 Self(number)
             }
 
             /// The number behind the identifier.
             #[must_use]
+            #[inline]
             pub const fn get(self) -> $inner {
                 self.0
             }

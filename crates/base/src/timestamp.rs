@@ -24,13 +24,24 @@ impl Timestamp {
     /// If `number` is beyond [`Timestamp::MAX`]: at a thousand million commits
     /// a second that takes 146 years.
     #[must_use]
+    #[inline]
     pub const fn new(number: u64) -> Self {
         assert!(number <= Self::MAX.0, "timestamp out of range");
         Self(number)
     }
 
+    /// The timestamp with a number that was one before: read back from memory
+    /// that only timestamps are written to.
+    #[must_use]
+    #[inline]
+    pub const fn again(number: u64) -> Self {
+        debug_assert!(number <= Self::MAX.0, "timestamp out of range");
+        Self(number)
+    }
+
     /// The number behind the timestamp.
     #[must_use]
+    #[inline]
     pub const fn get(self) -> u64 {
         self.0
     }
@@ -40,6 +51,7 @@ impl Timestamp {
     /// # Panics
     /// If the timestamps are used up, see [`Timestamp::new`].
     #[must_use]
+    #[inline]
     pub const fn next(self) -> Self {
         Self::new(self.0 + 1)
     }

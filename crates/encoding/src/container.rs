@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use crate::format::WIDTH_MAX;
 
-/// Maps of up to so many fields are searched one by one.
+/// Short maps of up to so many fields are searched one by one.
 const SCANNED_MAX: usize = 4;
 
 /// A container split into its entries and the table of their ends.
@@ -111,30 +111,44 @@ impl<'a> Container<'a> {
     }
 
     /// Searches a map for a field and gives its value, tag first.
-    #[inline]
-    pub(crate) fn find(&self, name: &str) -> Option<&'a [u8]> {
-        if self.len() <= SCANNED_MAX {
-            return self.scan(name);
-        }
+    fn find(&self, name: &str) -> Option<&'a [u8]> {
         let index = self.search(name)?.ok()?;
         Some(split_field(self.entry(index)?)?.1)
     }
+}
 
-    /// As [`find`](Self::find), comparing the names one by one: for a few fields
-    /// that takes fewer instructions than a binary search.
-    #[inline]
-    fn scan(&self, name: &str) -> Option<&'a [u8]> {
+/// Searches the map that `bytes` are for a field, and gives its value, tag
+/// first.
+///
+/// Short maps of few fields have a way of their own, which compares the names
+/// one by one: of reads from memory so many overlap as their instructions fit
+/// into the processor's window.
+#[inline]
+pub(crate) fn find<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    if let [.., last_end, 0] = bytes
+        && let Some(table) = bytes.get(usize::from(*last_end)..bytes.len() - 1)
+        && table.len() <= SCANNED_MAX
+    {
         let mut start = 0;
-        for index in 0..self.len() {
-            let end = self.end(index)?;
-            let (found, value) = split_field(self.entries.get(start..end)?)?;
-            if found == name.as_bytes() {
+        for end in table {
+            let end = usize::from(*end);
+            if let Some(([length], rest)) = bytes.get(start..end)?.split_at_checked(1)
+                && usize::from(*length) == name.len()
+                && let Some((found, value)) = rest.split_at_checked(name.len())
+                && found == name.as_bytes()
+            {
                 return Some(value);
             }
             start = end;
         }
-        None
+        return None;
     }
+    find_among_many(bytes, name)
+}
+
+#[inline(never)]
+fn find_among_many<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    Container::new(bytes)?.find(name)
 }
 
 /// The entries of a container in order. Each begins where the one before it

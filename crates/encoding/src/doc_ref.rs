@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::container::{Container, Entries, split_field};
+use crate::container::{Container, Entries, find, split_field};
 use crate::path::{Step, Steps};
 use crate::{DecodeError, Document, FromValue, TypeMismatch, ValueRef, parse};
 
@@ -60,17 +60,17 @@ impl<'a> DocRef<'a> {
         self.len() == 0
     }
 
-    /// The value of a field, found by binary search. `None` if it is absent; a
+    /// The value of a field; among many it is found by binary search. `None` if it is absent; a
     /// field that is null gives [`ValueRef::Null`].
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, field: &str) -> Option<ValueRef<'a>> {
-        ValueRef::read(Container::new(self.bytes)?.find(field)?)
+        ValueRef::read(find(self.bytes, field)?)
     }
 
     /// Whether there is such a field, be it null.
     #[inline]
     pub fn contains(&self, field: &str) -> bool {
-        Container::new(self.bytes).is_some_and(|container| container.find(field).is_some())
+        find(self.bytes, field).is_some()
     }
 
     /// The value at the end of a path: names with dots between them, each
@@ -121,6 +121,7 @@ impl<'a> DocRef<'a> {
     /// assert_eq!(error.to_string(), "`name` is string, expected i64");
     /// # Ok::<(), selvedge_encoding::TypeMismatch>(())
     /// ```
+    #[inline]
     pub fn typed<T: FromValue<'a>>(&self, field: &str) -> Result<Option<T>, TypeMismatch> {
         let Some(value) = self.get(field) else { return Ok(None) };
         match T::from_value(value) {

@@ -55,7 +55,6 @@ impl Default for EngineOptions {
 #[derive(Debug)]
 pub struct OpenSnapshot {
     slot: OpenSlot,
-    labelled: bool,
 }
 
 impl OpenSnapshot {
@@ -144,7 +143,7 @@ impl<P: Participant> Engine<P> {
     #[inline]
     pub fn open(&self) -> Result<OpenSnapshot, RegistryFull> {
         let slot = self.registry.open(&self.oracle)?;
-        Ok(OpenSnapshot { slot, labelled: false })
+        Ok(OpenSnapshot { slot })
     }
 
     /// Opens a snapshot that is meant to live for a while: its age is known
@@ -153,10 +152,10 @@ impl<P: Participant> Engine<P> {
     /// # Errors
     /// [`RegistryFull`].
     pub fn open_noted(&self, label: Option<&str>) -> Result<OpenSnapshot, RegistryFull> {
-        let mut open = self.open()?;
+        let open = self.open()?;
         self.registry.note_since(open.index(), self.now_micros());
         if let Some(label) = label {
-            open.labelled = true;
+            open.slot.note_label();
             self.handle_labels.lock().insert(open.index(), label.to_owned());
         }
         Ok(open)
@@ -165,10 +164,15 @@ impl<P: Participant> Engine<P> {
     /// Closes a snapshot.
     #[inline]
     pub fn close(&self, open: OpenSnapshot) {
-        if open.labelled {
-            self.handle_labels.lock().remove(&open.index());
+        if open.slot.is_labelled() {
+            self.forget_label(&open);
         }
         self.registry.close(open.slot);
+    }
+
+    #[cold]
+    fn forget_label(&self, open: &OpenSnapshot) {
+        self.handle_labels.lock().remove(&open.index());
     }
 
     /// The right to read at an open snapshot of this engine.

@@ -4,6 +4,7 @@
 //! Few edges lie in one [`block`](crate::block), inside the version itself. More
 //! form a tree of blocks; a new version shares every block that did not change
 //! with the one before, so an edge at a hub costs one block and the way to it.
+//! Compaction makes one block of all but the largest trees.
 //! Readers get the packed neighbours as slices: nothing is merged, and no edge
 //! carries a timestamp.
 
@@ -18,6 +19,10 @@ use crate::block::{Block, HalfEdge, Packed, Shape};
 
 /// Edges in a block of a tree; up to as many lie in a version itself.
 pub(crate) const BLOCK_EDGES_MAX: usize = if cfg!(test) { 8 } else { 512 };
+/// Compaction lays up to as many in one block, whatever a tree would do: the walk
+/// over a hub is then a walk over one array. The next change makes it a tree,
+/// which costs a copy; so there is a limit.
+const COMPACT_EDGES_MAX: usize = 32 * BLOCK_EDGES_MAX;
 /// A block with fewer is joined with its neighbour.
 const BLOCK_EDGES_MIN: usize = BLOCK_EDGES_MAX / 4;
 /// Children of an inner node of the tree.
@@ -240,16 +245,21 @@ pub(crate) fn changed(
     of_edges(scratch)
 }
 
-/// An equal version behind the one made last in `arena`; one with a tree lies
-/// elsewhere, like its blocks.
+/// An equal version behind the one made last in `arena`, a tree as one block. A
+/// tree that is too large for that lies elsewhere, like its blocks.
 pub(crate) fn copied(version: &AdjacencyVersion, arena: &mut Arena) -> VersionBox<Adjacency> {
-    match version.single() {
-        Some(_) => {
-            let header = Adjacency { shape: version.header().shape, tree: None };
-            VersionBox::new_in(arena, header, &[version.bytes()])
-        }
-        None => of_edges(version.half_edges().as_slice()),
+    if version.single().is_some() {
+        let header = Adjacency { shape: version.header().shape, tree: None };
+        return VersionBox::new_in(arena, header, &[version.bytes()]);
     }
+    let edges = version.half_edges();
+    let edges = edges.as_slice();
+    if edges.len() > COMPACT_EDGES_MAX {
+        return of_edges(edges);
+    }
+    let block = TreeBlock::new(edges);
+    let header = Adjacency { shape: block.shape, tree: None };
+    VersionBox::new_in(arena, header, &[block.block().bytes()])
 }
 
 /// A version with the edges of a block that was read from a checkpoint.

@@ -141,6 +141,7 @@ pub(crate) enum Packed<'a> {
 
 impl Packed<'_> {
     /// The number of neighbours.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Narrow(ids) => ids.len(),
@@ -149,6 +150,7 @@ impl Packed<'_> {
     }
 
     /// Whether there is none.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -175,6 +177,11 @@ impl<'a> Block<'a> {
         Self { shape, bytes }
     }
 
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    #[inline]
     pub(crate) fn len(self) -> usize {
         self.shape.len as usize
     }
@@ -204,6 +211,22 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// The neighbours along a type, or along all, if they are one run of narrow
+    /// ones. So are most blocks, of which this looks at no more than it must.
+    #[inline]
+    pub(crate) fn narrow_run(self, edge_type: Option<EdgeTypeId>) -> Option<&'a [u32]> {
+        if self.shape.runs != 1 || self.shape.wide {
+            return None;
+        }
+        let (run, rest) = self.bytes.split_first_chunk::<{ size_of::<Run>() }>()?;
+        let ids = rest.get(..self.shape.len as usize * size_of::<u32>())?;
+        let run: &Run = bytemuck::from_bytes(run);
+        match edge_type {
+            Some(edge_type) if edge_type.get() != run.edge_type => Some(&[]),
+            _ => Some(cast_slice(ids)),
+        }
+    }
+
     /// All neighbours, or those along one type.
     #[inline]
     pub(crate) fn neighbours(self, edge_type: Option<EdgeTypeId>) -> Packed<'a> {
@@ -219,8 +242,17 @@ impl<'a> Block<'a> {
     }
 
     /// Where the run of `edge_type` starts and ends.
+    #[inline]
     pub(crate) fn run(self, edge_type: EdgeTypeId) -> (usize, usize) {
-        let runs = self.runs();
+        // Most nodes have edges of one type.
+        match self.runs() {
+            [run] if run.edge_type == edge_type.get() => (0, self.len()),
+            runs => self.find_run(runs, edge_type),
+        }
+    }
+
+    #[inline(never)]
+    fn find_run(self, runs: &[Run], edge_type: EdgeTypeId) -> (usize, usize) {
         let Some(at) = runs.iter().position(|run| run.edge_type == edge_type.get()) else {
             return (0, 0);
         };

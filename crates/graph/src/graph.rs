@@ -18,6 +18,7 @@ use crate::outside::Documented;
 pub(crate) const LEAF_IDS: usize = 1024;
 
 /// The number of the leaf that an identifier lies in.
+#[inline]
 pub(crate) fn leaf_of(id: u64) -> u64 {
     id / LEAF_IDS as u64
 }

@@ -20,8 +20,8 @@
 //! - Counts at a snapshot equal what a scan finds there.
 //! - Ids are given out once.
 //!
-//! Reading order: [`graph`], [`view`], [`neighbours`], [`scan`], [`transaction`],
-//! [`edge_staging`], `writes`, `validation`, `install`, `pruning`; beneath them
+//! Reading order: [`graph`], [`view`], [`neighbours`], [`adjacency_view`], [`scan`],
+//! [`transaction`], [`edge_staging`], `writes`, `validation`, `install`, `pruning`; beneath them
 //! `adjacency` and `block`, `catalog`; on top [`traversal`] and [`path`]; on disk
 //! `outside`, `redo`, `checkpoint`, `load`, `check`.
 //!
@@ -29,6 +29,7 @@
 //! hands through.
 
 mod adjacency;
+pub mod adjacency_view;
 mod block;
 mod catalog;
 mod catalog_block;
@@ -59,6 +60,7 @@ pub mod view;
 mod writer;
 mod writes;
 
+pub use adjacency_view::{AdjacencyView, NeighboursOfEach};
 pub use changes::GraphChanges;
 pub use codec::Misfit;
 pub use compaction::CompactionStep;

@@ -18,55 +18,90 @@ use crate::view::GraphView;
 /// type and id; a neighbour comes once for each edge.
 #[derive(Clone, Debug)]
 pub struct Neighbours<'a> {
-    /// The run under way. Most ids are narrow, so they have the short way.
+    /// The run under way. Most are all there is, and narrow: three words that
+    /// stay in registers.
     narrow: std::slice::Iter<'a, u32>,
-    wide: std::slice::Iter<'a, u64>,
     /// What follows, if that is not all.
     more: Option<Box<More<'a>>>,
 }
 
-/// What follows the first packed run of neighbours.
+/// What follows the packed run of narrow neighbours under way.
 #[derive(Clone, Debug, Default)]
 struct More<'a> {
+    /// The rest of a wide run.
+    wide: std::slice::Iter<'a, u64>,
     /// Further runs, first to last.
     packed: VecDeque<Packed<'a>>,
     /// Edges at which the transaction has written, and those beside them.
     own: VecDeque<NodeId>,
 }
 
-impl<'a> Neighbours<'a> {
-    #[inline]
-    fn none() -> Self {
-        Self { narrow: [].iter(), wide: [].iter(), more: None }
+#[inline]
+fn fold_narrow<B>(
+    ids: std::slice::Iter<'_, u32>,
+    folded: B,
+    visit: &mut impl FnMut(B, NodeId) -> B,
+) -> B {
+    ids.fold(folded, |folded, id| visit(folded, NodeId::new(u64::from(*id))))
+}
+
+fn fold_wide<B>(
+    ids: std::slice::Iter<'_, u64>,
+    folded: B,
+    visit: &mut impl FnMut(B, NodeId) -> B,
+) -> B {
+    ids.fold(folded, |folded, id| visit(folded, NodeId::new(*id)))
+}
+
+impl More<'_> {
+    #[inline(never)]
+    fn fold<B>(self, folded: B, visit: &mut impl FnMut(B, NodeId) -> B) -> B {
+        let mut folded = fold_wide(self.wide, folded, visit);
+        for packed in self.packed {
+            folded = match packed {
+                Packed::Narrow(ids) => fold_narrow(ids.iter(), folded, visit),
+                Packed::Wide(ids) => fold_wide(ids.iter(), folded, visit),
+            };
+        }
+        self.own.into_iter().fold(folded, visit)
     }
 
-    /// The neighbours in one packed run.
+    fn len(&self) -> usize {
+        let packed: usize = self.packed.iter().map(Packed::len).sum();
+        self.wide.len() + packed + self.own.len()
+    }
+}
+
+impl<'a> Neighbours<'a> {
     #[inline]
-    fn of(packed: Packed<'a>) -> Self {
-        match packed {
-            Packed::Narrow(ids) => Self { narrow: ids.iter(), ..Self::none() },
-            Packed::Wide(ids) => Self { wide: ids.iter(), ..Self::none() },
-        }
+    pub(crate) fn none() -> Self {
+        Self { narrow: [].iter(), more: None }
     }
 
     /// The neighbours in a version of adjacency, along a type or along all.
     #[inline]
-    fn of_version(version: &'a AdjacencyVersion, edge_type: Option<EdgeTypeId>) -> Self {
-        match version.single() {
-            Some(block) => Self::of(block.neighbours(edge_type)),
-            None => {
-                let mut neighbours = Self::none();
-                slices(version, edge_type).into_iter().for_each(|packed| neighbours.add(packed));
-                neighbours
-            }
+    pub(crate) fn of_version(version: &'a AdjacencyVersion, edge_type: Option<EdgeTypeId>) -> Self {
+        match version.single().and_then(|block| block.narrow_run(edge_type)) {
+            Some(ids) => Self { narrow: ids.iter(), more: None },
+            None => Self::of_slices(version, edge_type),
         }
     }
 
+    /// As [`of_version`](Self::of_version), where there may be several runs, or
+    /// wide ones.
+    #[inline(never)]
+    fn of_slices(version: &'a AdjacencyVersion, edge_type: Option<EdgeTypeId>) -> Self {
+        let mut neighbours = Self::none();
+        slices(version, edge_type).into_iter().for_each(|packed| neighbours.add(packed));
+        neighbours
+    }
+
     fn add(&mut self, packed: Packed<'a>) {
-        if self.len() == 0 && self.more.is_none() {
-            *self = Self::of(packed);
-        } else {
-            self.more.get_or_insert_default().packed.push_back(packed);
+        match packed {
+            Packed::Narrow(ids) if self.narrow.len() == 0 && self.more.is_none() => {
+                self.narrow = ids.iter();
+            }
+            packed => self.more.get_or_insert_default().packed.push_back(packed),
         }
     }
 
@@ -79,26 +114,22 @@ impl<'a> Neighbours<'a> {
     /// The next neighbour that is not among the narrow ones under way.
     #[inline(never)]
     fn next_beyond(&mut self) -> Option<NodeId> {
-        if let Some(id) = self.wide.next() {
-            return Some(NodeId::new(*id));
-        }
         let more = self.more.as_mut()?;
-        while let Some(packed) = more.packed.pop_front() {
-            let first = match packed {
-                Packed::Narrow(ids) => {
+        loop {
+            if let Some(id) = more.wide.next() {
+                return Some(NodeId::new(*id));
+            }
+            match more.packed.pop_front() {
+                Some(Packed::Wide(ids)) => more.wide = ids.iter(),
+                Some(Packed::Narrow(ids)) => {
                     self.narrow = ids.iter();
-                    self.narrow.next().map(|id| u64::from(*id))
+                    if let Some(id) = self.narrow.next() {
+                        return Some(NodeId::new(u64::from(*id)));
+                    }
                 }
-                Packed::Wide(ids) => {
-                    self.wide = ids.iter();
-                    self.wide.next().copied()
-                }
-            };
-            if let Some(id) = first {
-                return Some(NodeId::new(id));
+                None => return more.own.pop_front(),
             }
         }
-        more.own.pop_front()
     }
 }
 
@@ -110,41 +141,24 @@ impl Iterator for Neighbours<'_> {
         match self.narrow.next() {
             Some(id) => Some(NodeId::new(u64::from(*id))),
             // The end of most is told without a call.
-            None if self.wide.len() == 0 && self.more.is_none() => None,
+            None if self.more.is_none() => None,
             None => self.next_beyond(),
         }
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let more = self
-            .more
-            .as_ref()
-            .map_or(0, |more| more.packed.iter().map(Packed::len).sum::<usize>() + more.own.len());
-        let len = self.narrow.len() + self.wide.len() + more;
+        let len = self.narrow.len() + self.more.as_ref().map_or(0, |more| more.len());
         (len, Some(len))
     }
 
     #[inline]
     fn fold<B, F: FnMut(B, NodeId) -> B>(self, init: B, mut visit: F) -> B {
-        let narrow = |ids: std::slice::Iter<'_, u32>, folded, visit: &mut F| {
-            ids.fold(folded, |folded, id| visit(folded, NodeId::new(u64::from(*id))))
-        };
-        let wide = |ids: std::slice::Iter<'_, u64>, folded, visit: &mut F| {
-            ids.fold(folded, |folded, id| visit(folded, NodeId::new(*id)))
-        };
-        let mut folded = narrow(self.narrow, init, &mut visit);
-        folded = wide(self.wide, folded, &mut visit);
-        if let Some(more) = self.more {
-            for packed in more.packed {
-                folded = match packed {
-                    Packed::Narrow(ids) => narrow(ids.iter(), folded, &mut visit),
-                    Packed::Wide(ids) => wide(ids.iter(), folded, &mut visit),
-                };
-            }
-            folded = more.own.into_iter().fold(folded, &mut visit);
+        let folded = fold_narrow(self.narrow, init, &mut visit);
+        match self.more {
+            None => folded,
+            Some(more) => more.fold(folded, &mut visit),
         }
-        folded
     }
 }
 
@@ -234,7 +248,8 @@ impl ExactSizeIterator for Edges<'_> {}
 impl<'a> GraphView<'a> {
     /// The type to filter by: `None` for all, an error for one that is not
     /// there.
-    fn filter(&self, edge_type: Option<&str>) -> Result<Option<EdgeTypeId>, ()> {
+    #[inline]
+    pub(crate) fn filter(&self, edge_type: Option<&str>) -> Result<Option<EdgeTypeId>, ()> {
         match edge_type {
             None => Ok(None),
             Some(name) => self.edge_type(name).map(|kind| Some(kind.id)).ok_or(()),
@@ -253,12 +268,15 @@ impl<'a> GraphView<'a> {
     ) -> Neighbours<'a> {
         match self.filter(edge_type) {
             Ok(edge_type) => self.neighbours_of(node, direction, edge_type),
-            Err(()) => {
-                // What is read is that there is none: a later one would count.
-                self.track_neighbourhood(node, direction);
-                Neighbours::none()
-            }
+            Err(()) => self.no_neighbours(node, direction),
         }
+    }
+
+    /// The neighbours along a type that does not exist.
+    pub(crate) fn no_neighbours(&self, node: NodeId, direction: Direction) -> Neighbours<'a> {
+        // What is read is that there is none: a later one would count.
+        self.track_neighbourhood(node, direction);
+        Neighbours::none()
     }
 
     #[inline]

@@ -82,12 +82,16 @@ impl<'a> Node<'a> {
 
     /// Its document.
     #[must_use]
+    #[inline]
     pub fn document(&self) -> DocRef<'a> {
         DocRef::trusted(self.version.document())
     }
 
     /// A field of its document, without decoding the others.
+    // Inlined always: where the name of the field is a constant, as it mostly is,
+    // it is found in half the instructions.
     #[must_use]
+    #[inline(always)]
     pub fn get(&self, field: &str) -> Option<ValueRef<'a>> {
         self.document().get(field)
     }
@@ -96,6 +100,7 @@ impl<'a> Node<'a> {
     ///
     /// # Errors
     /// [`TypeMismatch`] if the field has another type.
+    #[inline]
     pub fn typed<T: FromValue<'a>>(&self, field: &str) -> Result<Option<T>, TypeMismatch> {
         self.document().typed(field)
     }
@@ -141,20 +146,27 @@ impl<'a> GraphView<'a> {
 
     /// The node with this id.
     #[must_use]
-    #[inline]
+    // Inlined always: a node is six words, too many to return in registers.
+    #[inline(always)]
     pub fn node(&self, id: NodeId) -> Option<Node<'a>> {
-        if let Some(writes) = self.writes {
-            if let Some(write) = writes.nodes.get(&id) {
-                let gone = matches!(write.change, NodeChange::Delete | NodeChange::Nothing);
-                let version = write.version.as_deref().filter(|_| !gone)?;
-                return Some(Node { id, version, view: *self });
-            }
-            self.track(|reads| {
-                reads.nodes.insert(id);
-            });
-        }
-        let version = self.graph.node_at(id, self.at)?;
+        let version = match self.writes {
+            None => self.graph.node_at(id, self.at)?,
+            Some(writes) => self.node_or_own(id, writes)?,
+        };
         Some(Node { id, version, view: *self })
+    }
+
+    /// The version of a node that a transaction sees, its own included.
+    #[inline(never)]
+    fn node_or_own(&self, id: NodeId, writes: &'a GraphWrites) -> Option<&'a NodeVersion> {
+        if let Some(write) = writes.nodes.get(&id) {
+            let gone = matches!(write.change, NodeChange::Delete | NodeChange::Nothing);
+            return write.version.as_deref().filter(|_| !gone);
+        }
+        self.track(|reads| {
+            reads.nodes.insert(id);
+        });
+        self.graph.node_at(id, self.at)
     }
 
     /// Whether the node exists; cheaper than [`GraphView::node`].

@@ -8,9 +8,12 @@ use std::ptr::NonNull;
 
 use selvedge_base::sync::atomic::{AtomicUsize, Ordering, fence};
 
-/// Bytes of a chunk; a larger version has one of its own. One version that lives
-/// on keeps its chunk, so they are not very large.
+/// Bytes of a chunk. One version that lives on keeps its chunk, so they are not
+/// very large.
 const CHUNK_BYTES: usize = 256 << 10;
+/// A version that takes more has a chunk of its own, so that no more than so much
+/// is left over at the end of another.
+const PLACE_BYTES_MAX: usize = CHUNK_BYTES / 16;
 
 /// The head of a chunk. Behind it lie versions, each behind a pointer to the
 /// chunk.
@@ -38,6 +41,20 @@ impl Chunk {
         // SAFETY: freshly allocated, large enough and aligned.
         unsafe { chunk.write(Self { users: AtomicUsize::new(1), bytes }) };
         chunk
+    }
+
+    /// The place at `taken` bytes from the head, behind its back pointer.
+    ///
+    /// # Safety
+    /// The place and its back pointer lie within the chunk, at a multiple of the
+    /// size of a back pointer, and nothing else does there.
+    unsafe fn place(chunk: NonNull<Self>, taken: usize) -> NonNull<u8> {
+        // SAFETY: the caller's contract; aligned, since chunks are.
+        unsafe {
+            let at = chunk.cast::<u8>().add(taken);
+            at.cast::<NonNull<Self>>().write(chunk);
+            at.add(BACK_POINTER)
+        }
     }
 
     /// Ends one use; the last one frees the chunk.
@@ -86,6 +103,11 @@ impl Arena {
     pub(crate) fn place(&mut self, layout: Layout) -> NonNull<u8> {
         assert!(layout.align() <= BACK_POINTER, "places are aligned like pointers");
         let needed = BACK_POINTER + layout.size().next_multiple_of(BACK_POINTER);
+        if needed > PLACE_BYTES_MAX {
+            let chunk = Chunk::new(size_of::<Chunk>() + needed);
+            // SAFETY: the first place of the chunk, whose one use is the version's.
+            return unsafe { Chunk::place(chunk, size_of::<Chunk>()) };
+        }
         let chunk = match self.chunk {
             // SAFETY: the arena uses its chunk.
             Some(chunk) if self.taken + needed <= unsafe { chunk.as_ref() }.bytes => chunk,
@@ -94,17 +116,15 @@ impl Arena {
                 // SAFETY: the arena's use of its chunk, ended once.
                 old.into_iter().for_each(|chunk| unsafe { Chunk::release(chunk) });
                 self.taken = size_of::<Chunk>();
-                *self.chunk.insert(Chunk::new(CHUNK_BYTES.max(self.taken + needed)))
+                *self.chunk.insert(Chunk::new(CHUNK_BYTES))
             }
         };
-        // SAFETY: within the chunk, which the arena uses; aligned, since heads,
-        // back pointers and sizes are multiples of it.
+        // SAFETY: within the chunk, which the arena uses and the version will.
         unsafe {
-            let at = chunk.cast::<u8>().add(self.taken);
-            at.cast::<NonNull<Chunk>>().write(chunk);
             chunk.as_ref().users.fetch_add(1, Ordering::Relaxed);
+            let place = Chunk::place(chunk, self.taken);
             self.taken += needed;
-            at.add(BACK_POINTER)
+            place
         }
     }
 }
@@ -133,10 +153,17 @@ mod tests {
     fn versions_lie_one_behind_the_other_and_outlive_the_arena() {
         let mut arena = Arena::new();
         let bytes = vec![7_u8; 1000];
-        let versions: Vec<_> =
-            (0..1000_u64).map(|n| VersionBox::new_in(&mut arena, n, &[&bytes])).collect();
-        let large = VersionBox::new_in(&mut arena, 0_u64, &[&vec![9; CHUNK_BYTES]]);
+        let mut versions = Vec::new();
+        let mut large = Vec::new();
+        for n in 0..1000_u64 {
+            versions.push(VersionBox::new_in(&mut arena, n, &[&bytes]));
+            if n % 100 == 0 {
+                let len = PLACE_BYTES_MAX + n as usize * 1000;
+                large.push(VersionBox::new_in(&mut arena, n, &[&vec![9; len]]));
+            }
+        }
         drop(arena);
+        // A large one between small ones does not part them.
         let near = |pair: &[VersionBox<u64>]| {
             let at = |version: &VersionBox<u64>| std::ptr::from_ref(&**version).addr();
             at(&pair[1]).wrapping_sub(at(&pair[0])) < 1100
@@ -145,6 +172,7 @@ mod tests {
         assert!(neighbours > 990, "{neighbours} follow one another");
         assert!(versions.iter().zip(0..).all(|(version, n)| *version.header() == n));
         assert!(versions.iter().all(|version| version.bytes() == bytes));
-        assert_eq!(large.bytes().len(), CHUNK_BYTES);
+        assert!(large.iter().all(|version| version.bytes().iter().all(|byte| *byte == 9)));
+        assert_eq!(large.last().expect("ten").bytes().len(), PLACE_BYTES_MAX + 900_000);
     }
 }

@@ -27,7 +27,7 @@ impl Oracle {
     pub fn visible(&self) -> Timestamp {
         // Partner: the Release store in `publish`. Whoever reads a timestamp
         // here sees every version installed at or before it.
-        Timestamp::new(self.visible.load(Ordering::Acquire))
+        Timestamp::again(self.visible.load(Ordering::Acquire))
     }
 
     /// The timestamp for the commit under way. Stamping twice without

@@ -62,7 +62,7 @@ impl Stamp {
     #[must_use]
     #[inline]
     pub fn commit(self) -> Timestamp {
-        Timestamp::new(self.0 >> 1)
+        Timestamp::again(self.0 >> 1)
     }
 
     /// Whether the newest version is a value: neither missing nor a tombstone.
@@ -138,7 +138,7 @@ impl<H> Record<H> {
             }
             // Partner: the Release store in `install`.
             let head = self.head.load(Ordering::Acquire);
-            prefetch(head);
+            prefetch(head, [64, 128]);
             if self.stamp.load(Ordering::Relaxed) == stamp.0 || mutant::is("stamp-read-once") {
                 // SAFETY: the head is the version of `stamp`, which this
                 // snapshot sees, so it outlives 's (R1, R2; see above).
@@ -146,6 +146,20 @@ impl<H> Record<H> {
             }
         }
         self.walk(at)
+    }
+
+    /// Asks for the record, which is to be read soon. A hint, no access.
+    #[inline]
+    pub fn prefetch(&self) {
+        prefetch(self, [0]);
+    }
+
+    /// Asks for the newest version, which is to be read soon; accesses the record
+    /// itself.
+    #[inline]
+    pub fn prefetch_newest(&self) {
+        // Relaxed: nothing is read through it.
+        prefetch(self.head.load(Ordering::Relaxed), [0, 64, 128]);
     }
 
     /// The commit timestamp of what the snapshot sees, and whether it exists
@@ -333,23 +347,20 @@ impl<H> Version<H> {
     }
 }
 
-/// Asks for the second and third cache line of a version, while the first is on
-/// its way: keys, documents and neighbours reach that far. A hint, no access.
+/// Asks for the cache lines at these distances from `at`. Keys, documents and
+/// neighbours reach into the second and third line of a version: they are asked
+/// for while the first is on its way. A hint, no access.
 #[inline(always)]
-fn prefetch<H>(version: *const Version<H>) {
+fn prefetch<T, const LINES: usize>(at: *const T, lines: [usize; LINES]) {
     #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
-    {
+    for line in lines {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let at = version.cast::<i8>();
         // SAFETY: a prefetch reads nothing and faults nowhere, whatever the
         // address.
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(64));
-            _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(128));
-        }
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>().wrapping_add(line)) };
     }
     #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
-    let _ = version;
+    let _ = (at, lines);
 }
 
 /// What a pruning did, told version by version, newest first; the newest itself

@@ -9,7 +9,7 @@ use std::ptr::{self, NonNull};
 #[cfg(not(loom))]
 use selvedge_base::limits::SNAPSHOTS_MAX;
 use selvedge_base::sync::CachePadded;
-use selvedge_base::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
+use selvedge_base::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
 use selvedge_base::{Timestamp, mutant};
 
 use crate::horizon::ActiveStarts;
@@ -36,6 +36,22 @@ struct Slot {
     /// When the handle was opened, or first seen to hold a version back, in
     /// microseconds of the engine's clock; 0 while unknown.
     since_micros: AtomicU64,
+    /// Whether the engine knows a label of the handle. Relaxed: only the holder
+    /// of the handle looks.
+    labelled: AtomicBool,
+    index: SlotIndex,
+}
+
+impl Slot {
+    /// Takes the slot, if it is free, with a start that is yet to be confirmed.
+    #[inline]
+    fn try_take(&self, start: Timestamp) -> bool {
+        // Acquire: partner of the Release store in `close`, so that what the
+        // previous owner read is over before this owner begins.
+        let free = self.start.load(Ordering::Relaxed) == FREE;
+        let (order, failed) = (Ordering::Acquire, Ordering::Relaxed);
+        free && self.start.compare_exchange(FREE, start.get(), order, failed).is_ok()
+    }
 }
 
 struct Chunk {
@@ -43,10 +59,13 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn new() -> Box<Self> {
-        let slots = std::array::from_fn(|_| Slot {
+    /// The chunk with this number.
+    fn new(number: usize) -> Box<Self> {
+        let slots = std::array::from_fn(|at| Slot {
             start: AtomicU64::new(FREE),
             since_micros: AtomicU64::new(0),
+            labelled: AtomicBool::new(false),
+            index: SlotIndex((number * CHUNK_SLOTS + at) as u32),
         });
         Box::new(Self { slots })
     }
@@ -60,12 +79,9 @@ pub struct SlotIndex(u32);
 /// it back through [`Registry::close`], once.
 #[derive(Debug)]
 pub struct OpenSlot {
-    index: SlotIndex,
     start: Timestamp,
-    /// The slot itself, which lives as long as the registry.
+    /// The slot, which lives as long as the registry.
     slot: NonNull<Slot>,
-    /// Not the slot that its thread looks at first.
-    displaced: bool,
 }
 
 // SAFETY: the slot is made of atomics, and any thread may close it.
@@ -74,6 +90,12 @@ unsafe impl Send for OpenSlot {}
 unsafe impl Sync for OpenSlot {}
 
 impl OpenSlot {
+    /// A slot that this thread has taken, with the start that it confirmed.
+    fn settled(slot: &Slot) -> Self {
+        let start = Timestamp::new(slot.start.load(Ordering::Relaxed));
+        Self { start, slot: NonNull::from(slot) }
+    }
+
     /// The start timestamp of the snapshot.
     #[must_use]
     #[inline]
@@ -84,7 +106,26 @@ impl OpenSlot {
     /// The number of the slot.
     #[must_use]
     pub fn index(&self) -> SlotIndex {
-        self.index
+        self.slot().index
+    }
+
+    /// Notes that the engine keeps a label for this handle.
+    pub fn note_label(&self) {
+        self.slot().labelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a label was noted.
+    #[must_use]
+    #[inline]
+    pub fn is_labelled(&self) -> bool {
+        self.slot().labelled.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn slot(&self) -> &Slot {
+        // SAFETY: a chunk, once linked, lives until the registry is dropped, and
+        // whoever holds an open slot keeps the registry.
+        unsafe { self.slot.as_ref() }
     }
 }
 
@@ -96,14 +137,17 @@ struct HighWater(u64);
 impl HighWater {
     const SLOT_BITS: u32 = 16;
 
+    #[inline]
     fn slots(self) -> usize {
         (self.0 & ((1 << Self::SLOT_BITS) - 1)) as usize
     }
 
+    #[inline]
     fn lowerings(self) -> u64 {
         self.0 >> Self::SLOT_BITS
     }
 
+    #[inline]
     fn covers(self, index: SlotIndex) -> bool {
         self.slots() > index.0 as usize
     }
@@ -141,7 +185,7 @@ pub struct RegistryFull;
 ///
 /// The scan must also reach the slot, so the high-water mark has to cover it at
 /// the scan, and not merely when begin ends. Begin makes sure of that before its
-/// fence, and after it that nobody has lowered the mark since:
+/// fence, be it before or after it takes the slot, and after it that nobody has lowered the mark since:
 ///
 /// ```text
 /// begin:  slot := v                    lower:  look for the highest slot taken
@@ -157,6 +201,8 @@ pub struct RegistryFull;
 /// lowerings, since a mark lowered, missed by a scan, and raised by another
 /// begin would look as if it had covered the slot all the time.
 pub struct Registry {
+    /// The first of the chunks, which is there from the beginning.
+    first: NonNull<Chunk>,
     chunks: [AtomicPtr<Chunk>; CHUNKS],
     /// A [`HighWater`]. Read at every begin and scan, written rarely. Relaxed
     /// everywhere: the fences order it, and it guards nothing by itself.
@@ -173,18 +219,23 @@ thread_local! {
 #[cfg(not(loom))]
 #[inline]
 fn hint() -> (u32, u32) {
+    HINT.with(|hint| {
+        if hint.get().0 == u32::MAX {
+            hint.set(first_hint());
+        }
+        hint.get()
+    })
+}
+
+/// Where a thread looks first: threads start spread over the first chunk.
+#[cfg(not(loom))]
+#[cold]
+fn first_hint() -> (u32, u32) {
     use selvedge_base::sync::atomic::AtomicU32;
     static THREADS: AtomicU32 = AtomicU32::new(0);
-    HINT.with(|hint| {
-        let (mut base, mut cursor) = hint.get();
-        if base == u32::MAX {
-            // Threads start spread over the first chunk; order is irrelevant.
-            base = THREADS.fetch_add(1, Ordering::Relaxed) % CHUNK_SLOTS as u32;
-            cursor = base;
-            hint.set((base, cursor));
-        }
-        (base, cursor)
-    })
+    // Order is irrelevant.
+    let base = THREADS.fetch_add(1, Ordering::Relaxed) % CHUNK_SLOTS as u32;
+    (base, base)
 }
 
 #[cfg(not(loom))]
@@ -211,29 +262,37 @@ impl Registry {
     pub fn new() -> Self {
         let chunks: [AtomicPtr<Chunk>; CHUNKS] =
             std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()));
-        let first = Box::into_raw(Chunk::new());
-        chunks[0].store(first, Ordering::Release);
-        Self { chunks, high_water: CachePadded::new(AtomicU64::new(0)) }
+        let first = NonNull::from(Box::leak(Chunk::new(0)));
+        chunks[0].store(first.as_ptr(), Ordering::Release);
+        Self { first, chunks, high_water: CachePadded::new(AtomicU64::new(0)) }
     }
 
     #[inline]
     fn slot(&self, index: SlotIndex) -> &Slot {
         let index = index.0 as usize;
-        let chunk = &self.chunks[index / CHUNK_SLOTS];
+        let number = index / CHUNK_SLOTS;
         // Partner: the Release exchange in `new_chunk` (or the store in `new`).
-        let mut at = chunk.load(Ordering::Acquire);
+        let mut at = self.chunks[number].load(Ordering::Acquire);
         if at.is_null() {
-            at = Self::new_chunk(chunk);
+            at = self.new_chunk(number);
         }
         // SAFETY: a chunk, once linked, lives until the registry is dropped.
         let chunk = unsafe { &*at };
         &chunk.slots[index % CHUNK_SLOTS]
     }
 
+    /// The slot that a thread looks at first, which lies in the first chunk.
+    #[inline]
+    fn base_slot(&self, base: u32) -> &Slot {
+        // SAFETY: made with the registry, and lives until it is dropped.
+        &unsafe { self.first.as_ref() }.slots[base as usize % CHUNK_SLOTS]
+    }
+
     /// Links a chunk of free slots, unless another thread does so first.
     #[cold]
-    fn new_chunk(chunk: &AtomicPtr<Chunk>) -> *mut Chunk {
-        let fresh = Box::into_raw(Chunk::new());
+    fn new_chunk(&self, number: usize) -> *mut Chunk {
+        let fresh = Box::into_raw(Chunk::new(number));
+        let chunk = &self.chunks[number];
         match chunk.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => fresh,
             Err(other) => {
@@ -248,23 +307,48 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryFull`] if [`SNAPSHOTS_MAX`] handles are open.
-    #[inline]
+    // Inlined always, and nothing returned in memory on the way: an open snapshot
+    // then lives in registers.
+    #[inline(always)]
     pub fn open(&self, oracle: &Oracle) -> Result<OpenSlot, RegistryFull> {
-        let OpenSlot { index, mut start, slot, displaced } = self.take_slot(oracle)?;
+        let (base, cursor) = hint();
+        let (start, mark) = (oracle.visible(), self.mark());
+        let slot = self.base_slot(base);
+        if !slot.try_take(start) {
+            let index = self.take_other_slot(cursor, oracle).ok_or(RegistryFull)?;
+            return Ok(OpenSlot::settled(self.slot(index)));
+        }
+        if mark.covers(slot.index) && self.is_settled(start, mark, oracle) {
+            return Ok(OpenSlot { start, slot: NonNull::from(slot) });
+        }
+        self.settle(slot, oracle);
+        Ok(OpenSlot::settled(slot))
+    }
+
+    /// The part of the handshake behind the fence: whether nothing has moved
+    /// since the slot was taken with `start`, and `mark` covered it.
+    #[inline]
+    fn is_settled(&self, start: Timestamp, mark: HighWater, oracle: &Oracle) -> bool {
+        // Partner: the fences in `active` and `lower_high_water`.
+        if !mutant::is("begin-without-fence") {
+            fence(Ordering::SeqCst);
+        }
+        let fresh = oracle.visible() == start || mutant::is("horizon-without-recheck");
+        let as_high = self.mark().lowerings() == mark.lowerings();
+        fresh && (as_high || mutant::is("high-water-lowering-unseen"))
+    }
+
+    /// Repeats the handshake for a slot that is taken, until nothing moves
+    /// meanwhile.
+    #[cold]
+    fn settle(&self, slot: &Slot, oracle: &Oracle) {
         loop {
-            let mark = self.cover(index);
-            // Partner: the fences in `active` and `lower_high_water`.
-            if !mutant::is("begin-without-fence") {
-                fence(Ordering::SeqCst);
+            let start = oracle.visible();
+            slot.start.store(start.get(), Ordering::Relaxed);
+            let mark = self.cover(slot.index);
+            if self.is_settled(start, mark, oracle) {
+                return;
             }
-            let now = oracle.visible();
-            let fresh = now == start || mutant::is("horizon-without-recheck");
-            if fresh && self.is_as_high(mark) {
-                return Ok(OpenSlot { index, start, slot, displaced });
-            }
-            start = now;
-            // SAFETY: a chunk, once linked, lives until the registry is dropped.
-            unsafe { slot.as_ref() }.start.store(start.get(), Ordering::Relaxed);
         }
     }
 
@@ -278,71 +362,41 @@ impl Registry {
     }
 
     /// Gives a mark that covers the slot.
-    #[inline]
     fn cover(&self, index: SlotIndex) -> HighWater {
         let mut mark = self.mark();
-        // As a rule it is covered already. Ends: each further turn means that the mark was lowered meanwhile,
-        // which happens now and then, under the commit lock.
+        // As a rule it is covered already. Ends: each further turn means that the
+        // mark was lowered meanwhile, which happens now and then, under the
+        // commit lock.
         while !mark.covers(index) {
             mark = self.raise(mark.raised_over(index));
         }
         mark
     }
 
-    /// Whether what `mark` covered is covered still: nobody has lowered it.
-    #[inline]
-    fn is_as_high(&self, mark: HighWater) -> bool {
-        self.mark().lowerings() == mark.lowerings() || mutant::is("high-water-lowering-unseen")
-    }
-
-    /// Takes a free slot, marked with a provisional start.
-    #[inline]
-    fn take_slot(&self, oracle: &Oracle) -> Result<OpenSlot, RegistryFull> {
-        let (base, cursor) = hint();
-        let start = oracle.visible();
-        match self.try_take(SlotIndex(base), start) {
-            Some(open) => Ok(open),
-            None => self.take_other_slot(cursor, start),
-        }
-    }
-
-    /// Takes the first free slot from `cursor` on.
+    /// Takes the first free slot from `cursor` on, and settles it; `None` if all
+    /// are taken.
     #[cold]
-    fn take_other_slot(&self, cursor: u32, start: Timestamp) -> Result<OpenSlot, RegistryFull> {
-        for step in 0..SLOTS as u32 {
-            let index = SlotIndex((cursor + step) % SLOTS as u32);
-            if let Some(open) = self.try_take(index, start) {
-                remember(|_| index.0);
-                return Ok(OpenSlot { displaced: true, ..open });
-            }
-        }
-        Err(RegistryFull)
-    }
-
-    #[inline]
-    fn try_take(&self, index: SlotIndex, start: Timestamp) -> Option<OpenSlot> {
-        let slot = self.slot(index);
-        // Acquire: partner of the Release store in `close`, so that what the
-        // previous owner read is over before this owner begins.
-        let free = slot.start.load(Ordering::Relaxed) == FREE;
-        let (order, failed) = (Ordering::Acquire, Ordering::Relaxed);
-        let taken = free && slot.start.compare_exchange(FREE, start.get(), order, failed).is_ok();
-        let (slot, displaced) = (NonNull::from(slot), false);
-        taken.then_some(OpenSlot { index, start, slot, displaced })
+    fn take_other_slot(&self, cursor: u32, oracle: &Oracle) -> Option<SlotIndex> {
+        let start = oracle.visible();
+        let indices = (0..SLOTS as u32).map(|step| SlotIndex((cursor + step) % SLOTS as u32));
+        let index = { indices }.find(|index| self.slot(*index).try_take(start))?;
+        remember(|_| index.0);
+        self.settle(self.slot(index), oracle);
+        Some(index)
     }
 
     /// Closes a snapshot of this registry; its slot is free for the next.
     #[inline]
     pub fn close(&self, open: OpenSlot) {
-        debug_assert!(ptr::eq(self.slot(open.index), open.slot.as_ptr()), "of this registry");
-        // SAFETY: a chunk, once linked, lives until the registry is dropped.
-        let slot = unsafe { open.slot.as_ref() };
+        let slot = open.slot();
+        debug_assert!(ptr::eq(self.slot(slot.index), slot), "of this registry");
         slot.since_micros.store(0, Ordering::Relaxed);
+        slot.labelled.store(false, Ordering::Relaxed);
         // Partner: the Acquire loads in `active`: when the scan sees the slot
         // free, every read of this snapshot happened before.
         slot.start.store(FREE, Ordering::Release);
-        if open.displaced {
-            remember(|cursor| cursor.min(open.index.0));
+        if hint().0 != slot.index.0 {
+            remember(|cursor| cursor.min(slot.index.0));
         }
     }
 
@@ -423,6 +477,11 @@ impl Registry {
         self.mark().slots()
     }
 }
+
+// SAFETY: chunks are made of atomics, and owned by the registry.
+unsafe impl Send for Registry {}
+// SAFETY: as above.
+unsafe impl Sync for Registry {}
 
 impl Default for Registry {
     fn default() -> Self {

@@ -119,6 +119,27 @@ impl<T, const LEAF: usize> Table<T, LEAF> {
 
     #[inline]
     fn leaf(&self, prefix: u64) -> *mut Leaf<T, LEAF> {
+        let (root, height) = self.root();
+        // Two levels reach what most tables hold. The way there has no loop, so
+        // that more walks fit into what a processor overlaps.
+        // SAFETY: inner nodes live as long as the table. Partners of the loads:
+        // as in `place`.
+        let Some(mut node) = (unsafe { root.as_ref() }) else { return ptr::null_mut() };
+        if height == 2 && prefix >> (2 * INNER_BITS) == 0 {
+            let child = node.children[(prefix >> INNER_BITS) as usize].load(Ordering::Acquire);
+            // SAFETY: as above; children above level 1 are inner nodes.
+            match unsafe { child.cast::<Inner>().as_ref() } {
+                Some(child) => node = child,
+                None => return ptr::null_mut(),
+            }
+        } else if height != 1 || prefix >> INNER_BITS != 0 {
+            return self.leaf_at_any_height(prefix);
+        }
+        node.children[prefix as usize % INNER_SLOTS].load(Ordering::Acquire).cast()
+    }
+
+    #[cold]
+    fn leaf_at_any_height(&self, prefix: u64) -> *mut Leaf<T, LEAF> {
         match self.place(prefix) {
             // Partner: the Release store in `slot_or_new`.
             Place::Leaf(place) => place.load(Ordering::Acquire).cast(),
@@ -135,6 +156,16 @@ impl<T, const LEAF: usize> Table<T, LEAF> {
     pub fn get<'s>(&'s self, id: u64, _at: SnapshotRef<'s>) -> Option<&'s T> {
         // SAFETY: the snapshot was open before the leaf is loaded.
         unsafe { self.slot(id) }
+    }
+
+    /// The slots of the leaf of `id`, if it exists: `id % LEAF` is the place of
+    /// `id` among them. The open snapshot keeps the leaf alive.
+    #[must_use]
+    #[inline]
+    pub fn leaf_slots<'s>(&'s self, id: u64, _at: SnapshotRef<'s>) -> Option<&'s [T; LEAF]> {
+        // SAFETY: the snapshot was open before the leaf is loaded.
+        let leaf = unsafe { self.leaf(id >> Self::LEAF_BITS).as_ref() }?;
+        Some(&leaf.slots)
     }
 
     /// The slot of `id`, if its leaf exists.

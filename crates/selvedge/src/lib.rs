@@ -79,9 +79,9 @@ pub use selvedge_engine::{
 };
 pub use selvedge_env as env;
 pub use selvedge_graph::{
-    Conflict, ConflictKind, Direction, Edge, EdgeRef, EdgeTypeDef, Edges, Entity,
-    GraphError as InputError, LabelScan, Neighbours, Node, Path, PathSearch, Step, Traversal,
-    Uniqueness, Upserted,
+    AdjacencyView, Conflict, ConflictKind, Direction, Edge, EdgeRef, EdgeTypeDef, Edges, Entity,
+    GraphError as InputError, LabelScan, Neighbours, NeighboursOfEach, Node, Path, PathSearch,
+    Step, Traversal, Uniqueness, Upserted,
 };
 
 pub use selvedge_storage::StorageError;

@@ -2,8 +2,8 @@
 
 use selvedge_base::{NodeId, Timestamp};
 use selvedge_graph::{
-    Direction, EdgeRef, EdgeTypeDef, Edges, GraphView, LabelScan, Neighbours, Node, PathSearch,
-    Traversal,
+    AdjacencyView, Direction, EdgeRef, EdgeTypeDef, Edges, GraphView, LabelScan, Neighbours, Node,
+    PathSearch, Traversal,
 };
 
 use crate::error::Result;
@@ -209,6 +209,39 @@ pub trait Read: Sealed {
         edge_type: impl Into<Option<&'t str>>,
     ) -> Result<Neighbours<'_>> {
         Ok(self.view().neighbours(node, direction, edge_type.into()))
+    }
+
+    /// The neighbours of many nodes, along edges of a type or of all, for what
+    /// walks over much of the graph: the name of the type is looked up once, and
+    /// [`neighbours_of_each`](AdjacencyView::neighbours_of_each) has memory fetch
+    /// ahead what it visits next.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    ///
+    /// let db = Db::in_memory();
+    /// let (a, b) = (db.insert("N", "a", doc! {})?, db.insert("N", "b", doc! {})?);
+    /// db.link(a, "TO", b, doc! {})?;
+    /// let snapshot = db.snapshot()?;
+    /// let adjacency = snapshot.adjacency(Direction::Out, "TO")?;
+    /// assert_eq!(adjacency.neighbours(a).collect::<Vec<_>>(), [b]);
+    /// let mut edges = Vec::new();
+    /// for (node, neighbours) in adjacency.neighbours_of_each(snapshot.scan("N")?) {
+    ///     edges.extend(neighbours.map(|neighbour| (node, neighbour)));
+    /// }
+    /// assert_eq!(edges, [(a, b)]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None in memory.
+    #[inline]
+    fn adjacency<'t>(
+        &self,
+        direction: Direction,
+        edge_type: impl Into<Option<&'t str>>,
+    ) -> Result<AdjacencyView<'_>> {
+        Ok(self.view().adjacency(direction, edge_type.into()))
     }
 
     /// The edges at a node, of a type or of all, with their documents. None for

@@ -1,6 +1,8 @@
 //! Snapshots: the database as of one moment, for reading.
+#![expect(unsafe_code, reason = "a snapshot closes what it opened when it is dropped")]
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 
 use selvedge_engine::OpenSnapshot;
 use selvedge_graph::GraphView;
@@ -29,32 +31,32 @@ use crate::stores::EngineRef;
 /// ```
 pub struct Snapshot<'db> {
     engine: EngineRef<'db>,
-    /// Open until the drop.
-    open: Option<OpenSnapshot>,
+    /// Taken by the drop, and by nothing else.
+    open: ManuallyDrop<OpenSnapshot>,
 }
 
 impl<'db> Snapshot<'db> {
+    #[inline]
     pub(crate) fn new(engine: EngineRef<'db>, open: OpenSnapshot) -> Self {
-        Self { engine, open: Some(open) }
+        Self { engine, open: ManuallyDrop::new(open) }
     }
 }
 
 impl Sealed for Snapshot<'_> {
     #[inline]
     fn view(&self) -> GraphView<'_> {
-        let open = self.open.as_ref().expect("open until dropped");
-        GraphView::new(&self.engine.participant().graph, self.engine.at(open))
+        GraphView::new(&self.engine.participant().graph, self.engine.at(&self.open))
     }
 }
 
 impl Read for Snapshot<'_> {}
 
 impl Drop for Snapshot<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if let Some(open) = self.open.take() {
-            self.engine.close(open);
-        }
+        // SAFETY: taken once, and not used after: this is the drop.
+        let open = unsafe { ManuallyDrop::take(&mut self.open) };
+        self.engine.close(open);
     }
 }
 

@@ -40,8 +40,10 @@ fn edges(reader: &impl Read, nodes: &[NodeId]) -> Result<[Vec<(NodeId, NodeId)>;
     for node in nodes {
         let targets = reader.neighbours(*node, Direction::Out, "TO")?;
         out.extend(targets.map(|target| (*node, target)));
-        let sources = reader.neighbours(*node, Direction::In, "TO")?;
-        into.extend(sources.map(|source| (source, *node)));
+    }
+    let adjacency = reader.adjacency(Direction::In, "TO")?;
+    for (node, sources) in adjacency.neighbours_of_each(nodes.iter().copied()) {
+        into.extend(sources.map(|source| (source, node)));
     }
     out.sort_unstable();
     into.sort_unstable();
@@ -68,6 +70,29 @@ fn snapshots_see_the_same_before_and_after() -> Result<()> {
     drop(before);
     while db.step(256) {}
     assert_eq!(db.statistics().versions_retained, 0);
+    Ok(())
+}
+
+/// The edges of a hub become one block, and a tree again with the next change.
+#[test]
+fn a_hub_changes_after_a_compaction_as_before() -> Result<()> {
+    let db = Db::in_memory();
+    let nodes = graph(&db)?;
+    let [mut expected, _] = edges(&db.snapshot()?, &nodes)?;
+    for target in [HUB_EDGES + 100, HUB_EDGES + 200, HUB_EDGES + 201] {
+        db.compact()?;
+        db.link(nodes[0], "TO", nodes[target], doc! { "late": true })?;
+        db.unlink(nodes[0], "TO", nodes[target - HUB_EDGES])?;
+        expected.push((nodes[0], nodes[target]));
+        expected.retain(|edge| *edge != (nodes[0], nodes[target - HUB_EDGES]));
+        expected.sort_unstable();
+        let snapshot = db.snapshot()?;
+        assert_eq!(edges(&snapshot, &nodes)?, [expected.clone(), expected.clone()]);
+        let late = snapshot.edge(nodes[0], "TO", nodes[target])?.expect("just linked");
+        assert_eq!(late.get("late").and_then(|late| late.as_bool()), Some(true));
+        let degree = snapshot.degree(nodes[0], Direction::Out, "TO")?;
+        assert_eq!(degree, snapshot.neighbours(nodes[0], Direction::Out, "TO")?.count() as u64);
+    }
     Ok(())
 }
 

@@ -334,9 +334,10 @@ impl Log {
     /// tried again by the next call.
     pub fn recycle(&self, below: LogPosition) -> Result<(), StorageError> {
         let core = &self.core;
+        let mut spares = core.segments.spares();
+        // Under the lock: who closes the log waits for it.
         core.writer.check()?;
         let first = core.segments.dir().segment_of(below.min(core.writer.durable()));
-        let mut spares = core.segments.spares();
         core.segments.retire_below(&mut spares, first);
         let kept = core.options.segments_kept;
         let ahead = core.trim(&mut spares, (kept as u64).max(SEGMENTS_AHEAD));

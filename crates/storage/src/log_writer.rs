@@ -155,7 +155,8 @@ impl LogWriter {
                 turn.has_heir = false;
             }
             if turn.leading.is_none() && !turn.has_heir {
-                self.lead(turn, Lead::Sync, tail, segments);
+                let end = self.lead(turn, Lead::Sync, tail, segments);
+                assert!(position <= end, "what is to be durable was appended");
                 continue;
             }
             let waiter = Arc::new(Waiter::new());
@@ -214,14 +215,15 @@ impl LogWriter {
         }
     }
 
-    /// Takes the buffer and writes it, without the lock, and wakes who waited.
+    /// Takes the buffer and writes it, without the lock, and wakes who waited. Gives
+    /// the end of what it took.
     fn lead(
         &self,
         mut turn: MutexGuard<'_, Turn>,
         lead: Lead,
         tail: &Mutex<Tail>,
         segments: &Segments,
-    ) {
+    ) -> LogPosition {
         let memory = take(&mut turn.memory);
         let group = tail.lock().take(memory);
         turn.leading = Some(lead);
@@ -235,8 +237,9 @@ impl LogWriter {
         let leading = Leading(self);
         let result = self.write(&group, lead, segments);
         forget(leading);
-        let turn = self.turn.lock();
-        self.end_turn(turn, group, result);
+        let end = group.end;
+        self.end_turn(self.turn.lock(), group, result);
+        end
     }
 
     /// Gives the number of syncs it took.

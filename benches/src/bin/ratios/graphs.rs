@@ -12,13 +12,15 @@ use selvedge_benches::walk;
 
 use crate::options::Options;
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     "load, 10 k edges each",
     "load, one transaction",
     "sweep",
     "sweep, all types",
     "BFS",
     "BFS, all types",
+    "sweep by calls",
+    "BFS by calls",
     "BFS, built in",
     "PageRank",
     "1-hop",
@@ -109,6 +111,18 @@ impl Stage<'_> {
             )?;
         }
         let start = walk::start_of_search(csr)?;
+        plan.compare(
+            lines,
+            Title::new(&self.name("sweep by calls"), "CSR", ""),
+            &mut |_| store.on_snapshot(true, |graph| walk::sweep_by_calls(graph)),
+            &mut |_| walk::sweep_by_calls(csr),
+        )?;
+        plan.compare(
+            lines,
+            Title::new(&self.name("BFS by calls"), "CSR", ""),
+            &mut |_| store.on_snapshot(true, |graph| walk::breadth_first_by_calls(graph, start)),
+            &mut |_| walk::breadth_first_by_calls(csr, start),
+        )?;
         plan.compare(
             lines,
             Title::new(&self.name("BFS, built in"), "CSR", "").unlike(),

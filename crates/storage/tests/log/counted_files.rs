@@ -120,8 +120,8 @@ impl File for CountedFile {
 
     fn sync_data(&self) -> io::Result<()> {
         count(&self.counts.syncs);
-        assert!(!self.counts.panics.swap(false, Ordering::SeqCst), "made to panic");
         drop(self.counts.gate.lock().unwrap_or_else(PoisonError::into_inner));
+        assert!(!self.counts.panics.swap(false, Ordering::SeqCst), "made to panic");
         if !self.delay.is_zero() {
             thread::sleep(self.delay);
         }

@@ -2,7 +2,7 @@
 //! not be, and what the system only has in memory is not relied upon.
 
 use selvedge_env::{Fault, OperationKind};
-use selvedge_storage::{ReadMode, StorageError};
+use selvedge_storage::{LogPosition, ReadMode, StorageError};
 
 use crate::world::{World, small};
 
@@ -86,6 +86,14 @@ fn what_a_failed_sync_left_in_memory_is_written_again() {
         accepted += world.entries.len();
     }
     assert_eq!(accepted, 400);
+}
+
+#[test]
+#[should_panic(expected = "what is to be durable was appended")]
+fn what_was_not_appended_cannot_be_made_durable() {
+    let mut world = World::new(1, small());
+    let end = world.append(100).unwrap();
+    let _ = world.log.sync_through(LogPosition::new(end.get() + 8));
 }
 
 #[test]

@@ -217,9 +217,12 @@ fn who_waits_is_told_when_somebody_poisons() {
 fn a_panic_of_who_writes_leaves_nobody_waiting() {
     let (log, counts) = counted(Duration::ZERO, large());
     counts.panics.store(true, Ordering::SeqCst);
+    let gate = counts.gate.lock().unwrap();
     thread::scope(|scope| {
         let clients: Vec<_> =
             (0..8).map(|_| scope.spawn(|| log.sync_through(append(&log, 100)))).collect();
+        wait_until(|| log.statistics().records == 8);
+        drop(gate);
         let ends: Vec<_> = clients.into_iter().map(thread::ScopedJoinHandle::join).collect();
         assert_eq!(ends.iter().filter(|end| end.is_err()).count(), 1);
         assert!(ends.iter().flatten().all(Result::is_err), "told, not left waiting");

@@ -6,6 +6,7 @@ use selvedge_storage::{COMMIT_BYTES_MAX, LogOptions, StorageError};
 
 use crate::world::{World, dir, position, small};
 
+/// How many segments there are, as the log says and as the files are.
 fn segments(world: &World) -> usize {
     let count = world.segment_names().len();
     assert_eq!(world.log.statistics().segments, count);
@@ -173,6 +174,27 @@ fn what_a_crash_left_of_a_segment_is_not_used() {
     world.reopen();
     assert_eq!(world.entries.len(), 2);
     assert!(!world.files.list(dir()).unwrap().iter().any(|name| name.ends_with(".new")));
+}
+
+/// A file that cannot be used has the name of the next segment, and there are spare
+/// ones: no name is used for two.
+#[test]
+fn a_spare_segment_takes_the_place_of_what_has_its_name() {
+    let mut world = World::new(1, small());
+    world.commit(9000);
+    let end = world.log.end();
+    world.checkpoint(end).unwrap();
+    world.files.kill();
+    let (next, _) = world.place(position(3 * 4096));
+    let file = world.files.open(&next, OpenMode::Create).unwrap();
+    file.write_all_at(&[7; 1000], 0).unwrap();
+    world.reopen();
+    for _ in 0..6 {
+        world.commit(4000);
+        segments(&world);
+    }
+    world.reopen();
+    assert_eq!(world.entries.len(), 6);
 }
 
 #[test]

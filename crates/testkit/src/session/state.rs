@@ -15,6 +15,7 @@ pub(super) fn tell<R: Read>(reader: &R, names: &Names) -> Result<String, ScriptE
     let mut told = Vec::new();
     let mut edges = Vec::new();
     let mut by_type = BTreeMap::new();
+    walked(reader, names, &ids)?;
     for id in ids {
         told.push(names.show(reader.node(id)?));
         for edge in around(reader, names, id)? {
@@ -58,6 +59,25 @@ fn nodes<R: Read>(reader: &R, names: &Names) -> Result<Vec<NodeId>, ScriptError>
 
 fn gone(name: &str) -> ScriptError {
     ScriptError::wrong(format!("the scan has {name}, but it does not exist"))
+}
+
+/// Walks over all nodes at once: each has the neighbours that it has alone.
+fn walked<R: Read>(reader: &R, names: &Names, ids: &[NodeId]) -> Result<(), ScriptError> {
+    let types = reader.edge_types()?;
+    for edge_type in types.iter().map(|name| Some(name.as_str())).chain([None]) {
+        for direction in [Direction::Out, Direction::In, Direction::Both] {
+            let adjacency = reader.adjacency(direction, edge_type)?;
+            let mut given = Vec::new();
+            for (id, neighbours) in adjacency.neighbours_of_each(ids.iter().copied()) {
+                let alone: Vec<_> = reader.neighbours(id, direction, edge_type)?.collect();
+                let what = format!("adjacency of {} {direction:?} {edge_type:?}", names.of(id));
+                agree(&what, neighbours.collect(), alone)?;
+                given.push(id);
+            }
+            agree("nodes of a walk", given.as_slice(), ids)?;
+        }
+    }
+    Ok(())
 }
 
 /// The edges out of a node, which are those that each way of reading gives.
