@@ -4,7 +4,7 @@
 //! ```text
 //! commit lock: changes, snapshot S, end of the log P
 //!   data file <- blocks and documents at S       commits and readers go on
-//!   log synced through P
+//!   log noted and synced beyond P
 //!   manifest: S, P                               from here on this is the checkpoint
 //!   log before P recycled, documents let go      in pieces, under the commit lock
 //! ```
@@ -49,8 +49,8 @@ impl<P: Durable> Engine<P> {
     pub fn checkpoint(&self) -> Result<CheckpointSummary, StorageError> {
         let journal = self.journal().ok_or(StorageError::Closed)?;
         let mut checkpoints = journal.checkpoints.lock();
-        if journal.end().position.get() == journal.replay_from.load(Ordering::Relaxed) {
-            let timestamp = journal.store.contents().manifest().timestamp;
+        let timestamp = journal.store.contents().manifest().timestamp;
+        if timestamp == self.oracle.visible() {
             return Ok(CheckpointSummary { timestamp, blocks: 0 });
         }
         let started = self.now_micros();
@@ -104,15 +104,14 @@ impl<P: Durable> Engine<P> {
         self.participant.write_checkpoint(self.at(open), changes, &mut sink)?;
         let blocks = sink.into_written();
         let finished = writer.finish()?;
-        // Replay starts at P: what comes before it must not be torn off.
-        journal.log.sync_through(log.position)?;
-        let leases = journal.leases.lock().encode();
-        let facts = CheckpointFacts {
-            timestamp: open.start(),
-            log,
-            incarnation: journal.incarnation,
-            engine: leases,
-        };
+        // Replay starts at P: what comes before it must not be torn off, and a log
+        // without a record there is not the one that the manifest speaks of.
+        let leases = journal.leases.lock();
+        self.note(journal, &leases)?;
+        let engine = leases.encode();
+        drop(leases);
+        let incarnation = journal.incarnation;
+        let facts = CheckpointFacts { timestamp: open.start(), log, incarnation, engine };
         let published = store.publish(finished, facts)?;
         // Nobody's newest version refers to these once documents are let go, and
         // the snapshots of now end some time.

@@ -17,7 +17,7 @@ use selvedge_base::{Timestamp, mutant};
 use selvedge_mvcc::pin;
 use selvedge_storage::{
     Batch, CheckpointFacts, Contents, Identity, Log, LogEnd, LogOptions, LogPosition, LogReader,
-    LogRecord, LogStart, ReadMode, RecordKind, StorageError, Store,
+    LogRecord, LogStart, Manifest, ReadMode, RecordKind, StorageError, Store,
 };
 
 use crate::durable::Durable;
@@ -173,6 +173,7 @@ impl<P: Durable> Engine<P> {
         let reader =
             Log::open(files, &storage.path, salt, manifest.log, log_options, ReadMode::Strict)?;
         let (reader, replayed, end) = engine.replay(reader, storage)?;
+        check_there_is_a_log(manifest, &end, storage)?;
         store.remove_leftovers()?;
         let incarnation = manifest.incarnation.max(end.newest_incarnation).saturating_add(1);
         let log = reader.finish(incarnation)?;
@@ -187,8 +188,26 @@ impl<P: Durable> Engine<P> {
         engine.stand_on(storage, store, log, incarnation, recovery, manifest.log.position);
         engine.renew_leases()?;
         engine.lease_sequences();
+        if manifest.incarnation == 0 {
+            engine.name_log()?;
+        }
         engine.checkpoint_if_due(engine.has_threads());
         Ok(engine)
+    }
+
+    /// From now on the manifest says that there is a log, and where.
+    fn name_log(&self) -> Result<(), StorageError> {
+        let journal = self.journal().ok_or(StorageError::Closed)?;
+        let contents = journal.store.contents();
+        let manifest = contents.manifest();
+        let facts = CheckpointFacts {
+            timestamp: manifest.timestamp,
+            log: manifest.log,
+            incarnation: journal.incarnation,
+            engine: journal.leases.lock().encode(),
+        };
+        journal.store.publish(journal.store.begin()?.finish()?, facts)?;
+        Ok(())
     }
 
     /// Opens for reading alone, up to `until` in the log.
@@ -216,7 +235,11 @@ impl<P: Durable> Engine<P> {
         // A copy that nobody has opened yet has no log.
         let replayed = if manifest.incarnation > 0 || Log::exists(&files, &storage.path)? {
             let reader = Log::open(files, &storage.path, salt, manifest.log, log_options, mode)?;
-            engine.replay(reader, storage)?.1
+            let (_, replayed, end) = engine.replay(reader, storage)?;
+            if !storage.until_damage {
+                check_there_is_a_log(manifest, &end, storage)?;
+            }
+            replayed
         } else {
             Replayed::default()
         };
@@ -419,6 +442,22 @@ impl<P: Durable> Engine<P> {
             error => error,
         })
     }
+}
+
+/// A log of which nothing is left where it should start is not the end of one: who
+/// wrote the manifest had made a record there durable.
+fn check_there_is_a_log(
+    manifest: &Manifest,
+    end: &LogEnd,
+    storage: &StorageOptions,
+) -> Result<(), StorageError> {
+    let (position, segment) = (manifest.log.position.get(), manifest.identity.segment_bytes);
+    if manifest.incarnation == 0 || end.start.position.get() > position {
+        return Ok(());
+    }
+    let path = storage.path.join(format!("log-{:016x}", position / segment));
+    let what = "nothing of the log is left where the manifest says that it starts";
+    Err(StorageError::corrupt(&path, position % segment, what))
 }
 
 fn read_ahead(

@@ -264,7 +264,7 @@ pub(crate) fn copied(version: &AdjacencyVersion, arena: &mut Arena) -> VersionBo
 
 /// A version with the edges of a block that was read from a checkpoint.
 pub(crate) fn loaded(shape: Shape, bytes: &[u8], arena: &mut Arena) -> VersionBox<Adjacency> {
-    if shape.len as usize <= BLOCK_EDGES_MAX {
+    if shape.len as usize <= COMPACT_EDGES_MAX {
         return VersionBox::new_in(arena, Adjacency { shape, tree: None }, &[bytes]);
     }
     let block = Block::new(shape, bytes);

@@ -366,7 +366,9 @@ impl Log {
     #[must_use]
     pub fn statistics(&self) -> LogStatistics {
         let core = &self.core;
-        let (tail, writer) = (core.tail.lock().counts(), core.writer.counts());
+        // One lock after the other: the tail is locked inside the turn of the writer.
+        let tail = core.tail.lock().counts();
+        let writer = core.writer.counts();
         LogStatistics {
             records: tail.records,
             bytes: tail.bytes,

@@ -170,7 +170,7 @@ fn long_readers_see_their_state() {
             look(&db);
         }
     }
-    let first_file = place.path().join("data-0000000000000001");
+    let first_file = place.path().join("data-0000000000000002");
     assert!(!first_file.exists(), "what the first readers see lay there");
     // From the middle, so that horizons move in all ways.
     while !readers.is_empty() {

@@ -153,7 +153,7 @@ fn in_a_data_file() -> Result<(Machine, State)> {
     Ok((machine, state))
 }
 
-const DATA: &str = "data-0000000000000001";
+const DATA: &str = "data-0000000000000002";
 
 /// Any byte of the manifest: told when the database is opened.
 #[test]

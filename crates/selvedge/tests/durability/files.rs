@@ -47,10 +47,10 @@ fn leftovers_go_and_the_files_of_others_stay() {
     db.checkpoint().unwrap();
     insert(&db, "b");
     drop(db);
-    let other_file = machine.read("data-0000000000000001");
+    let other_file = machine.read("data-0000000000000002");
     machine.write("MANIFEST.new", 0, b"half a manif");
     machine.write("log.new", 0, &[0; 1000]);
-    machine.write("data-0000000000000002", 0, &other_file[..100]);
+    machine.write("data-0000000000000003", 0, &other_file[..100]);
     machine.write("data-0000000000000009", 0, b"");
     machine.write("data-00000000000000ff", 0, &[7; 5000]);
     for name in ["notes.txt", "data-7", "log-7", "MANIFEST.bak", "data-000000000000000G"] {
@@ -58,7 +58,7 @@ fn leftovers_go_and_the_files_of_others_stay() {
     }
     let db = machine.open().unwrap();
     assert_eq!(State::checked(&db).unwrap().nodes.len(), 2);
-    for name in ["data-0000000000000002", "data-0000000000000009", "data-00000000000000ff"] {
+    for name in ["data-0000000000000003", "data-0000000000000009", "data-00000000000000ff"] {
         assert!(machine.files(name).is_empty(), "{name} belongs to nothing");
     }
     assert!(machine.files("MANIFEST.new").is_empty());

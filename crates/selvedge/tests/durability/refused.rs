@@ -11,7 +11,7 @@ use selvedge_storage::document_checksum;
 use crate::machine::{DIR, Machine, Place};
 use crate::state::State;
 
-const DATA: &str = "data-0000000000000001";
+const DATA: &str = "data-0000000000000002";
 const LOG: &str = "log-0000000000000000";
 
 /// A database with a data file, and something in its log; nobody has it open.
@@ -88,7 +88,6 @@ fn missing_files() {
 
 /// The log of a database that has had no checkpoint yet is all that it has.
 #[test]
-#[ignore = "taken for a database that nobody has opened yet: its first manifest says no more"]
 fn the_log_is_missing_before_the_first_checkpoint() {
     let machine = Machine::new(1);
     machine.open().unwrap().insert("N", None, doc! {}).unwrap();
@@ -146,7 +145,6 @@ fn files_of_another_database() {
 
 /// A segment of another database in the place of ours is no end of the log.
 #[test]
-#[ignore = "not told from a torn end: the record before the start of the log is not looked for"]
 fn a_segment_of_another_database() {
     let machine = database(1);
     machine.write(LOG, 0, &database(2).read(LOG));

@@ -123,6 +123,34 @@ fn a_segment_that_is_missing_is_damage_wherever_it_is() {
 }
 
 #[test]
+fn a_witness_is_found_behind_a_gap() {
+    let mut world = World::new(1, small());
+    world.append(3000).unwrap();
+    let end = world.append(7000).unwrap();
+    world.sync_through(end).unwrap();
+    world.commit(10);
+    assert_eq!(end.get() / 4096, 2);
+    world.files.remove(&world.place(position(4096)).0).unwrap();
+    world.change(position(60));
+    assert_refused(&world, position(0));
+}
+
+/// What is searched is read in pieces: here of 8192 bytes, from the damage on.
+#[test]
+fn a_witness_is_found_where_two_pieces_meet() {
+    for before in (0..=48).step_by(8) {
+        let mut world = World::new(1, small());
+        world.append(8).unwrap();
+        let end = world.append(8192 - 56 - 48 - before).unwrap();
+        assert_eq!(end.get() as usize, 8192 - before);
+        world.sync_through(end).unwrap();
+        world.commit(10);
+        world.change(position(50));
+        assert_refused(&world, position(0));
+    }
+}
+
+#[test]
 fn a_log_without_its_first_segment_is_not_an_empty_log() {
     for start in [0, 4096 - 48, 4096 - 8, 4096, 3 * 4096 + 80] {
         let start = LogStart { position: position(start), chain: 77 };

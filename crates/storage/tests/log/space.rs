@@ -10,6 +10,8 @@ use crate::world::{World, dir, position, small};
 fn segments(world: &World) -> usize {
     let count = world.segment_names().len();
     assert_eq!(world.log.statistics().segments, count);
+    let is_whole = |(_, len): &(_, u64)| *len == world.options.segment_bytes;
+    assert!(world.files.files().iter().all(is_whole), "{:?}", world.files.files());
     count
 }
 
@@ -189,10 +191,16 @@ fn a_spare_segment_takes_the_place_of_what_has_its_name() {
     let file = world.files.open(&next, OpenMode::Create).unwrap();
     file.write_all_at(&[7; 1000], 0).unwrap();
     world.reopen();
-    for _ in 0..6 {
+    assert_eq!(world.segment_names().len(), 4);
+    // The two that are spare need no space, and nothing is written to one that does.
+    world.files.set_capacity(Some(3 * 4096 + 1000));
+    world.commit(4000);
+    world.commit(4000);
+    world.files.set_capacity(None);
+    for _ in 0..4 {
         world.commit(4000);
-        segments(&world);
     }
+    segments(&world);
     world.reopen();
     assert_eq!(world.entries.len(), 6);
 }

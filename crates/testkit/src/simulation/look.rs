@@ -95,7 +95,9 @@ fn see_keys(reader: &impl Read, damage: Damage, seen: &Seen) -> Result<(), Strin
     let nodes = seen.state.nodes.iter();
     let held: BTreeMap<_, _> =
         nodes.filter_map(|(id, node)| Some(((node.label, node.key?), *id))).collect();
-    for label in LABELS {
+    // Of a label that nobody has used there is nothing either.
+    let unused = LABELS.iter().find(|label| !seen.state.labels.contains(*label));
+    for label in seen.state.labels.iter().chain(unused).copied() {
         for key in KEYS {
             let Some(found) = readable(reader.get(label, key), damage)? else { continue };
             let (found, held) = (found.map(|node| node.id()), held.get(&(label, key)).copied());

@@ -12,9 +12,10 @@ use selvedge::{Document, EdgeId, EdgeTypeDef, NodeId, Timestamp};
 pub(super) type Name = &'static str;
 
 /// Labels that nodes are given.
-pub(super) const LABELS: [Name; 6] = ["A", "B", "C", "D", "E", "F"];
-/// Edge types; the later half is defined as multi, if anybody defines it in time.
-pub(super) const TYPES: [Name; 6] = ["P", "Q", "R", "S", "T", "U"];
+pub(super) const LABELS: [Name; 14] =
+    ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N"];
+/// Edge types; every other one is defined as multi, if anybody defines it in time.
+pub(super) const TYPES: [Name; 12] = ["O", "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z"];
 /// Keys that nodes are given.
 pub(super) const KEYS: [Name; 10] = ["k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9"];
 

@@ -269,16 +269,26 @@ impl Story {
         Ok(())
     }
 
-    /// A bit flips, the process ends, and the database is opened.
+    /// A bit flips, the process ends (or the other way round), and the database is
+    /// opened.
     pub(super) fn flip(&mut self) -> Told {
-        self.end_somehow()?;
-        let Some((path, offset, bit)) = flip_some_bit(&self.files, &mut self.rng) else {
-            return self.start();
-        };
-        self.note(format!("bit {bit} of byte {offset} in {} flips", path.display()));
-        self.counts.flips += 1;
+        let is_open = self.rng.u8(..3) == 0;
+        if !is_open {
+            self.end_somehow()?;
+        }
+        let flipped = flip_some_bit(&self.files, &mut self.rng);
+        if let Some((path, offset, bit)) = &flipped {
+            self.note(format!("bit {bit} of byte {offset} in {} flips", path.display()));
+            self.counts.flips += 1;
+        }
         let before = (self.damaged, self.work.given.is_uncertain);
-        (self.damaged, self.work.given.is_uncertain) = (true, true);
+        if flipped.is_some() {
+            (self.damaged, self.work.given.is_uncertain) = (true, true);
+        }
+        if is_open {
+            self.end_somehow()?;
+        }
+        let Some((path, offset, bit)) = flipped else { return self.start() };
         let (builder, clock) = self.builder();
         match builder.open(PATH) {
             Ok(db) => {
@@ -295,6 +305,11 @@ impl Story {
                 self.counts.flips_refused += 1;
                 self.note(format!("open: {error}"));
                 self.read_until_damage()?;
+                if is_open {
+                    // Since then it may have been written over, or elsewhere.
+                    self.is_lost = true;
+                    return Ok(());
+                }
                 let flipped = self.files.flip_bit(&path, offset, bit);
                 flipped.map_err(|error| format!("the file has gone: {error}"))?;
                 (self.damaged, self.work.given.is_uncertain) = before;

@@ -416,8 +416,11 @@ impl Story {
         }
         self.note("closed".to_owned());
         self.clones.clear();
-        // What nobody can commit any more goes.
-        self.transactions.clear();
+        self.life += 1;
+        for open in std::mem::take(&mut self.transactions) {
+            // In vain.
+            self.commit(open)?;
+        }
         if self.rng.bool() {
             self.held.clear();
         }

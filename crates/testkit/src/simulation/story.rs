@@ -130,6 +130,8 @@ pub(super) struct Story {
     pub(super) tight: bool,
     /// Bits have been flipped.
     pub(super) damaged: bool,
+    /// The damage cannot be undone, and the database said so: this is the end.
+    pub(super) is_lost: bool,
     pub(super) backups_made: u32,
     pub(super) counts: Counts,
     pub(super) trace: Trace,
@@ -161,6 +163,7 @@ impl Story {
             fenced: false,
             tight: false,
             damaged: false,
+            is_lost: false,
             backups_made: 0,
             counts: Counts::default(),
             trace,
@@ -172,6 +175,9 @@ impl Story {
         self.start()?;
         for _ in 0..self.settings.steps {
             self.step()?;
+            if self.is_lost {
+                return Ok(());
+            }
             if self.files.down().is_some() {
                 self.note("the process has ended in the midst of it".to_owned());
                 self.die();

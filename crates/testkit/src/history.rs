@@ -1,0 +1,59 @@
+//! Histories: what many threads did on one database, and whether isolation held.
+//!
+//! ```text
+//! seed -> what each thread does
+//!           |
+//!         threads --> database      each records what it saw, and its timestamps
+//!           |
+//!         history --> judge         state by state, in the order of commits
+//!           |           |
+//!          text      anomalies, by their names
+//! ```
+//!
+//! The judge trusts nothing but what clients saw: it builds the database anew from
+//! what committed transactions wrote, and compares.
+//!
+//! What is judged, of every transaction, those that were given up too:
+//! - each read of a node, edge or key gives the newest version that is not newer than
+//!   the start, or the transaction's own; a node's version is the commit that wrote
+//!   it;
+//! - each scan, count, neighbourhood and walk is that of the start, with neither
+//!   phantoms nor holes;
+//! - of concurrent transactions that wrote the same, one was refused, and none without
+//!   a reason; no edge dangles; no key has two nodes;
+//! - commit timestamps are unique, and all timestamps keep to real time;
+//! - dependencies have no cycle but those that snapshot isolation permits, and those
+//!   among serializable transactions none at all.
+//!
+//! Which transactions a thread runs is determined by the seed; how they meet is up to
+//! the system, so a history with an anomaly is kept as text, to be judged again.
+//!
+//! Reading order: `txn`, `text`, `state`, `judge`, `misreading`, `marks`, `changes`,
+//! `real_time`, `cycles`, `components`, `anomaly`; then `workload` and the files
+//! behind it, `recorder`, `life`, `edn`.
+
+mod anomaly;
+mod changes;
+mod components;
+mod cycles;
+mod edn;
+mod judge;
+mod life;
+mod marks;
+mod misreading;
+mod real_time;
+mod recorder;
+mod state;
+mod text;
+mod txn;
+mod workload;
+
+pub use self::anomaly::{Anomaly, Finding};
+pub use self::edn::list_append;
+pub use self::judge::{Verdict, judge};
+pub use self::life::{Medium, Plan, run};
+pub use self::txn::{
+    Clash, Content, EdgeName, History, Interval, Isolation, Name, NodeId, Op, Outcome, SeenNode,
+    Timestamp, Txn, Way,
+};
+pub use self::workload::{WORKLOADS, Workload};

@@ -1,0 +1,221 @@
+//! One life of a database: rounds of threads that run transactions, and between the
+//! rounds, on disk, checkpoints and reopenings.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use selvedge::{Db, SyncLevel};
+
+use super::recorder::{Active, Done, Seat, Worker};
+use super::txn::{History, Txn};
+use super::workload::{Ground, Workload, look, look_at_all};
+
+/// Where the database is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Medium {
+    /// In memory.
+    Memory,
+    /// In a directory of its own.
+    Disk,
+}
+
+impl fmt::Display for Medium {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+        })
+    }
+}
+
+/// What is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Decides what each thread does, though not how they meet.
+    pub seed: u64,
+    /// What transactions do.
+    pub workload: &'static Workload,
+    /// Where.
+    pub medium: Medium,
+    /// How many transactions, of all threads together.
+    pub txns: usize,
+    /// How many threads.
+    pub threads: usize,
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, workload, medium, .. } = self;
+        write!(f, "{}-{medium}-{seed}", workload.name)
+    }
+}
+
+/// Rounds of a history.
+const ROUNDS: usize = 4;
+/// One thread looks after the files, every so often.
+const UPKEEP_EVERY: Duration = Duration::from_millis(3);
+
+/// A directory that goes when this does.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let name = format!("selvedge-history-{}-{name}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left of a failed run is in nobody's way.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Life {
+    plan: Plan,
+    scratch: Scratch,
+    random: fastrand::Rng,
+    sync: SyncLevel,
+    yields: usize,
+    began: Instant,
+}
+
+/// Runs a plan; gives what was recorded. An error is one that the database gave
+/// without a reason, or a panic.
+///
+/// # Errors
+/// What the database did, in words.
+pub fn run(plan: Plan) -> Result<History, String> {
+    let mut random = fastrand::Rng::with_seed(plan.seed);
+    let sync = match random.usize(..2) {
+        0 => SyncLevel::Off,
+        _ => SyncLevel::Normal { every: Duration::from_millis(2) },
+    };
+    let yields = [0, 2, 4, 16][random.usize(..4)];
+    let scratch = Scratch::new(&plan.to_string());
+    let mut life = Life { plan, scratch, random, sync, yields, began: Instant::now() };
+    life.run()
+}
+
+impl Life {
+    fn open(&self) -> Done<Db> {
+        let builder = Db::builder().sync(self.sync);
+        match self.plan.medium {
+            Medium::Memory => Ok(builder.in_memory()),
+            Medium::Disk => {
+                builder.open(self.scratch.path()).map_err(|error| format!("open fails: {error}"))
+            }
+        }
+    }
+
+    fn worker(&self, db: &Db, thread: usize, round: usize) -> Worker {
+        let (seed, yields, began) = (self.plan.seed, self.yields, self.began);
+        Worker::new(db.clone(), Seat { seed, thread, round, began, yields })
+    }
+
+    fn run(&mut self) -> Done<History> {
+        let Plan { workload, txns, threads, .. } = self.plan;
+        let mut db = self.open()?;
+        let mut recorded = Vec::new();
+        let first = self.worker(&db, threads, 0);
+        let ground = (workload.set_up)(&first, txns)?;
+        recorded.push(first.into_txns());
+        for round in 1..=ROUNDS {
+            recorded.extend(self.round(&db, &ground, round)?);
+            if self.plan.medium == Medium::Disk {
+                db = self.between(db)?;
+            }
+            let last = self.worker(&db, threads, round);
+            let mut active = last.snapshot()?;
+            look_at_all(&mut active, &ground)?;
+            active.commit()?;
+            recorded.push(last.into_txns());
+        }
+        let wrong = db.check().map_err(|error| format!("check fails: {error}"))?;
+        if !wrong.is_empty() {
+            return Err(format!("the database finds itself wrong: {}", wrong.join("; ")));
+        }
+        let title = format!("{}, {} transactions by {} threads", self.plan, txns, threads);
+        Ok(History::merge(title, recorded))
+    }
+
+    /// All threads run their share of transactions.
+    fn round(&self, db: &Db, ground: &Ground, round: usize) -> Done<Vec<Vec<Txn>>> {
+        let (threads, is_over) = (self.plan.threads, AtomicBool::new(false));
+        thread::scope(|scope| {
+            let running: Vec<_> = (0..threads)
+                .map(|thread| scope.spawn(move || self.share(db, ground, thread, round)))
+                .collect();
+            let upkeep = scope.spawn(|| self.upkeep(db, &is_over));
+            let ended: Vec<_> = running.into_iter().map(thread::ScopedJoinHandle::join).collect();
+            // It tells the other nothing but that.
+            is_over.store(true, Ordering::Relaxed);
+            let upkeep = upkeep.join();
+            let mut recorded = Vec::new();
+            for share in ended {
+                recorded.push(share.map_err(|_| "a thread panicked")??);
+            }
+            upkeep.map_err(|_| "upkeep panicked")??;
+            Ok(recorded)
+        })
+    }
+
+    /// What one thread does in a round, a long snapshot now and then beside it.
+    fn share(&self, db: &Db, ground: &Ground, thread: usize, round: usize) -> Done<Vec<Txn>> {
+        let Plan { workload, txns, threads, .. } = self.plan;
+        let mut worker = self.worker(db, thread, round);
+        let steps = txns.div_ceil(ROUNDS * threads);
+        let mut held: Option<Active> = None;
+        for step in 0..steps {
+            let done = (round - 1) * steps + step;
+            worker.progress = done as f64 / (ROUNDS * steps) as f64;
+            (workload.step)(&worker, ground)?;
+            match &mut held {
+                Some(active) => look(&worker, active, ground)?,
+                None if worker.one_in(24) => held = Some(worker.snapshot()?),
+                None => {}
+            }
+            if worker.one_in(12)
+                && let Some(active) = held.take()
+            {
+                active.commit()?;
+            }
+        }
+        held.map_or(Ok(true), Active::commit)?;
+        Ok(worker.into_txns())
+    }
+
+    /// Checkpoints and compactions beside the transactions.
+    fn upkeep(&self, db: &Db, is_over: &AtomicBool) -> Done {
+        while !is_over.load(Ordering::Relaxed) {
+            thread::sleep(UPKEEP_EVERY);
+            db.compact().map_err(|error| format!("compact fails: {error}"))?;
+            if self.plan.medium == Medium::Disk {
+                db.checkpoint().map_err(|error| format!("checkpoint fails: {error}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What happens to a database on disk between two rounds.
+    fn between(&mut self, db: Db) -> Done<Db> {
+        match self.random.usize(..4) {
+            0 => return Ok(db),
+            1 => {
+                db.checkpoint().map_err(|error| format!("checkpoint fails: {error}"))?;
+                return Ok(db);
+            }
+            2 => db.close().map_err(|error| format!("close fails: {error}"))?,
+            _ => drop(db),
+        }
+        self.open()
+    }
+}

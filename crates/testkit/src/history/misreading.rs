@@ -1,0 +1,109 @@
+//! What a wrong read is called: the same wrong document has another name after who
+//! wrote it, and after what else the transaction saw.
+
+use super::anomaly::Anomaly;
+use super::marks::{self, Item, Mark, Marks};
+use super::state::Written;
+use super::txn::{Content, History, Txn};
+
+/// One read that is wrong, and all there is to know around it.
+pub(super) struct Misreading<'j, 'h> {
+    pub(super) history: &'h History,
+    pub(super) marks: &'j Marks<'h>,
+    pub(super) txn: &'h Txn,
+    /// Which of its operations.
+    pub(super) index: usize,
+}
+
+impl Misreading<'_, '_> {
+    /// The name of having read `seen` where `expected` was to be read.
+    pub(super) fn name(
+        &self,
+        item: &Item,
+        seen: Option<&Content>,
+        expected: Option<&Written>,
+    ) -> Anomaly {
+        let is_own = expected.is_some_and(|expected| expected.writer == self.txn.number);
+        let known = match seen.map(|seen| self.written(item, seen)) {
+            Some(Err(name)) => return name,
+            _ if is_own => return Anomaly::OwnWriteUnseen,
+            Some(Ok(mark)) => Some(mark),
+            None => None,
+        };
+        if self.is_repeated(item, seen) {
+            return Anomaly::NonRepeatableRead;
+        }
+        let commit = known.and_then(|mark| self.history.txns[mark.txn].commit());
+        let is_future = commit.is_some_and(|commit| commit > self.txn.start);
+        let missed = expected.map(|expected| expected.writer);
+        let is_fractured = match known {
+            Some(mark) if is_future => self.misses_others_of(item, mark.txn),
+            _ => missed.is_some_and(|missed| self.sees_others_of(item, missed)),
+        };
+        match (known, expected) {
+            _ if is_fractured => Anomaly::FracturedRead,
+            (None, _) => Anomaly::MissingRead,
+            (Some(_), _) if is_future => Anomaly::FutureRead,
+            (Some(_), None) => Anomaly::DeletedRead,
+            (Some(_), Some(_)) => Anomaly::StaleRead,
+        }
+    }
+
+    /// The mark of a document, if it is one that somebody committed there.
+    fn written(&self, item: &Item, seen: &Content) -> Result<&Mark<'_>, Anomaly> {
+        if seen.is_torn {
+            return Err(Anomaly::TornDocument);
+        }
+        let mark = self.marks.get(seen.mark).ok_or(Anomaly::InventedRead)?;
+        if mark.item != *item {
+            return Err(Anomaly::InventedRead);
+        }
+        if mark.content != seen {
+            return Err(Anomaly::TornDocument);
+        }
+        if mark.txn != self.txn.number && self.history.txns[mark.txn].commit().is_none() {
+            return Err(Anomaly::DirtyRead);
+        }
+        if !mark.is_last {
+            return Err(Anomaly::IntermediateRead);
+        }
+        Ok(mark)
+    }
+
+    /// Other documents that the transaction read, with those who wrote them.
+    fn others(&self, item: &Item) -> impl Iterator<Item = (Item, Option<usize>)> {
+        let reads = self.txn.ops.iter().filter_map(marks::read);
+        let others = reads.filter(move |(read, _)| read != item);
+        others.map(|(read, seen)| (read, seen.and_then(|seen| self.marks.writer(seen))))
+    }
+
+    fn sees_others_of(&self, item: &Item, writer: usize) -> bool {
+        self.others(item).any(|(_, seen)| seen == Some(writer))
+    }
+
+    fn misses_others_of(&self, item: &Item, writer: usize) -> bool {
+        let wrote = |other: &Item| {
+            let ops = &self.history.txns[writer].ops;
+            ops.iter().filter_map(marks::written).any(|(written, _)| written == *other)
+        };
+        self.others(item).any(|(other, seen)| seen != Some(writer) && wrote(&other))
+    }
+
+    /// Whether the transaction read something else there before, and did not write
+    /// it since.
+    fn is_repeated(&self, item: &Item, seen: Option<&Content>) -> bool {
+        let is_same = |other: &Option<(Item, Option<&Content>)>| {
+            other.as_ref().is_some_and(|(other, _)| other == item)
+        };
+        for op in self.txn.ops[..self.index].iter().rev() {
+            if is_same(&marks::written(op)) {
+                return false;
+            }
+            let read = marks::read(op);
+            if is_same(&read) {
+                return read.is_some_and(|(_, before)| before != seen);
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,410 @@
+//! Running transactions on a database and recording what each does and sees.
+//!
+//! Every thread records for itself: nothing that it does for the record is seen by
+//! another thread, lest recording order what is to be left to chance.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Instant;
+
+use selvedge::{
+    Conflict, ConflictKind, Db, Direction, DocRef, Document, Entity, Error, ErrorKind, Read,
+    Snapshot, SyncLevel, Transaction, TransactionOptions, doc,
+};
+
+use super::txn::{
+    Clash, Content, EdgeName, Interval, Isolation, Name, NodeId, Op, Outcome, SeenNode, Txn, Way,
+};
+
+/// The result of whatever the database may fail at, for no good reason.
+pub(super) type Done<T = ()> = Result<T, String>;
+
+fn fault(what: &str) -> impl Fn(Error) -> String {
+    move |error| format!("{what} fails: {error}")
+}
+
+/// What a thread records with.
+struct Pen {
+    thread: usize,
+    /// The clock of all threads.
+    began: Instant,
+    next_mark: Cell<u64>,
+    random: RefCell<fastrand::Rng>,
+    /// Of so many operations, one lets other threads run; 0: none.
+    yields: usize,
+    txns: RefCell<Vec<Txn>>,
+}
+
+impl Pen {
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn pause(&self) {
+        if self.yields > 0 && self.random.borrow_mut().usize(..self.yields) == 0 {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// One thread in one round of a history.
+pub(super) struct Worker {
+    pen: Rc<Pen>,
+    db: Db,
+    /// The share of the history that is done, from 0 to 1.
+    pub(super) progress: f64,
+}
+
+/// What makes a worker.
+#[derive(Clone, Copy)]
+pub(super) struct Seat {
+    pub(super) seed: u64,
+    pub(super) thread: usize,
+    pub(super) round: usize,
+    pub(super) began: Instant,
+    pub(super) yields: usize,
+}
+
+impl Worker {
+    pub(super) fn new(db: Db, seat: Seat) -> Self {
+        let Seat { seed, thread, round, began, yields } = seat;
+        let place = (thread as u64 + 1) << 40 | (round as u64) << 32;
+        let random = fastrand::Rng::with_seed(seed ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let pen = Pen {
+            thread,
+            began,
+            next_mark: Cell::new(place),
+            random: RefCell::new(random),
+            yields,
+            txns: RefCell::default(),
+        };
+        Self { pen: Rc::new(pen), db, progress: 0.0 }
+    }
+
+    /// A number below `end`, drawn.
+    pub(super) fn below(&self, end: usize) -> usize {
+        self.pen.random.borrow_mut().usize(..end)
+    }
+
+    /// Whether a draw of one in `of` came out.
+    pub(super) fn one_in(&self, of: usize) -> bool {
+        self.below(of) == 0
+    }
+
+    pub(super) fn one_of<'a, T>(&self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len())]
+    }
+
+    /// Begins a transaction.
+    pub(super) fn begin(&self, isolation: Isolation) -> Done<Active> {
+        let mut options = TransactionOptions::new().isolation(isolation);
+        if self.one_in(100) {
+            options = options.sync(SyncLevel::Full);
+        }
+        self.open(isolation, || Ok(Reader::Transaction(self.db.begin(&options)?)))
+    }
+
+    /// Opens a snapshot.
+    pub(super) fn snapshot(&self) -> Done<Active> {
+        self.open(Isolation::Snapshot, || Ok(Reader::Snapshot(self.db.snapshot()?)))
+    }
+
+    fn open(
+        &self,
+        isolation: Isolation,
+        open: impl FnOnce() -> Result<Reader, Error>,
+    ) -> Done<Active> {
+        self.pen.pause();
+        let called = self.pen.now();
+        let reader = open().map_err(fault("begin"))?;
+        let begin = Interval { called, returned: self.pen.now() };
+        let start = match &reader {
+            Reader::Transaction(reader) => reader.timestamp(),
+            Reader::Snapshot(reader) => reader.timestamp(),
+        };
+        let txn = Txn {
+            number: 0,
+            thread: self.pen.thread,
+            isolation,
+            start,
+            begin,
+            end: Interval::UNKNOWN,
+            outcome: Outcome::ReadOnly,
+            ops: Vec::new(),
+        };
+        Ok(Active { pen: Rc::clone(&self.pen), reader, txn })
+    }
+
+    /// What was recorded.
+    pub(super) fn into_txns(self) -> Vec<Txn> {
+        self.pen.txns.take()
+    }
+}
+
+enum Reader {
+    Transaction(Transaction<'static>),
+    Snapshot(Snapshot<'static>),
+}
+
+/// A transaction or a snapshot that is open.
+pub(super) struct Active {
+    pen: Rc<Pen>,
+    reader: Reader,
+    txn: Txn,
+}
+
+/// Reads through whatever is open.
+macro_rules! read {
+    ($active:ident, $reader:ident => $read:expr) => {
+        match &$active.reader {
+            Reader::Transaction($reader) => $read,
+            Reader::Snapshot($reader) => $read,
+        }
+        .map_err(fault("a read"))?
+    };
+}
+
+fn content_of(document: DocRef<'_>) -> Content {
+    let mark = document.get("mark").and_then(|mark| mark.as_u64());
+    let mirror = document.get("mirror").and_then(|mark| mark.as_u64());
+    let number = document.get("number").and_then(|number| number.as_i64());
+    let list = document.get("list").and_then(|list| list.as_list());
+    let is_whole = mark.is_some() && mark == mirror && number.is_some() && list.is_some();
+    let elements = list.into_iter().flat_map(|list| list.iter());
+    Content {
+        mark: mark.unwrap_or(0),
+        number: number.unwrap_or(0),
+        list: elements.filter_map(|element| element.as_i64()).collect(),
+        is_torn: !is_whole,
+    }
+}
+
+fn document(content: &Content) -> Document {
+    let Content { mark, number, list, .. } = content;
+    doc! { "mark": *mark, "number": *number, "list": list.clone(), "mirror": *mark }
+}
+
+fn seen_node(reader: &impl Read, id: NodeId) -> Result<Option<SeenNode>, Error> {
+    let node = reader.node(id)?;
+    Ok(node.map(|node| SeenNode {
+        label: Name::from(node.label().to_owned()),
+        key: node.key().map(str::to_owned),
+        content: content_of(node.document()),
+        version: node.version(),
+    }))
+}
+
+fn seen_neighbours(
+    reader: &impl Read,
+    node: NodeId,
+    way: Way,
+    edge_type: Option<&str>,
+) -> Result<(Vec<NodeId>, u64), Error> {
+    let direction = match way {
+        Way::Out => Direction::Out,
+        Way::In => Direction::In,
+        Way::Both => Direction::Both,
+    };
+    let seen = reader.neighbours(node, direction, edge_type)?.collect();
+    Ok((seen, reader.degree(node, direction, edge_type)?))
+}
+
+fn seen_edge(reader: &impl Read, edge: &EdgeName) -> Result<Option<Content>, Error> {
+    let found = reader.edge(edge.source, &edge.edge_type, edge.target)?;
+    Ok(found.map(|edge| content_of(edge.document())))
+}
+
+fn seen_walk(
+    reader: &impl Read,
+    start: NodeId,
+    edge_type: &str,
+    depth: u32,
+) -> Result<Vec<NodeId>, Error> {
+    let walk = reader.traverse(start)?.edge_type(edge_type).depth(1..=depth);
+    walk.map(|step| Ok(step?.node)).collect()
+}
+
+impl Active {
+    fn note(&mut self, op: Op) {
+        self.txn.ops.push(op);
+        self.pen.pause();
+    }
+
+    pub(super) fn node(&mut self, node: NodeId) -> Done<Option<SeenNode>> {
+        let seen = read!(self, reader => seen_node(reader, node));
+        self.note(Op::Node { node, seen: seen.clone() });
+        Ok(seen)
+    }
+
+    pub(super) fn get(&mut self, label: &'static str, key: &str) -> Done<Option<NodeId>> {
+        let seen = read!(self, reader => reader.get(label, key)).map(|node| node.id());
+        self.note(Op::Get { label: label.into(), key: key.to_owned(), seen });
+        Ok(seen)
+    }
+
+    pub(super) fn scan(&mut self, label: &'static str) -> Done<Vec<NodeId>> {
+        let seen: Vec<_> = read!(self, reader => reader.scan(label)).collect();
+        self.note(Op::Scan { label: label.into(), seen: seen.clone() });
+        Ok(seen)
+    }
+
+    pub(super) fn count(&mut self, label: &'static str) -> Done<u64> {
+        let seen = read!(self, reader => reader.count(label));
+        self.note(Op::Count { label: label.into(), seen });
+        Ok(seen)
+    }
+
+    pub(super) fn count_edges(&mut self, edge_type: &'static str) -> Done<u64> {
+        let seen = read!(self, reader => reader.count_edges(edge_type));
+        self.note(Op::CountEdges { edge_type: edge_type.into(), seen });
+        Ok(seen)
+    }
+
+    pub(super) fn neighbours(
+        &mut self,
+        node: NodeId,
+        way: Way,
+        edge_type: Option<&'static str>,
+    ) -> Done<Vec<NodeId>> {
+        let (seen, degree) =
+            read!(self, reader => seen_neighbours(reader, node, way, edge_type));
+        if degree != seen.len() as u64 {
+            return Err(format!("node {node} has degree {degree} and neighbours {seen:?}"));
+        }
+        let edge_type = edge_type.map(Name::from);
+        self.note(Op::Neighbours { node, way, edge_type, seen: seen.clone() });
+        Ok(seen)
+    }
+
+    pub(super) fn edge(&mut self, edge: &EdgeName) -> Done<Option<Content>> {
+        let seen = read!(self, reader => seen_edge(reader, edge));
+        self.note(Op::Edge { edge: edge.clone(), seen: seen.clone() });
+        Ok(seen)
+    }
+
+    pub(super) fn traverse(
+        &mut self,
+        start: NodeId,
+        edge_type: &'static str,
+        depth: u32,
+    ) -> Done<Vec<NodeId>> {
+        let seen = read!(self, reader => seen_walk(reader, start, edge_type, depth));
+        let edge_type = edge_type.into();
+        self.note(Op::Traverse { start, edge_type, depth, seen: seen.clone() });
+        Ok(seen)
+    }
+
+    /// A document that nobody has written before.
+    pub(super) fn content(&self, number: i64, list: Vec<i64>) -> Content {
+        let mark = self.pen.next_mark.get();
+        self.pen.next_mark.set(mark + 1);
+        Content { mark, number, list, is_torn: false }
+    }
+
+    /// Does what may be refused for what there is, and for nothing else.
+    fn write<T>(
+        &mut self,
+        write: impl FnOnce(&mut Transaction<'static>) -> Result<T, Error>,
+    ) -> Done<Option<T>> {
+        let Reader::Transaction(transaction) = &mut self.reader else {
+            return Err("a snapshot cannot write".to_owned());
+        };
+        match write(transaction) {
+            Ok(done) => Ok(Some(done)),
+            Err(error) if error.kind() == ErrorKind::Input => Ok(None),
+            Err(error) => Err(fault("a write")(error)),
+        }
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        label: &'static str,
+        key: Option<&str>,
+        number: i64,
+    ) -> Done<Option<NodeId>> {
+        let content = self.content(number, Vec::new());
+        let done = self.write(|txn| txn.insert(label, key, document(&content)))?;
+        let key = key.map(str::to_owned);
+        self.note(Op::Insert { label: label.into(), key, content, done });
+        Ok(done)
+    }
+
+    pub(super) fn put(&mut self, node: NodeId, number: i64, list: Vec<i64>) -> Done<bool> {
+        let content = self.content(number, list);
+        // Two ways to the same document.
+        let in_place = content.mark % 2 == 0;
+        let done = self.write(|txn| {
+            let document = document(&content);
+            if in_place { txn.set_many(node, document) } else { txn.replace(node, document) }
+        })?;
+        let done = done.is_some();
+        self.note(Op::Put { node, content, done });
+        Ok(done)
+    }
+
+    pub(super) fn delete(&mut self, node: NodeId) -> Done<Option<u64>> {
+        let done = self.write(|txn| txn.delete(node))?;
+        self.note(Op::Delete { node, done });
+        Ok(done)
+    }
+
+    pub(super) fn link(&mut self, edge: &EdgeName, number: i64) -> Done<bool> {
+        let content = self.content(number, Vec::new());
+        let EdgeName { source, edge_type, target } = edge;
+        let done = self.write(|txn| txn.link(*source, edge_type, *target, document(&content)))?;
+        let done = done.is_some();
+        self.note(Op::Link { edge: edge.clone(), content, done });
+        Ok(done)
+    }
+
+    pub(super) fn unlink(&mut self, edge: &EdgeName) -> Done<bool> {
+        let EdgeName { source, edge_type, target } = edge;
+        let done = self.write(|txn| txn.unlink(*source, edge_type, *target))?;
+        let done = done.is_some_and(|edges| edges > 0);
+        self.note(Op::Unlink { edge: edge.clone(), done });
+        Ok(done)
+    }
+
+    /// Commits; whether it did, or conflicted.
+    pub(super) fn commit(self) -> Done<bool> {
+        let Self { pen, reader, mut txn } = self;
+        let called = pen.now();
+        let result = match reader {
+            Reader::Transaction(transaction) => transaction.commit(),
+            Reader::Snapshot(_) => Ok(txn.start),
+        };
+        txn.end = Interval { called, returned: pen.now() };
+        txn.outcome = match result {
+            // Nothing was left to write: the timestamp is that of the snapshot.
+            Ok(at) if at == txn.start => Outcome::ReadOnly,
+            Ok(at) => Outcome::Committed(at),
+            Err(Error::Conflict(conflict)) => {
+                Outcome::Conflict(clash(&conflict), conflict.committed)
+            }
+            Err(error) => return Err(fault("a commit")(error)),
+        };
+        let is_committed = txn.is_committed();
+        pen.txns.borrow_mut().push(txn);
+        Ok(is_committed)
+    }
+
+    /// Rolls back.
+    pub(super) fn rollback(self) {
+        let Self { pen, reader, mut txn } = self;
+        let called = pen.now();
+        drop(reader);
+        txn.end = Interval { called, returned: pen.now() };
+        txn.outcome = Outcome::RolledBack;
+        pen.txns.borrow_mut().push(txn);
+    }
+}
+
+fn clash(conflict: &Conflict) -> Clash {
+    match &conflict.entity {
+        _ if conflict.kind != ConflictKind::Write => Clash::Other,
+        Entity::Node(node) => Clash::Node(*node),
+        Entity::Key { label, key } => Clash::Key(label.clone().into(), key.clone()),
+        Entity::Edge(edge) => Clash::Edge(edge.source, edge.target),
+        _ => Clash::Other,
+    }
+}

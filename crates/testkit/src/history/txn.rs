@@ -1,0 +1,208 @@
+//! What is recorded: transactions, and what each of them did and saw.
+
+use std::borrow::Cow;
+
+pub use selvedge::{Isolation, NodeId, Timestamp};
+
+/// The name of a label or an edge type.
+pub type Name = Cow<'static, str>;
+
+/// The document of a node or an edge. Every one that is written has a mark of its
+/// own, so that whoever reads it knows who wrote it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Content {
+    /// Different in every document that is written. It stands in the first and in
+    /// the last field.
+    pub mark: u64,
+    /// What the workload counts with.
+    pub number: i64,
+    /// What the workload appends to.
+    pub list: Vec<i64>,
+    /// Read only: the first and the last field differ, or a field is missing.
+    pub is_torn: bool,
+}
+
+/// A node that was read by its id.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SeenNode {
+    /// Its label.
+    pub label: Name,
+    /// Its key.
+    pub key: Option<String>,
+    /// Its document.
+    pub content: Content,
+    /// The commit that wrote it; `None` if the transaction itself did.
+    pub version: Option<Timestamp>,
+}
+
+/// Which edges at a node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Way {
+    /// Those that leave it.
+    Out,
+    /// Those that reach it.
+    In,
+    /// Both.
+    Both,
+}
+
+/// An edge of a type that allows one between two nodes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct EdgeName {
+    /// Where it starts.
+    pub source: NodeId,
+    /// Its type.
+    pub edge_type: Name,
+    /// Where it ends.
+    pub target: NodeId,
+}
+
+/// One operation, and what came of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Op {
+    /// A node, by its id.
+    Node { node: NodeId, seen: Option<SeenNode> },
+    /// A node, by its key.
+    Get { label: Name, key: String, seen: Option<NodeId> },
+    /// The nodes with a label.
+    Scan { label: Name, seen: Vec<NodeId> },
+    /// Their number.
+    Count { label: Name, seen: u64 },
+    /// The number of edges of a type.
+    CountEdges { edge_type: Name, seen: u64 },
+    /// The neighbours of a node along edges of a type, or of all; one comes once for
+    /// each edge.
+    Neighbours { node: NodeId, way: Way, edge_type: Option<Name>, seen: Vec<NodeId> },
+    /// An edge.
+    Edge { edge: EdgeName, seen: Option<Content> },
+    /// The nodes that are 1 to `depth` hops away, along edges of a type out.
+    Traverse { start: NodeId, edge_type: Name, depth: u32, seen: Vec<NodeId> },
+    /// A new node; `None`: refused, for its key is taken.
+    Insert { label: Name, key: Option<String>, content: Content, done: Option<NodeId> },
+    /// A node's document, replaced; `false`: refused, for there is no such node.
+    Put { node: NodeId, content: Content, done: bool },
+    /// A node deleted with its edges, and how many those were; `None`: there is no
+    /// such node.
+    Delete { node: NodeId, done: Option<u64> },
+    /// A new edge, or another document of the old one; `false`: refused, for one of
+    /// its ends does not exist.
+    Link { edge: EdgeName, content: Content, done: bool },
+    /// An edge removed, if there was one.
+    Unlink { edge: EdgeName, done: bool },
+}
+
+impl Op {
+    /// Whether it changes something, or would.
+    #[must_use]
+    pub fn is_write(&self) -> bool {
+        matches!(
+            self,
+            Self::Insert { .. }
+                | Self::Put { .. }
+                | Self::Delete { .. }
+                | Self::Link { .. }
+                | Self::Unlink { .. }
+        )
+    }
+}
+
+/// When a call was made and when it returned, in nanoseconds since the history
+/// began. What is not known is no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Interval {
+    /// Taken before the call.
+    pub called: u64,
+    /// Taken after it.
+    pub returned: u64,
+}
+
+impl Interval {
+    /// At any time.
+    pub const UNKNOWN: Self = Self { called: 0, returned: u64::MAX };
+}
+
+/// What a commit was refused for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Clash {
+    /// Somebody else wrote the node.
+    Node(NodeId),
+    /// Somebody else took the key.
+    Key(Name, String),
+    /// Somebody else wrote an edge between these.
+    Edge(NodeId, NodeId),
+    /// An edge and the deletion of its end, or a read that was validated.
+    Other,
+}
+
+/// How a transaction ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Committed, with this timestamp.
+    Committed(Timestamp),
+    /// Committed without having written.
+    ReadOnly,
+    /// Rolled back of its own will.
+    RolledBack,
+    /// Refused: something was written at this timestamp.
+    Conflict(Clash, Timestamp),
+}
+
+/// A transaction, or a snapshot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Txn {
+    /// Its place in the history.
+    pub number: usize,
+    /// The thread that ran it.
+    pub thread: usize,
+    /// How it ran.
+    pub isolation: Isolation,
+    /// Its start timestamp.
+    pub start: Timestamp,
+    /// Its beginning.
+    pub begin: Interval,
+    /// Its end.
+    pub end: Interval,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it did, in order.
+    pub ops: Vec<Op>,
+}
+
+impl Txn {
+    /// Its commit timestamp, if it has one.
+    #[must_use]
+    pub fn commit(&self) -> Option<Timestamp> {
+        match self.outcome {
+            Outcome::Committed(commit) => Some(commit),
+            _ => None,
+        }
+    }
+
+    /// Whether what it read counts: it was not given up.
+    #[must_use]
+    pub fn is_committed(&self) -> bool {
+        matches!(self.outcome, Outcome::Committed(_) | Outcome::ReadOnly)
+    }
+}
+
+/// All transactions of one life of a database, from when it was empty.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct History {
+    /// What it is about, for whoever reads it.
+    pub title: String,
+    /// The transactions; each one's number is its index.
+    pub txns: Vec<Txn>,
+}
+
+impl History {
+    /// Merges what threads recorded.
+    #[must_use]
+    pub fn merge(title: String, threads: Vec<Vec<Txn>>) -> Self {
+        let mut txns: Vec<_> = threads.into_iter().flatten().collect();
+        txns.sort_by_key(|txn| (txn.begin.called, txn.thread));
+        for (number, txn) in txns.iter_mut().enumerate() {
+            txn.number = number;
+        }
+        Self { title, txns }
+    }
+}

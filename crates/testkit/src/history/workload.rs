@@ -1,0 +1,173 @@
+//! What transactions do. A workload is one file: how the database begins, and one
+//! transaction of it, drawn. Judging knows nothing of workloads, so a new one is
+//! judged by being run.
+
+mod bank;
+mod delete_and_link;
+mod hub;
+mod list_append;
+mod long_fork;
+mod register;
+mod write_skew;
+
+use super::anomaly::Findings;
+use super::recorder::{Active, Done, Worker};
+use super::txn::{EdgeName, History, Isolation, NodeId, Way};
+
+/// A workload.
+#[derive(Debug)]
+pub struct Workload {
+    /// Its name.
+    pub name: &'static str,
+    /// How a database begins, for a history of so many transactions.
+    pub(super) set_up: fn(&Worker, usize) -> Done<Ground>,
+    /// One transaction.
+    pub(super) step: fn(&Worker, &Ground) -> Done,
+    /// What must hold besides.
+    pub(super) law: fn(&History, &mut Findings),
+}
+
+/// All of them.
+pub const WORKLOADS: &[Workload] = &[
+    register::WORKLOAD,
+    list_append::WORKLOAD,
+    bank::WORKLOAD,
+    write_skew::WORKLOAD,
+    long_fork::WORKLOAD,
+    hub::WORKLOAD,
+    delete_and_link::WORKLOAD,
+];
+
+/// What a workload works on, and what is looked at from time to time.
+#[derive(Debug, Default)]
+pub(super) struct Ground {
+    /// Nodes that are there from the beginning.
+    pub(super) nodes: Vec<NodeId>,
+    pub(super) labels: &'static [&'static str],
+    pub(super) edge_types: &'static [&'static str],
+    /// Keys of the first label, counted from 0: `k0`.
+    pub(super) keys: usize,
+}
+
+/// Nodes of which everything is looked at.
+const LOOKED_AT: usize = 12;
+
+fn no_law(_: &History, _: &mut Findings) {}
+
+pub(super) fn key(number: usize) -> String {
+    format!("k{number}")
+}
+
+fn edge(source: NodeId, edge_type: &'static str, target: NodeId) -> EdgeName {
+    EdgeName { source, edge_type: edge_type.into(), target }
+}
+
+/// One in four is serializable.
+fn drawn_isolation(worker: &Worker) -> Isolation {
+    if worker.one_in(4) { Isolation::Serializable } else { Isolation::Snapshot }
+}
+
+/// Inserts nodes in one transaction, with the keys `k0`, `k1`, ..
+fn insert_all(
+    worker: &Worker,
+    label: &'static str,
+    count: usize,
+    number: i64,
+) -> Done<Vec<NodeId>> {
+    let mut active = worker.begin(Isolation::Snapshot)?;
+    let mut nodes = Vec::new();
+    for index in 0..count {
+        let node = active.insert(label, Some(&key(index)), number)?;
+        nodes.push(node.ok_or("the database is not empty")?);
+    }
+    active.commit()?;
+    Ok(nodes)
+}
+
+/// Rolls back now and then, and commits otherwise.
+fn end(worker: &Worker, active: Active) -> Done {
+    if worker.one_in(16) {
+        active.rollback();
+    } else {
+        active.commit()?;
+    }
+    Ok(())
+}
+
+/// Reads a node and writes it with another number.
+fn add(active: &mut Active, node: NodeId, amount: i64) -> Done {
+    if let Some(seen) = active.node(node)? {
+        active.put(node, seen.content.number + amount, seen.content.list)?;
+    }
+    Ok(())
+}
+
+/// Looks at one thing of the ground.
+pub(super) fn look(worker: &Worker, active: &mut Active, ground: &Ground) -> Done {
+    let label = *worker.one_of(ground.labels);
+    match worker.below(if ground.edge_types.is_empty() { 4 } else { 8 }) {
+        0 if ground.keys > 0 => {
+            let found = active.get(ground.labels[0], &key(worker.below(ground.keys)))?;
+            found.map_or(Ok(()), |found| active.node(found).map(drop))
+        }
+        0 | 1 if !ground.nodes.is_empty() => {
+            active.node(*worker.one_of(&ground.nodes)).map(drop)
+        }
+        0..=2 => {
+            let seen = active.scan(label)?;
+            if seen.is_empty() { Ok(()) } else { active.node(*worker.one_of(&seen)).map(drop) }
+        }
+        3 => active.count(label).map(drop),
+        _ => {
+            let seen = active.scan(label)?;
+            if seen.is_empty() {
+                return Ok(());
+            }
+            look_around(worker, active, *worker.one_of(&seen), *worker.one_of(ground.edge_types))
+        }
+    }
+}
+
+/// Looks at the edges at a node.
+fn look_around(
+    worker: &Worker,
+    active: &mut Active,
+    node: NodeId,
+    edge_type: &'static str,
+) -> Done {
+    match worker.below(5) {
+        0 => active.count_edges(edge_type).map(drop),
+        1 => active.traverse(node, edge_type, 3).map(drop),
+        2 => active.neighbours(node, Way::Both, None).map(drop),
+        way => {
+            let way = if way == 3 { Way::Out } else { Way::In };
+            let ends = active.neighbours(node, way, Some(edge_type))?;
+            if ends.is_empty() {
+                return Ok(());
+            }
+            let end = *worker.one_of(&ends);
+            active.node(end)?;
+            let (source, target) = if way == Way::Out { (node, end) } else { (end, node) };
+            active.edge(&edge(source, edge_type, target)).map(drop)
+        }
+    }
+}
+
+/// Looks at everything, as far as it is not too much.
+pub(super) fn look_at_all(active: &mut Active, ground: &Ground) -> Done {
+    for index in 0..ground.keys {
+        active.get(ground.labels[0], &key(index))?;
+    }
+    for label in ground.labels {
+        active.count(label)?;
+        for node in active.scan(label)?.into_iter().take(LOOKED_AT) {
+            active.node(node)?;
+            active.neighbours(node, Way::Out, None)?;
+            active.neighbours(node, Way::In, None)?;
+        }
+    }
+    for edge_type in ground.edge_types {
+        active.count_edges(edge_type)?;
+    }
+    Ok(())
+}
