@@ -19,6 +19,7 @@
 use std::path::Path;
 
 use selvedge_base::Timestamp;
+use selvedge_base::limits::{LOG_SEGMENT_BYTES_MAX, LOG_SEGMENT_BYTES_MIN};
 
 use crate::block::{Prefix, read_last_block};
 use crate::error::StorageError;
@@ -149,6 +150,12 @@ impl Manifest {
         if files_bytes.checked_add(engine_len)? != fields.left() {
             return None;
         }
+        let segments = LOG_SEGMENT_BYTES_MIN..=LOG_SEGMENT_BYTES_MAX;
+        if !segments.contains(&segment_bytes)
+            || !segment_bytes.is_multiple_of(LOG_SEGMENT_BYTES_MIN)
+        {
+            return None;
+        }
         let mut files: Vec<LiveFile> = Vec::with_capacity(files_len);
         for _ in 0..files_len {
             let live = LiveFile { file: FileNumber::new(fields.u64()?), bytes: fields.u64()? };
@@ -201,6 +208,15 @@ mod tests {
 
     fn decode(bytes: &[u8]) -> Result<Manifest, StorageError> {
         Manifest::decode(Path::new("MANIFEST"), bytes)
+    }
+
+    #[test]
+    fn segments_have_the_size_that_a_log_can_have() {
+        for segment_bytes in [0, 1, 4095, 4096 + 512, (1 << 30) + 4096, u64::MAX] {
+            let mut manifest = manifest();
+            manifest.identity.segment_bytes = segment_bytes;
+            assert!(matches!(decode(&manifest.encode()), Err(StorageError::Corrupt { .. })));
+        }
     }
 
     #[test]

@@ -9,8 +9,7 @@ use selvedge_base::Timestamp;
 
 use crate::position::LogPosition;
 
-/// Bytes in the payload of one record, hence in one commit.
-pub const COMMIT_BYTES_MAX: usize = 1 << 30;
+pub use selvedge_base::limits::COMMIT_BYTES_MAX;
 
 /// Records start at multiples of this.
 pub(crate) const ALIGNMENT: u64 = 8;

@@ -46,6 +46,7 @@
 #![deny(missing_docs)]
 
 mod command;
+pub mod history;
 mod names;
 mod script;
 mod session;

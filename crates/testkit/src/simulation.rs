@@ -47,7 +47,7 @@ pub use self::story::Counts;
 use self::story::Story;
 
 /// File operations that are told when something is wrong.
-const OPERATIONS_TOLD: usize = 60;
+const OPERATIONS_TOLD: usize = 40;
 
 /// A story that went as it should.
 #[derive(Clone, Copy, Debug)]

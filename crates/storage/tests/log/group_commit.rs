@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use selvedge_base::Timestamp;
 use selvedge_env::{Fault, FileSystem, OperationKind, SimulatedFiles};
@@ -46,9 +46,11 @@ fn asked(counts: &Counts, action: impl FnOnce()) -> [u64; 3] {
     [0, 1, 2].map(|index| after[index] - before[index])
 }
 
-/// Waits until `is_so`; the test hangs if it never is.
+/// Waits until `is_so`, for a time in which it should be.
 fn wait_until(is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
     while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it never is");
         thread::sleep(Duration::from_millis(1));
     }
 }

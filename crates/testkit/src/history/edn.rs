@@ -5,6 +5,7 @@
 //! thread, `:value` what it did: `[:append 3 17]`, `[:r 3 [16 17]]`, where 3 is the
 //! node and 17 the element.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::txn::{History, Op, Outcome, Txn};
@@ -19,14 +20,16 @@ pub fn list_append(history: &History) -> String {
         events.push((txn.end.returned, true, txn));
     }
     events.sort_by_key(|(time, is_end, txn)| (*time, *is_end, txn.number));
-    let mut edn = String::new();
+    let threads = history.txns.iter().map(|txn| txn.thread + 1).max().unwrap_or(1);
+    let (mut edn, mut processes) = (String::new(), Processes::default());
     for (index, (time, is_end, txn)) in events.into_iter().enumerate() {
         let kind = match txn.outcome {
             _ if !is_end => ":invoke",
             Outcome::Committed(_) | Outcome::ReadOnly => ":ok",
             Outcome::RolledBack | Outcome::Conflict(..) => ":fail",
         };
-        let (process, value) = (process(history, txn), value(txn, is_end));
+        let process = if is_end { processes.end(txn) } else { processes.begin(txn, threads) };
+        let value = value(txn, is_end);
         // Writing to a string does not fail.
         let _ = writeln!(
             edn,
@@ -42,11 +45,26 @@ fn is_set_up(txn: &Txn) -> bool {
     txn.ops.iter().any(|op| matches!(op, Op::Insert { .. }))
 }
 
-/// A process does one thing at a time; a long snapshot is beside what its thread
-/// does, so it is a process of its own.
-fn process(history: &History, txn: &Txn) -> usize {
-    let threads = history.txns.iter().map(|txn| txn.thread + 1).max().unwrap_or(1);
-    if txn.is_long { threads + txn.number } else { txn.thread }
+/// Who does what. A process does one thing at a time; a long snapshot is beside what
+/// its thread does, and so a process of its own.
+#[derive(Default)]
+struct Processes {
+    busy: HashMap<usize, usize>,
+}
+
+impl Processes {
+    fn begin(&mut self, txn: &Txn, threads: usize) -> usize {
+        let mut process = txn.thread;
+        while self.busy.values().any(|busy| *busy == process) {
+            process += threads;
+        }
+        self.busy.insert(txn.number, process);
+        process
+    }
+
+    fn end(&mut self, txn: &Txn) -> usize {
+        self.busy.remove(&txn.number).unwrap_or(txn.thread)
+    }
 }
 
 fn value(txn: &Txn, is_end: bool) -> String {

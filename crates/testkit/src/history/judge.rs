@@ -16,9 +16,9 @@
 use std::collections::HashSet;
 
 use super::anomaly::{Anomaly, Finding, Findings};
-use super::misreading::Misreading;
 use super::changes::{Changed, Changes, Entity};
 use super::marks::{self, Item, Marks};
+use super::misreading::Misreading;
 use super::state::{Change, NodeState, State, Written};
 use super::txn::{Clash, Content, History, NodeId, Op, Outcome, SeenNode, Timestamp, Txn, Way};
 use super::{cycles, real_time};
@@ -292,8 +292,11 @@ impl<'h> Judge<'h> {
 
     /// Makes what the transaction wrote, if it may, and compares what came of it.
     fn write(&mut self, txn: &'h Txn, op: &'h Op, undo: &mut Vec<Change>) {
-        let written =
-            |content: &Content| Written { content: content.clone(), version: None, writer: txn.number };
+        let written = |content: &Content| Written {
+            content: content.clone(),
+            version: None,
+            writer: txn.number,
+        };
         match op {
             Op::Insert { label, key, content, done } => {
                 let holder = key.as_ref().and_then(|key| self.state.by_key(label, key));

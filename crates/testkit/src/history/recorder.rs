@@ -266,8 +266,7 @@ impl Active {
         way: Way,
         edge_type: Option<&'static str>,
     ) -> Done<Vec<NodeId>> {
-        let (seen, degree) =
-            read!(self, reader => seen_neighbours(reader, node, way, edge_type));
+        let (seen, degree) = read!(self, reader => seen_neighbours(reader, node, way, edge_type));
         if degree != seen.len() as u64 {
             return Err(format!("node {node} has degree {degree} and neighbours {seen:?}"));
         }

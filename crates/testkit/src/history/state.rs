@@ -89,11 +89,8 @@ impl State {
 
     /// All edges at a node.
     pub(super) fn edges_at(&self, node: NodeId) -> BTreeSet<EdgeName> {
-        let edge = |source, (edge_type, target): (Name, NodeId)| EdgeName {
-            source,
-            edge_type,
-            target,
-        };
+        let edge =
+            |source, (edge_type, target): (Name, NodeId)| EdgeName { source, edge_type, target };
         let out = self.ends(node, true).map(|end| edge(node, end.clone()));
         let incoming = self.ends(node, false);
         out.chain(incoming.map(|(kind, from)| edge(*from, (kind.clone(), node)))).collect()

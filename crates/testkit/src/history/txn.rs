@@ -59,6 +59,7 @@ pub struct EdgeName {
 
 /// One operation, and what came of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "a variant tells of its fields")]
 pub enum Op {
     /// A node, by its id.
     Node { node: NodeId, seen: Option<SeenNode> },

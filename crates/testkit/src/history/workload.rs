@@ -11,6 +11,7 @@ mod register;
 mod write_skew;
 
 use super::anomaly::Findings;
+use super::judge::Verdict;
 use super::recorder::{Active, Done, Worker};
 use super::txn::{EdgeName, History, Isolation, NodeId, Way};
 
@@ -25,6 +26,16 @@ pub struct Workload {
     pub(super) step: fn(&Worker, &Ground) -> Done,
     /// What must hold besides.
     pub(super) law: fn(&History, &mut Findings),
+}
+
+impl Workload {
+    /// Judges a history by the law of the workload.
+    pub fn judge(&self, history: &History, verdict: &mut Verdict) {
+        let mut findings = Findings::default();
+        (self.law)(history, &mut findings);
+        verdict.total += findings.total;
+        verdict.findings.extend(findings.told);
+    }
 }
 
 /// All of them.
@@ -110,9 +121,7 @@ pub(super) fn look(worker: &Worker, active: &mut Active, ground: &Ground) -> Don
             let found = active.get(ground.labels[0], &key(worker.below(ground.keys)))?;
             found.map_or(Ok(()), |found| active.node(found).map(drop))
         }
-        0 | 1 if !ground.nodes.is_empty() => {
-            active.node(*worker.one_of(&ground.nodes)).map(drop)
-        }
+        0 | 1 if !ground.nodes.is_empty() => active.node(*worker.one_of(&ground.nodes)).map(drop),
         0..=2 => {
             let seen = active.scan(label)?;
             if seen.is_empty() { Ok(()) } else { active.node(*worker.one_of(&seen)).map(drop) }

@@ -1,5 +1,7 @@
 //! Accounts between which money moves: whoever sees all of them sees all of it.
 
+use std::collections::BTreeMap;
+
 use super::{Ground, Workload, add, drawn_isolation, end, insert_all};
 use crate::history::anomaly::{Anomaly, Findings};
 use crate::history::recorder::{Done, Worker};
@@ -33,14 +35,15 @@ fn step(worker: &Worker, ground: &Ground) -> Done {
     end(worker, active)
 }
 
-/// The sum of what a transaction saw, if it scanned and read all accounts.
+/// The sum of what a transaction saw, if it scanned and read all accounts, each once.
 fn sum(txn: &Txn) -> Option<i64> {
-    let numbers = txn.ops.iter().filter_map(|op| match op {
-        Op::Node { seen: Some(seen), .. } => Some(seen.content.number),
-        _ => None,
-    });
-    let is_scan = matches!(txn.ops.first(), Some(Op::Scan { .. }));
-    (is_scan && txn.ops.len() > ACCOUNTS).then(|| numbers.sum())
+    let [Op::Scan { .. }, reads @ ..] = &txn.ops[..] else { return None };
+    let mut seen = BTreeMap::new();
+    for op in reads {
+        let Op::Node { node, seen: Some(account) } = op else { return None };
+        seen.insert(*node, account.content.number);
+    }
+    (seen.len() == ACCOUNTS).then(|| seen.values().sum())
 }
 
 /// No timestamp is needed to see that money is missing.

@@ -10,8 +10,7 @@ const IN_USE: usize = 6;
 /// Transactions after which a list goes out of use, for it gets long.
 const TRANSACTIONS: usize = 16;
 
-pub(super) const WORKLOAD: Workload =
-    Workload { name: "list-append", set_up, step, law: no_law };
+pub(super) const WORKLOAD: Workload = Workload { name: "list-append", set_up, step, law: no_law };
 
 fn set_up(worker: &Worker, txns: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], IN_USE + txns / TRANSACTIONS, 0)?;

@@ -8,8 +8,7 @@ use crate::history::txn::Isolation;
 const LABELS: &[&str] = &["Fork"];
 const NODES: usize = 6;
 
-pub(super) const WORKLOAD: Workload =
-    Workload { name: "long-fork", set_up, step, law: no_law };
+pub(super) const WORKLOAD: Workload = Workload { name: "long-fork", set_up, step, law: no_law };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], NODES, 0)?;

@@ -6,8 +6,7 @@ use crate::history::recorder::{Done, Worker};
 const LABELS: &[&str] = &["Register"];
 const REGISTERS: usize = 8;
 
-pub(super) const WORKLOAD: Workload =
-    Workload { name: "register", set_up, step, law: no_law };
+pub(super) const WORKLOAD: Workload = Workload { name: "register", set_up, step, law: no_law };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], REGISTERS, 0)?;

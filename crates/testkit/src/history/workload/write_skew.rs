@@ -14,8 +14,7 @@ const NODES: usize = 12;
 /// Members of a label beyond which it loses one.
 const MEMBERS_MAX: usize = 6;
 
-pub(super) const WORKLOAD: Workload =
-    Workload { name: "write-skew", set_up, step, law: no_law };
+pub(super) const WORKLOAD: Workload = Workload { name: "write-skew", set_up, step, law: no_law };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], NODES, 1)?;
@@ -56,11 +55,8 @@ fn over_labels(worker: &Worker, active: &mut Active, is_strict: bool) -> Done {
     let labels = if is_strict { &LABELS[3..] } else { &LABELS[1..3] };
     let (read, written) =
         if worker.one_in(2) { (labels[0], labels[1]) } else { (labels[1], labels[0]) };
-    let members = if worker.one_in(2) {
-        active.count(read)? as usize
-    } else {
-        active.scan(read)?.len()
-    };
+    let members =
+        if worker.one_in(2) { active.count(read)? as usize } else { active.scan(read)?.len() };
     if members > MEMBERS_MAX {
         if let Some(first) = active.scan(read)?.first() {
             active.delete(*first)?;

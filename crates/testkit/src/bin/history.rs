@@ -1,0 +1,352 @@
+//! Runs histories and judges them: `history [--seeds N] [--first S] [--txns N]
+//! [--threads N] [--workload NAME] [--export DIR] [--mutants] [--judge FILE]`.
+//!
+//! Each seed runs every workload, in memory and on disk, `--txns` transactions each.
+//! A history with an anomaly is kept and told of; `--judge` judges it, or one of
+//! another origin, again. With `--mutants`, in a build that has planted faults
+//! (`--cfg selvedge_mutants`), each of them must be found from nearly every seed, and
+//! none where none is planted.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use selvedge_testkit::history::{
+    History, Medium, Op, Outcome, Plan, Verdict, WORKLOADS, Workload, judge, list_append, run,
+};
+
+/// Faults that the engine plants, against isolation.
+const FAULTS: &[&str] = &[
+    "validation-off",
+    "write-validation-off",
+    "read-validation-off",
+    "publish-before-install",
+    "prune-one-too-far",
+    "horizon-without-recheck",
+    "tombstone-ignored",
+    "endpoint-unchecked",
+];
+/// The fault that is planted.
+const VARIABLE: &str = "SELVEDGE_MUTANT";
+/// Seeds from which each fault is looked for.
+const SEEDS: u64 = 10;
+/// From so many of them it must be found.
+const SEEDS_FOUND_MIN: u64 = 9;
+/// What takes longer hangs.
+const RUN_MAX: Duration = Duration::from_secs(300);
+/// Anomalies that are told of one history.
+const TOLD_MAX: usize = 5;
+/// Operations that are told of one transaction.
+const OPS_MAX: usize = 40;
+/// The workload that has to show what snapshot isolation permits.
+const SKEWED: &str = "write-skew";
+
+#[derive(Debug, Default)]
+struct Arguments {
+    first: u64,
+    seeds: u64,
+    txns: usize,
+    threads: usize,
+    workload: Option<&'static Workload>,
+    export: Option<PathBuf>,
+    judge: Option<PathBuf>,
+    mutants: bool,
+    /// Tells nothing but the first anomaly.
+    is_quiet: bool,
+}
+
+fn arguments() -> Result<Arguments, String> {
+    let mut parsed =
+        Arguments { first: 1, seeds: 50, txns: 2000, threads: 8, ..Arguments::default() };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut next = || words.next().ok_or_else(|| format!("{word} takes an argument"));
+        let number = |text: String| text.parse::<u64>().map_err(|_| format!("{text:?}: a number?"));
+        match &*word {
+            "--first" => parsed.first = number(next()?)?,
+            "--seeds" => parsed.seeds = number(next()?)?,
+            "--txns" => parsed.txns = number(next()?)? as usize,
+            "--threads" => parsed.threads = number(next()?)?.max(1) as usize,
+            "--export" => parsed.export = Some(next()?.into()),
+            "--judge" => parsed.judge = Some(next()?.into()),
+            "--mutants" => parsed.mutants = true,
+            "--quiet" => parsed.is_quiet = true,
+            "--workload" => {
+                let name = next()?;
+                let found = WORKLOADS.iter().find(|workload| workload.name == name);
+                let names: Vec<_> = WORKLOADS.iter().map(|workload| workload.name).collect();
+                let none = || format!("there is no {name:?}, there are: {}", names.join(", "));
+                parsed.workload = Some(found.ok_or_else(none)?);
+            }
+            other => return Err(format!("there is no argument {other:?}")),
+        }
+    }
+    Ok(parsed)
+}
+
+fn main() -> ExitCode {
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(what) => {
+            eprintln!(
+                "{what}\nhistory [--seeds N] [--first S] [--txns N] [--threads N] \
+                 [--workload NAME] [--export DIR] [--mutants] [--judge FILE]"
+            );
+            return ExitCode::from(2);
+        }
+    };
+    let is_well = if let Some(file) = &arguments.judge {
+        judge_file(file)
+    } else if arguments.mutants {
+        find_mutants(&arguments)
+    } else {
+        run_all(&arguments)
+    };
+    match is_well {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(what) => {
+            eprintln!("{what}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn judge_file(file: &Path) -> Result<bool, String> {
+    let at = |what: String| format!("{}: {what}", file.display());
+    let text = fs::read_to_string(file).map_err(|error| at(error.to_string()))?;
+    let history: History = text.parse().map_err(at)?;
+    let verdict = judge(&history);
+    println!("{}", describe(&history, &verdict));
+    Ok(verdict.findings.is_empty())
+}
+
+/// What one workload came to.
+#[derive(Default)]
+struct Totals {
+    histories: usize,
+    alarms: usize,
+    txns: usize,
+    commits: usize,
+    conflicts: usize,
+    reads: usize,
+    write_skews: usize,
+    run: Duration,
+    judged: Duration,
+}
+
+impl Totals {
+    fn add(&mut self, history: &History, verdict: &Verdict) {
+        let count =
+            |is: fn(&Outcome) -> bool| history.txns.iter().filter(|txn| is(&txn.outcome)).count();
+        self.histories += 1;
+        self.txns += history.txns.len();
+        self.commits += count(|outcome| matches!(outcome, Outcome::Committed(_)));
+        self.conflicts += count(|outcome| matches!(outcome, Outcome::Conflict(..)));
+        let ops = history.txns.iter().flat_map(|txn| &txn.ops);
+        self.reads += ops.filter(|op: &&Op| !op.is_write()).count();
+        self.write_skews += verdict.write_skews;
+    }
+}
+
+/// Runs all seeds; whether there is no anomaly.
+fn run_all(arguments: &Arguments) -> Result<bool, String> {
+    let began = Instant::now();
+    if let Some(folder) = &arguments.export {
+        fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    let mut all: BTreeMap<&str, Totals> = BTreeMap::new();
+    let mut alarms = 0;
+    'seeds: for seed in arguments.first..arguments.first.saturating_add(arguments.seeds) {
+        for workload in WORKLOADS {
+            if arguments.workload.is_some_and(|only| only.name != workload.name) {
+                continue;
+            }
+            for medium in [Medium::Memory, Medium::Disk] {
+                let Arguments { txns, threads, .. } = *arguments;
+                let plan = Plan { seed, workload, medium, txns, threads };
+                let totals = all.entry(workload.name).or_default();
+                if let Some(alarm) = run_one(arguments, plan, totals)? {
+                    println!("{alarm}");
+                    alarms += 1;
+                    if arguments.is_quiet {
+                        break 'seeds;
+                    }
+                }
+            }
+        }
+    }
+    if !arguments.is_quiet {
+        print_totals(&all);
+        println!("{alarms} alarms, {:.0} s", began.elapsed().as_secs_f64());
+    }
+    let skews = all.get(SKEWED).filter(|skewed| skewed.alarms == 0);
+    let is_blind = skews.is_some_and(|skewed| skewed.write_skews == 0);
+    if is_blind {
+        println!("no write skew under snapshot isolation: this run shows less than it should");
+    }
+    Ok(alarms == 0 && !(is_blind && !arguments.is_quiet))
+}
+
+/// Runs and judges one history; what is wrong with it, in words.
+fn run_one(
+    arguments: &Arguments,
+    plan: Plan,
+    totals: &mut Totals,
+) -> Result<Option<String>, String> {
+    let began = Instant::now();
+    let history = match run(plan) {
+        Ok(history) => history,
+        Err(what) => {
+            totals.alarms += 1;
+            return Ok(Some(format!("{plan}: {what}")));
+        }
+    };
+    totals.run += began.elapsed();
+    if let Some(folder) = &arguments.export {
+        export(folder, plan, &history)?;
+    }
+    let began = Instant::now();
+    let mut verdict = judge(&history);
+    plan.workload.judge(&history, &mut verdict);
+    totals.judged += began.elapsed();
+    totals.add(&history, &verdict);
+    if verdict.findings.is_empty() {
+        return Ok(None);
+    }
+    totals.alarms += 1;
+    if arguments.is_quiet {
+        let first = verdict.findings.first().map(ToString::to_string);
+        return Ok(Some(format!("{plan}: {}", first.unwrap_or_default())));
+    }
+    let kept = std::env::temp_dir().join("selvedge-histories");
+    fs::create_dir_all(&kept).map_err(|error| format!("{}: {error}", kept.display()))?;
+    export(&kept, plan, &history)?;
+    let described = describe(&history, &verdict);
+    Ok(Some(format!("{plan}: {described}kept: {}/{plan}.txt", kept.display())))
+}
+
+fn export(folder: &Path, plan: Plan, history: &History) -> Result<(), String> {
+    let write = |ending: &str, text: String| {
+        let path = folder.join(format!("{plan}.{ending}"));
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    if plan.workload.name == "list-append" {
+        write("edn", list_append(history))?;
+    }
+    write("txt", history.to_string())
+}
+
+/// What is wrong, and the transactions that have to do with it.
+fn describe(history: &History, verdict: &Verdict) -> String {
+    let (total, skews) = (verdict.total, verdict.write_skews);
+    let mut told = format!("{total} anomalies, {skews} write skews where they are permitted\n");
+    for (index, finding) in verdict.findings.iter().enumerate() {
+        told += &format!("{finding}\n");
+        if index >= TOLD_MAX {
+            continue;
+        }
+        for txn in &finding.txns {
+            let Some(txn) = history.txns.get(*txn) else { continue };
+            let text = txn.to_string();
+            for line in text.lines().take(OPS_MAX) {
+                told += &format!("    {line}\n");
+            }
+        }
+    }
+    told
+}
+
+fn print_totals(all: &BTreeMap<&str, Totals>) {
+    println!(
+        "{:16} {:>9} {:>9} {:>9} {:>9} {:>10} {:>6} {:>6} {:>7} {:>6}",
+        "workload",
+        "histories",
+        "txns",
+        "commits",
+        "conflicts",
+        "reads",
+        "skews",
+        "run s",
+        "judge s",
+        "alarms"
+    );
+    for (name, totals) in all {
+        let Totals { histories, alarms, txns, commits, conflicts, reads, .. } = totals;
+        let (run, judged) = (totals.run.as_secs_f64(), totals.judged.as_secs_f64());
+        let skews = totals.write_skews;
+        println!(
+            "{name:16} {histories:>9} {txns:>9} {commits:>9} {conflicts:>9} {reads:>10} \
+             {skews:>6} {run:>6.1} {judged:>7.1} {alarms:>6}"
+        );
+    }
+}
+
+/// Waits for a run of this binary; what it tells if it fails, or does not end.
+fn outcome(mut child: Child) -> Result<Option<String>, String> {
+    let began = Instant::now();
+    let ended = loop {
+        match child.try_wait().map_err(|error| error.to_string())? {
+            Some(status) => break Some(status),
+            None if began.elapsed() > RUN_MAX => break None,
+            None => thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    if ended.is_none() {
+        child.kill().map_err(|error| error.to_string())?;
+    }
+    let output = child.wait_with_output().map_err(|error| error.to_string())?;
+    let told = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Ok(match ended {
+        None => Some("hangs".to_owned()),
+        Some(status) if status.success() => None,
+        Some(status) if told.is_empty() => Some(status.to_string()),
+        Some(_) => Some(told),
+    })
+}
+
+/// Looks for a fault, or for none, from one seed.
+fn run_with(
+    arguments: &Arguments,
+    fault: Option<&str>,
+    seed: u64,
+) -> Result<Option<String>, String> {
+    let this = std::env::current_exe().map_err(|error| error.to_string())?;
+    let (txns, threads) = (arguments.txns.to_string(), arguments.threads.to_string());
+    let mut child = Command::new(this);
+    child.args(["--quiet", "--seeds", "1", "--first", &seed.to_string()]);
+    child.args(["--txns", &txns, "--threads", &threads]).env_remove(VARIABLE);
+    child.args(arguments.workload.iter().flat_map(|only| ["--workload", only.name]));
+    child.envs(fault.map(|fault| (VARIABLE, fault)));
+    // Panics are told of as such; what they print would only be in the way.
+    child.stdout(Stdio::piped()).stderr(Stdio::null());
+    outcome(child.spawn().map_err(|error| error.to_string())?)
+}
+
+fn find_mutants(arguments: &Arguments) -> Result<bool, String> {
+    if !cfg!(selvedge_mutants) {
+        let how = "`cargo xtask history --mutants` makes one";
+        return Err(format!("this build has no faults to plant: {how}"));
+    }
+    let mut is_well = true;
+    for fault in [None].into_iter().chain(FAULTS.iter().copied().map(Some)) {
+        let began = Instant::now();
+        let (mut found, mut example) = (0, String::new());
+        for seed in arguments.first..arguments.first + SEEDS {
+            if let Some(told) = run_with(arguments, fault, seed)? {
+                found += 1;
+                if example.is_empty() {
+                    example = told;
+                }
+            }
+        }
+        let as_expected = if fault.is_some() { found >= SEEDS_FOUND_MIN } else { found == 0 };
+        is_well &= as_expected;
+        let verdict = if as_expected { "ok" } else { "NOT AS EXPECTED" };
+        let (seconds, fault) = (began.elapsed().as_secs_f64(), fault.unwrap_or("no fault"));
+        println!("{fault}: found from {found} of {SEEDS}, {seconds:.0} s, {verdict}; {example}");
+    }
+    Ok(is_well)
+}
