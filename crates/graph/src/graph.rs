@@ -73,9 +73,18 @@ impl NodeRead for NodeVersion {
 
 impl Documented for NodeVersion {
     #[inline]
-    fn place(&self) -> (&[u8], bool) {
-        let header = self.header();
-        (&self.bytes()[header.key_len().unwrap_or(0)..], header.key & OUTSIDE != 0)
+    fn is_outside(&self) -> bool {
+        self.header().key & OUTSIDE != 0
+    }
+
+    #[inline]
+    fn place(&self) -> &[u8] {
+        // Apart, so that the way without a key is guessed, and does not wait for the
+        // header.
+        match self.header().key_len() {
+            None => self.bytes(),
+            Some(len) => &self.bytes()[len..],
+        }
     }
 }
 
@@ -95,8 +104,13 @@ pub(crate) type EdgeVersion = Version<EdgeHeader>;
 
 impl Documented for EdgeVersion {
     #[inline]
-    fn place(&self) -> (&[u8], bool) {
-        (self.bytes(), self.header().outside)
+    fn is_outside(&self) -> bool {
+        self.header().outside
+    }
+
+    #[inline]
+    fn place(&self) -> &[u8] {
+        self.bytes()
     }
 }
 

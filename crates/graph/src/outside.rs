@@ -66,8 +66,11 @@ pub(crate) struct Damaged;
 
 /// A version that has a document.
 pub(crate) trait Documented {
+    /// Whether the document lies outside.
+    fn is_outside(&self) -> bool;
+
     /// The bytes of the document, or those that tell where it lies outside.
-    fn place(&self) -> (&[u8], bool);
+    fn place(&self) -> &[u8];
 }
 
 /// Reading the document of a version.
@@ -92,34 +95,36 @@ where
 {
     #[inline]
     fn document(&self) -> &[u8] {
-        match self.place() {
-            (document, false) => document,
-            // SAFETY: the snapshot, or the commit lock, by which the version is
-            // reached keeps the mapping alive.
-            (place, true) => unsafe { Outside::told_by(place).document() },
+        let place = self.place();
+        if !self.is_outside() {
+            return place;
         }
+        // SAFETY: the snapshot, or the commit lock, by which the version is reached
+        // keeps the mapping alive.
+        unsafe { Outside::told_by(place).document() }
     }
 
     fn outside(&self) -> Option<Outside> {
-        match self.place() {
-            (_, false) => None,
-            (place, true) => Some(Outside::told_by(place)),
-        }
+        self.is_outside().then(|| Outside::told_by(self.place()))
     }
 
     #[inline]
     fn verify(&self, salt: u32) -> Result<(), Damaged> {
-        let (place, outside) = self.place();
-        if !outside || self.is_verified() {
-            return Ok(());
-        }
-        let document = self.document();
-        let written = document_checksum(salt, document) == Outside::told_by(place).checksum;
-        // Even what was written may come from elsewhere: a file made by hand.
-        if !written || DocRef::parse(document).is_err() {
-            return Err(Damaged);
-        }
-        self.set_verified();
-        Ok(())
+        if !self.is_outside() || self.is_verified() { Ok(()) } else { verify(self, salt) }
     }
+}
+
+#[cold]
+fn verify<H>(version: &Version<H>, salt: u32) -> Result<(), Damaged>
+where
+    Version<H>: Documented,
+{
+    let (document, outside) = (version.document(), Outside::told_by(version.place()));
+    let written = document_checksum(salt, document) == outside.checksum;
+    // Even what was written may come from elsewhere: a file made by hand.
+    if !written || DocRef::parse(document).is_err() {
+        return Err(Damaged);
+    }
+    version.set_verified();
+    Ok(())
 }

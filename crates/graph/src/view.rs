@@ -74,10 +74,14 @@ impl<'a> Node<'a> {
     ///
     /// # Errors
     /// [`GraphError::Damaged`].
-    #[inline]
+    #[inline(always)]
     pub fn verify(&self) -> Result<(), GraphError> {
-        let verified = self.version.verify(self.view.graph.salt());
-        verified.map_err(|_| GraphError::Damaged(Entity::Node(self.id)))
+        if self.version.verify(self.view.graph.salt()).is_ok() { Ok(()) } else { self.damaged() }
+    }
+
+    #[cold]
+    fn damaged(&self) -> Result<(), GraphError> {
+        Err(GraphError::Damaged(Entity::Node(self.id)))
     }
 
     /// Its document.

@@ -55,7 +55,7 @@ pub trait Read: Sealed {
     ///
     /// # Errors
     /// None in memory; on disk, if its document is damaged.
-    #[inline]
+    #[inline(always)]
     fn node(&self, id: NodeId) -> Result<Option<Node<'_>>> {
         let node = self.view().node(id);
         if let Some(node) = &node {
