@@ -1,5 +1,5 @@
 //! The checks of this workspace, run as `cargo xtask ci | layers | tidy | deps`,
-//! and the long ones outside of `ci`: [`crash`] and [`sim`].
+//! and the long ones outside of `ci`: [`crash`], [`history`] and [`sim`].
 //!
 //! Layout and layering hold only while something refuses to merge what breaks
 //! them. Three checks do that, and `ci` runs them one after the other:
@@ -20,6 +20,7 @@ mod ci;
 mod crash;
 mod deps;
 mod exceptions;
+mod history;
 mod layers;
 mod links;
 mod map;
@@ -64,6 +65,13 @@ enum Check {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Transactions of many threads, recorded and judged: `--seeds N`, `--txns N`,
+    /// `--threads N`, `--mutants`. Not part of `ci`: it takes time.
+    #[command(disable_help_flag = true)]
+    History {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Lives of databases on a simulated disk that fails: `--seeds N`, `--first S`,
     /// `--verbose`, `--mutants`. Not part of `ci`: it takes time.
     #[command(disable_help_flag = true)]
@@ -81,6 +89,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Check::Tidy => tidy::run(&root)?.print(),
         Check::Deps => deps::run(&root)?.print(),
         Check::Crash { arguments } => match crash::run(&root, &arguments)? {},
+        Check::History { arguments } => match history::run(&root, &arguments)? {},
         Check::Sim { arguments } => match sim::run(&root, &arguments)? {},
     };
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -20,3 +20,15 @@ pub fn is(name: &str) -> bool {
 pub const fn is(_name: &str) -> bool {
     false
 }
+
+/// Lets other threads run, where the fault `name` is active: what it breaks takes
+/// another thread within nanoseconds, and would hardly be met otherwise.
+#[inline(always)]
+pub fn linger(name: &str) {
+    #[cfg(all(selvedge_mutants, not(loom)))]
+    if is(name) {
+        std::thread::yield_now();
+    }
+    #[cfg(not(all(selvedge_mutants, not(loom))))]
+    let _ = name;
+}

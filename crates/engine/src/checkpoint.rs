@@ -19,7 +19,7 @@ use selvedge_storage::{
     BlockKey, CheckpointFacts, CheckpointWriter, LogStart, StorageError, Store,
 };
 
-use crate::checkpoint_sink::CheckpointSink;
+use crate::checkpoint_sink::{CheckpointSink, WrittenBlock};
 use crate::durable::Durable;
 use crate::engine::{Engine, OpenSnapshot};
 use crate::journal::{Checkpoints, Journal};
@@ -29,6 +29,14 @@ struct Moment<P: Durable> {
     open: OpenSnapshot,
     log: LogStart,
     changes: P::Changes,
+}
+
+/// The blocks of a checkpoint.
+struct Written {
+    blocks: Vec<WrittenBlock>,
+    /// Those that were written because they, or their documents, lay in files that
+    /// go.
+    moved: Vec<BlockKey>,
 }
 
 /// What a checkpoint did.
@@ -58,8 +66,8 @@ impl<P: Durable> Engine<P> {
         let written = self.write(journal, &open, log, &mut changes);
         let timestamp = open.start();
         self.close(open);
-        let blocks = match written {
-            Ok(blocks) => blocks,
+        let written = match written {
+            Ok(written) => written,
             Err(error) => {
                 if let Ok(mut state) = self.lock_commits::<()>() {
                     self.participant.return_changes(&mut state.writer, changes);
@@ -71,10 +79,10 @@ impl<P: Durable> Engine<P> {
         journal.replay_from.store(log.position.get(), Ordering::Relaxed);
         // What is not recycled now is when the next checkpoint comes.
         let _ = journal.log.recycle(log.position);
-        let count = blocks.len() as u64;
-        self.let_go(journal, &mut checkpoints, blocks);
+        let blocks = written.blocks.len() as u64;
+        self.let_go(journal, &mut checkpoints, written);
         self.statistics.count_checkpoint(self.now_micros().saturating_sub(started));
-        Ok(CheckpointSummary { timestamp, blocks: count })
+        Ok(CheckpointSummary { timestamp, blocks })
     }
 
     fn moment(&self, journal: &Journal<P>) -> Result<Moment<P>, StorageError> {
@@ -85,18 +93,19 @@ impl<P: Durable> Engine<P> {
         Ok(Moment { open, log: journal.end(), changes })
     }
 
-    /// Writes everything and makes it the newest checkpoint; gives the blocks.
+    /// Writes everything and makes it the newest checkpoint.
     fn write(
         &self,
         journal: &Journal<P>,
         open: &OpenSnapshot,
         log: LogStart,
         changes: &mut P::Changes,
-    ) -> Result<Vec<BlockKey>, StorageError> {
+    ) -> Result<Written, StorageError> {
         let store = &journal.store;
         let mut writer = store.begin()?;
-        for key in writer.keys_leaving() {
-            P::add_block(changes, key);
+        let moved = writer.keys_leaving();
+        for key in &moved {
+            P::add_block(changes, *key);
         }
         let base = Arc::clone(writer.base());
         let salt = base.manifest().identity.salt;
@@ -116,29 +125,35 @@ impl<P: Durable> Engine<P> {
         // Nobody's newest version refers to these once documents are let go, and
         // the snapshots of now end some time.
         self.dead_files.lock().extend(published.died);
-        Ok(blocks)
+        Ok(Written { blocks, moved })
     }
 
     /// Lets go of documents that lie in data files now, a block at a time between
-    /// commits, and of the files that nothing refers to any more.
-    fn let_go(&self, journal: &Journal<P>, checkpoints: &mut Checkpoints, blocks: Vec<BlockKey>) {
+    /// commits: of all that `moved` to other files, and of others as far as they are
+    /// beyond what may stay in memory. Then of the files that nothing refers to any
+    /// more.
+    fn let_go(&self, journal: &Journal<P>, checkpoints: &mut Checkpoints, written: Written) {
         let (mut arena, contents) = (Arena::new(), journal.store.contents());
-        let mut failed = Vec::new();
-        let earlier = std::mem::take(&mut checkpoints.unevicted);
-        for key in earlier.into_iter().chain(blocks) {
+        let mut let_go = |key| {
             let done = self.maintain::<_, ()>(|participant, writer| {
                 // SAFETY: `writer` is the proof of holding the commit lock, and
                 // nothing is being committed.
                 unsafe { participant.evict(writer, &contents, key, &mut arena) }
             });
-            if !matches!(done, Ok(Ok(()))) {
-                failed.push(key);
-            }
+            matches!(done, Ok(Ok(())))
+        };
+        let mut moved = true;
+        for key in &written.moved {
+            moved &= let_go(*key);
         }
-        let complete = failed.is_empty();
-        checkpoints.unevicted = failed;
-        // A document that could not be let go may lie in one of them.
-        if complete && let Ok(mut state) = self.lock_commits::<()>() {
+        for block in written.blocks {
+            checkpoints.keep(block.key, block.documents_bytes);
+        }
+        while let Some(key) = checkpoints.next_beyond(journal.document_bytes) {
+            let_go(key);
+        }
+        // A newest version may still refer to one of them otherwise.
+        if moved && let Ok(mut state) = self.lock_commits::<()>() {
             let visible = self.oracle.visible();
             for file in self.dead_files.lock().drain(..) {
                 state.limbo.put(visible, Retired::new(file));

@@ -7,6 +7,14 @@ use selvedge_storage::{
     BlockKey, CheckpointWriter, Contents, Place, StorageError, document_checksum,
 };
 
+/// A block that was stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WrittenBlock {
+    pub(crate) key: BlockKey,
+    /// Bytes of the documents that were stored with it, and lay in memory.
+    pub(crate) documents_bytes: u64,
+}
+
 /// Takes documents and blocks on their way to a data file.
 #[derive(Debug)]
 pub struct CheckpointSink<'c> {
@@ -18,7 +26,9 @@ pub struct CheckpointSink<'c> {
     salt: u32,
     /// Documents that the block under way refers to.
     referred: Vec<Place>,
-    written: Vec<BlockKey>,
+    written: Vec<WrittenBlock>,
+    /// Bytes of documents from memory that the block under way refers to.
+    from_memory: u64,
     /// Set when the database is being closed, which does not wait for all of this.
     closed: &'c AtomicBool,
 }
@@ -33,7 +43,8 @@ impl<'c> CheckpointSink<'c> {
         salt: u32,
         closed: &'c AtomicBool,
     ) -> Self {
-        Self { writer, source, stays, salt, referred: Vec::new(), written: Vec::new(), closed }
+        let (referred, written) = (Vec::new(), Vec::new());
+        Self { writer, source, stays, salt, referred, written, from_memory: 0, closed }
     }
 
     /// Stores a document that lies in memory.
@@ -42,6 +53,7 @@ impl<'c> CheckpointSink<'c> {
     /// Of the files.
     pub fn document(&mut self, document: &[u8]) -> Result<Place, StorageError> {
         let place = self.writer.document(document)?;
+        self.from_memory += document.len() as u64;
         self.referred.push(place);
         Ok(place)
     }
@@ -75,6 +87,23 @@ impl<'c> CheckpointSink<'c> {
         self.document(document)
     }
 
+    /// The block that a leaf had in the checkpoint before, if this one is made on top
+    /// of it, and the block can be read.
+    #[must_use]
+    pub fn block_before(&self, key: BlockKey) -> Option<&'c [u8]> {
+        self.source.filter(|_| self.stays)?.block(key).ok()?
+    }
+
+    /// Leaves a document where the checkpoint before has put it; whether that may
+    /// be.
+    pub fn stays_at(&mut self, place: Place) -> bool {
+        let stays = self.stays && !self.writer.is_leaving(place.file);
+        if stays {
+            self.referred.push(place);
+        }
+        stays
+    }
+
     /// Stores a block, which refers to the documents that were stored since the
     /// block before.
     ///
@@ -85,7 +114,8 @@ impl<'c> CheckpointSink<'c> {
             return Err(StorageError::Closed);
         }
         self.writer.block(key, bytes, self.referred.drain(..))?;
-        self.written.push(key);
+        let documents_bytes = std::mem::take(&mut self.from_memory);
+        self.written.push(WrittenBlock { key, documents_bytes });
         Ok(())
     }
 
@@ -95,7 +125,7 @@ impl<'c> CheckpointSink<'c> {
     }
 
     /// The blocks that were stored.
-    pub(crate) fn into_written(self) -> Vec<BlockKey> {
+    pub(crate) fn into_written(self) -> Vec<WrittenBlock> {
         self.written
     }
 }

@@ -2,8 +2,8 @@
 //! sessions all end here, and nowhere else.
 #![expect(unsafe_code, reason = "holds the commit lock that installing and pruning ask for")]
 
-use selvedge_base::Timestamp;
 use selvedge_base::sync::MutexGuard;
+use selvedge_base::{Timestamp, mutant};
 use selvedge_mvcc::{ActiveStarts, Garbage, Limbo, Pin, SlotIndex, pin};
 use selvedge_storage::{LogPosition, StorageError};
 
@@ -156,6 +156,11 @@ impl<P: Participant> Engine<P> {
         // begins during the install reads the state before it.
         let commit = self.oracle.stamp();
         state.installing = true;
+        let is_early = mutant::is("publish-before-install");
+        if is_early {
+            self.oracle.publish(commit);
+            mutant::linger("publish-before-install");
+        }
         // SAFETY: the commit lock is held, and `commit` is published next.
         unsafe {
             self.participant.install(&mut state.writer, writes, commit, &mut state.superseded);
@@ -165,7 +170,9 @@ impl<P: Participant> Engine<P> {
         let logged = prepared.map(|(journal, record)| (journal, journal.append(record, commit)));
 
         // From here on the commit is visible, all of it at once.
-        self.oracle.publish(commit);
+        if !is_early {
+            self.oracle.publish(commit);
+        }
         state.installing = false;
 
         self.prune_superseded(state, commit, own, &pin);

@@ -1,6 +1,7 @@
 //! The durable side of an engine: its log and its store, and when commits wait for
 //! them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,8 +40,29 @@ pub enum SyncLevel {
 /// What checkpoints remember from one to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Checkpoints {
-    /// Blocks of which a document could not be let go.
-    pub(crate) unevicted: Vec<BlockKey>,
+    /// Blocks whose documents are in data files and perhaps still in memory, and
+    /// how many bytes of them, at most; the longest there come first.
+    resident: VecDeque<(BlockKey, u64)>,
+    bytes: u64,
+}
+
+impl Checkpoints {
+    /// Notes that documents of a block are in memory, though they need not be.
+    pub(crate) fn keep(&mut self, key: BlockKey, bytes: u64) {
+        self.resident.push_back((key, bytes));
+        self.bytes += bytes;
+    }
+
+    /// The next block whose documents must go, so that no more than `most` bytes
+    /// stay.
+    pub(crate) fn next_beyond(&mut self, most: u64) -> Option<BlockKey> {
+        if self.bytes <= most {
+            return None;
+        }
+        let (key, bytes) = self.resident.pop_front()?;
+        self.bytes -= bytes;
+        Some(key)
+    }
 }
 
 /// Calls that need more of the participant than commits do.
@@ -61,6 +83,8 @@ pub(crate) struct Journal<P: Participant> {
     pub(crate) level: SyncLevel,
     /// The log may grow by this much before a checkpoint is due.
     pub(crate) checkpoint_bytes: u64,
+    /// Documents that checkpoints have written stay in memory up to so many bytes.
+    pub(crate) document_bytes: u64,
     pub(crate) incarnation: u32,
     pub(crate) hooks: Hooks<P>,
     pub(crate) checkpoints: Mutex<Checkpoints>,
@@ -105,6 +129,7 @@ impl<P: Participant> Journal<P> {
             store,
             level: storage.sync,
             checkpoint_bytes: storage.checkpoint_bytes,
+            document_bytes: storage.document_bytes,
             incarnation,
             hooks,
             checkpoints: Mutex::default(),

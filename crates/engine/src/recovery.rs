@@ -52,6 +52,9 @@ pub struct StorageOptions {
     pub segment_bytes: u64,
     /// The log may grow by this much before a checkpoint is written.
     pub checkpoint_bytes: u64,
+    /// Documents that were changed, and that checkpoints have written, stay in
+    /// memory up to so many bytes.
+    pub document_bytes: u64,
     /// Whether it is only read.
     pub read_only: bool,
     /// Whether to open what comes before damage in the log; only for reading.
@@ -69,6 +72,7 @@ impl std::fmt::Debug for StorageOptions {
             .field("sync", &self.sync)
             .field("segment_bytes", &self.segment_bytes)
             .field("checkpoint_bytes", &self.checkpoint_bytes)
+            .field("document_bytes", &self.document_bytes)
             .field("read_only", &self.read_only)
             .field("until_damage", &self.until_damage)
             .field("create", &self.create)
@@ -92,6 +96,7 @@ impl StorageOptions {
             sync: SyncLevel::Full,
             segment_bytes: 8 << 20,
             checkpoint_bytes: 64 << 20,
+            document_bytes: 128 << 20,
             read_only: false,
             until_damage: false,
             create: true,

@@ -1,9 +1,10 @@
 //! Writing the graph's part of a checkpoint, as a reader at its snapshot.
 
+use selvedge_base::Timestamp;
 use selvedge_base::limits::NODES_MAX;
 use selvedge_engine::CheckpointSink;
 use selvedge_mvcc::{Record, SnapshotRef, Version};
-use selvedge_storage::StorageError;
+use selvedge_storage::{BlockKey, Place, StorageError};
 
 use crate::adjacency::{AdjacencyRead as _, AdjacencyVersion};
 use crate::block::Shape;
@@ -14,7 +15,7 @@ use crate::edge_type::EdgeTypeDef;
 use crate::graph::{Graph, LEAF_IDS, NodeRead as _, NodeVersion, Records, leaf_of};
 use crate::leaf_block::{
     DocumentEntry, EdgesEntry, INSIDE_BYTES_MAX, LeafBuilder, StoredDocument, StoredEdges,
-    StoredEntry,
+    StoredEntry, read_entries,
 };
 use crate::outside::{Documented, ReadDocument as _};
 use crate::writer::GraphWriter;
@@ -84,8 +85,9 @@ impl Graph {
         self.write_catalog(at, &mut block, sink)?;
         for leaf in changes.of(GraphTable::Nodes) {
             let mut builder = LeafBuilder::<DocumentEntry>::default();
+            let before = places_before(GraphTable::Nodes.key(leaf), sink);
             each_in(&self.nodes, leaf, at, |slot, version: &NodeVersion| {
-                let document = stored(version, sink)?;
+                let document = stored(slot, version, &before, sink)?;
                 let (commit, label) = (version.commit(), version.header().label.get());
                 let key = version.key_bytes();
                 builder.add(&StoredEntry { slot, commit, label, key, document });
@@ -95,8 +97,9 @@ impl Graph {
         }
         for leaf in changes.of(GraphTable::Edges) {
             let mut builder = LeafBuilder::<DocumentEntry>::default();
+            let before = places_before(GraphTable::Edges.key(leaf), sink);
             each_in(&self.edges, leaf, at, |slot, version| {
-                let document = stored(version, sink)?;
+                let document = stored(slot, version, &before, sink)?;
                 let commit = version.commit();
                 builder.add(&StoredEntry { slot, commit, label: 0, key: None, document });
                 Ok(())
@@ -175,9 +178,31 @@ fn each_in<'s, H>(
     Ok(())
 }
 
-/// Stores the document of a version, if it is not small, and says where.
+/// Where the checkpoint before has put the documents of a leaf: by slot, with the
+/// timestamps of the versions they belong to.
+fn places_before(key: BlockKey, sink: &CheckpointSink<'_>) -> Vec<(u64, Timestamp, Place)> {
+    let mut places = Vec::new();
+    if let Some(block) = sink.block_before(key) {
+        // From a block that makes no sense nothing is taken over.
+        let read = read_entries(block, |entry| {
+            if let StoredDocument::Outside(place) = entry.document {
+                places.push((entry.slot, entry.commit, place));
+            }
+            Ok(())
+        });
+        if read.is_err() {
+            places.clear();
+        }
+    }
+    places
+}
+
+/// Stores the document of a version, if it is not small and not stored yet, and
+/// says where.
 fn stored<'v, H>(
+    slot: u64,
     version: &'v Version<H>,
+    before: &[(u64, Timestamp, Place)],
     sink: &mut CheckpointSink<'_>,
 ) -> Result<StoredDocument<'v>, StorageError>
 where
@@ -186,7 +211,18 @@ where
     let (document, outside) = (version.document(), version.outside());
     match outside {
         None if document.len() <= INSIDE_BYTES_MAX => Ok(StoredDocument::Inside(document)),
-        None => sink.document(document).map(StoredDocument::Outside),
+        None => {
+            let found = before.binary_search_by_key(&slot, |(slot, ..)| *slot);
+            // A version is known by its timestamp: this is the one that was stored.
+            let same = found
+                .ok()
+                .map(|at| before[at])
+                .filter(|(_, commit, _)| *commit == version.commit());
+            match same {
+                Some((_, _, place)) if sink.stays_at(place) => Ok(StoredDocument::Outside(place)),
+                _ => sink.document(document).map(StoredDocument::Outside),
+            }
+        }
         Some(outside) => {
             sink.mapped_document(document, outside.checksum()).map(StoredDocument::Outside)
         }

@@ -313,6 +313,7 @@ impl Registry {
     pub fn open(&self, oracle: &Oracle) -> Result<OpenSlot, RegistryFull> {
         let (base, cursor) = hint();
         let (start, mark) = (oracle.visible(), self.mark());
+        mutant::linger("horizon-without-recheck");
         let slot = self.base_slot(base);
         if !slot.try_take(start) {
             let index = self.take_other_slot(cursor, oracle).ok_or(RegistryFull)?;

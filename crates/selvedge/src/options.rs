@@ -154,6 +154,17 @@ impl DbBuilder {
         self
     }
 
+    /// Documents that were changed stay in memory, once a checkpoint has written
+    /// them, up to so many bytes: 128 MiB by default. Beyond that those that were
+    /// written longest ago leave it, and are read from the disk when they are asked
+    /// for. (What waits for a checkpoint is in memory besides: see
+    /// [`checkpoint_bytes`](Self::checkpoint_bytes).)
+    #[must_use]
+    pub fn document_bytes(mut self, bytes: u64) -> Self {
+        self.storage.document_bytes = bytes;
+        self
+    }
+
     /// Bytes of each segment of the log of a database that is made: 8 MiB by
     /// default. Rounded up to a multiple of [`LOG_SEGMENT_BYTES_MIN`].
     #[must_use]

@@ -28,12 +28,13 @@
 //! Which transactions a thread runs is determined by the seed; how they meet is up to
 //! the system, so a history with an anomaly is kept as text, to be judged again.
 //!
-//! Reading order: `txn`, `text`, `state`, `judge`, `misreading`, `marks`, `changes`,
-//! `real_time`, `cycles`, `components`, `anomaly`; then `workload` and the files
+//! Reading order: `txn`, `text`, `state`, `judge`, `reading`, `misreading`, `committing`,
+//! `marks`, `changes`, `real_time`, `cycles`, `components`, `anomaly`; then `workload` and the files
 //! behind it, `recorder`, `life`, `edn`.
 
 mod anomaly;
 mod changes;
+mod committing;
 mod components;
 mod cycles;
 mod edn;
@@ -41,6 +42,7 @@ mod judge;
 mod life;
 mod marks;
 mod misreading;
+mod reading;
 mod real_time;
 mod recorder;
 mod state;
@@ -51,7 +53,7 @@ mod workload;
 pub use self::anomaly::{Anomaly, Finding};
 pub use self::edn::list_append;
 pub use self::judge::{Verdict, judge};
-pub use self::life::{Medium, Plan, run};
+pub use self::life::{Medium, Plan, Ran, run};
 pub use self::txn::{
     Clash, Content, EdgeName, History, Interval, Isolation, Name, NodeId, Op, Outcome, SeenNode,
     Timestamp, Txn, Way,

@@ -1,5 +1,6 @@
 //! Cycles of a directed graph, by its strongly connected components (Tarjan).
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// An edge, and what it is called.
@@ -122,8 +123,8 @@ impl Digraph {
                     labels.reverse();
                     return Some(labels);
                 }
-                if !came_by.contains_key(&edge.to) {
-                    came_by.insert(edge.to, *edge);
+                if let Entry::Vacant(unmet) = came_by.entry(edge.to) {
+                    unmet.insert(*edge);
                     queue.push_back(edge.to);
                 }
             }

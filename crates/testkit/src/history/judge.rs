@@ -16,11 +16,10 @@
 use std::collections::HashSet;
 
 use super::anomaly::{Anomaly, Finding, Findings};
-use super::changes::{Changed, Changes, Entity};
-use super::marks::{self, Item, Marks};
-use super::misreading::Misreading;
+use super::changes::{Changes, Entity};
+use super::marks::{Item, Marks};
 use super::state::{Change, NodeState, State, Written};
-use super::txn::{Clash, Content, History, NodeId, Op, Outcome, SeenNode, Timestamp, Txn, Way};
+use super::txn::{Content, History, NodeId, Op, Txn};
 use super::{cycles, real_time};
 
 /// What came of judging a history.
@@ -56,14 +55,14 @@ pub fn judge(history: &History) -> Verdict {
     Verdict { findings: told, total, write_skews }
 }
 
-struct Judge<'h> {
-    history: &'h History,
-    marks: Marks<'h>,
-    state: State,
-    changes: Changes,
+pub(super) struct Judge<'h> {
+    pub(super) history: &'h History,
+    pub(super) marks: Marks<'h>,
+    pub(super) state: State,
+    pub(super) changes: Changes,
     /// What each transaction changes if it commits.
-    nets: Vec<Vec<Change>>,
-    findings: Findings,
+    pub(super) nets: Vec<Vec<Change>>,
+    pub(super) findings: Findings,
 }
 
 impl<'h> Judge<'h> {
@@ -88,7 +87,13 @@ impl<'h> Judge<'h> {
         }
     }
 
-    fn found(&mut self, name: Anomaly, txn: &Txn, op: &Op, what: impl FnOnce() -> String) {
+    pub(super) fn found(
+        &mut self,
+        name: Anomaly,
+        txn: &Txn,
+        op: &Op,
+        what: impl FnOnce() -> String,
+    ) {
         let (number, start) = (txn.number, txn.start);
         let what = || format!("txn {number}, from {start}: `{op}`; {}", what());
         self.findings.add(name, [number], what);
@@ -127,167 +132,6 @@ impl<'h> Judge<'h> {
         for change in undo.into_iter().rev() {
             self.state.make(change);
         }
-    }
-
-    fn read(&mut self, txn: &'h Txn, index: usize, op: &'h Op) {
-        match op {
-            Op::Node { node, seen } => self.read_node(txn, index, *node, seen.as_ref()),
-            Op::Edge { edge, seen } => {
-                let expected = self.state.edge(edge).cloned();
-                let item = Item::Edge(edge.clone());
-                self.read_item(txn, index, item, seen.as_ref(), expected.as_ref());
-            }
-            Op::Get { label, key, seen } => {
-                let expected = self.state.by_key(label, key);
-                self.read_set(txn, op, seen.as_slice(), expected.as_slice());
-                self.depends(txn, Entity::Key(label.clone(), key.clone()));
-            }
-            Op::Scan { label, seen } => {
-                if !self.is_scan_right(label, seen) {
-                    let expected = self.state.with_label(label).into_iter().flatten();
-                    let expected: Vec<_> = expected.copied().collect();
-                    self.read_set(txn, op, seen, &expected);
-                }
-                self.depends(txn, Entity::Label(label.clone()));
-            }
-            Op::Count { label, seen } => {
-                let expected = self.state.with_label(label).map_or(0, HashSet::len) as u64;
-                self.read_count(txn, op, *seen, expected);
-                self.depends(txn, Entity::Label(label.clone()));
-            }
-            Op::CountEdges { edge_type, seen } => {
-                self.read_count(txn, op, *seen, self.state.count_edges(edge_type));
-                self.depends(txn, Entity::EdgeType(edge_type.clone()));
-            }
-            Op::Neighbours { node, way, edge_type, seen } => {
-                let expected = self.state.neighbours(*node, *way, edge_type.as_ref());
-                self.read_set(txn, op, seen, &expected);
-                for is_out in [true, false] {
-                    if *way == Way::Both || (*way == Way::Out) == is_out {
-                        self.depends(txn, Entity::Neighbourhood(*node, is_out, edge_type.clone()));
-                    }
-                }
-            }
-            Op::Traverse { start, edge_type, depth, seen } => {
-                let (expected, passed) = self.state.reached(*start, edge_type, *depth);
-                let expected: Vec<_> = expected.into_iter().collect();
-                self.read_set(txn, op, seen, &expected);
-                for node in passed {
-                    self.depends(txn, Entity::Neighbourhood(node, true, Some(edge_type.clone())));
-                }
-            }
-            _ => unreachable!("only reads come here"),
-        }
-    }
-
-    /// Notes that what the transaction does depends on a set, or a key, as of its
-    /// start.
-    fn depends(&mut self, txn: &Txn, on: Entity) {
-        if txn.is_committed() {
-            self.changes.read_newest(txn.number, on);
-        }
-    }
-
-    fn is_scan_right(&self, label: &super::txn::Name, seen: &[NodeId]) -> bool {
-        let expected = self.state.with_label(label);
-        seen.len() == expected.map_or(0, HashSet::len)
-            && seen.iter().all(|node| expected.is_some_and(|all| all.contains(node)))
-            && seen.iter().collect::<HashSet<_>>().len() == seen.len()
-    }
-
-    /// Compares two sets, of which either may have members twice.
-    fn read_set(&mut self, txn: &Txn, op: &Op, seen: &[NodeId], expected: &[NodeId]) {
-        let (mut seen, mut expected) = (seen.to_vec(), expected.to_vec());
-        seen.sort_unstable();
-        expected.sort_unstable();
-        if seen == expected {
-            return;
-        }
-        let beyond = |all: &[NodeId], known: &[NodeId]| {
-            let mut known = known.iter().peekable();
-            let mut beyond = Vec::new();
-            for node in all {
-                while known.next_if(|other| *other < node).is_some() {}
-                if known.next_if(|other| *other == node).is_none() {
-                    beyond.push(node.get());
-                }
-            }
-            beyond
-        };
-        let (more, fewer) = (beyond(&seen, &expected), beyond(&expected, &seen));
-        if !more.is_empty() {
-            self.found(Anomaly::Phantom, txn, op, || format!("not there at the start: {more:?}"));
-        }
-        if !fewer.is_empty() {
-            self.found(Anomaly::Hole, txn, op, || format!("there at the start: {fewer:?}"));
-        }
-    }
-
-    fn read_count(&mut self, txn: &Txn, op: &Op, seen: u64, expected: u64) {
-        if seen != expected {
-            self.found(Anomaly::WrongCount, txn, op, || format!("{expected} at the start"));
-        }
-    }
-
-    fn read_node(&mut self, txn: &'h Txn, index: usize, id: NodeId, seen: Option<&'h SeenNode>) {
-        let op = &txn.ops[index];
-        let expected = self.state.node(id).cloned();
-        let (content, written) = (seen.map(|seen| &seen.content), expected.as_ref());
-        let written = written.map(|node| &node.written);
-        if !self.read_item(txn, index, Item::Node(id), content, written) {
-            return;
-        }
-        let (Some(seen), Some(NodeState { label, key, written })) = (seen, expected) else {
-            return;
-        };
-        if (&seen.label, &seen.key) != (&label, &key) {
-            let key = key.as_deref().unwrap_or("-");
-            self.found(Anomaly::TornDocument, txn, op, || format!("it is {label} {key}"));
-        }
-        if seen.version != written.version {
-            let version = written.version.map_or("own".to_owned(), |version| version.to_string());
-            self.found(Anomaly::WrongVersion, txn, op, || format!("its version is {version}"));
-        }
-    }
-
-    /// Whether a document is the one of the start, or the transaction's own.
-    fn read_item(
-        &mut self,
-        txn: &'h Txn,
-        index: usize,
-        item: Item,
-        seen: Option<&'h Content>,
-        expected: Option<&Written>,
-    ) -> bool {
-        if let Some(seen) = seen {
-            // Whatever it is, it tells whom this transaction depends on.
-            let writer = self.marks.writer(seen).filter(|writer| *writer != txn.number);
-            if let Some(writer) = writer.filter(|_| txn.is_committed()) {
-                self.changes.read_of(txn.number, Entity::from(&item), writer);
-            }
-        } else if expected.is_none() {
-            self.depends(txn, Entity::from(&item));
-        }
-        if seen == expected.map(|expected| &expected.content) {
-            return true;
-        }
-        let misreading = Misreading { history: self.history, marks: &self.marks, txn, index };
-        let name = misreading.name(&item, seen, expected);
-        let mut txns = vec![txn.number];
-        txns.extend(seen.and_then(|seen| self.marks.writer(seen)));
-        txns.extend(expected.map(|expected| expected.writer));
-        let op = &txn.ops[index];
-        let what = match expected {
-            Some(Written { content, version, writer }) => match version {
-                Some(version) => format!("at the start {content}, by txn {writer} at {version}"),
-                None => format!("its own was {content}"),
-            },
-            None => "nothing at the start".to_owned(),
-        };
-        let (number, start) = (txn.number, txn.start);
-        let what = || format!("txn {number}, from {start}: `{op}`; {what}");
-        self.findings.add(name, txns, what);
-        false
     }
 
     /// Makes what the transaction wrote, if it may, and compares what came of it.
@@ -363,131 +207,6 @@ impl<'h> Judge<'h> {
         if done != may {
             let what = if may { "nothing was in its way" } else { "it had to be refused" };
             self.found(Anomaly::WrongRefusal, txn, op, || what.to_owned());
-        }
-    }
-
-    /// Applies what a transaction wrote, and judges it beside those committed since
-    /// it began.
-    fn commit(&mut self, txn: &'h Txn, commit: Timestamp) {
-        let net = std::mem::take(&mut self.nets[txn.number]);
-        let mut ends = Vec::new();
-        for change in net {
-            match change {
-                Change::Node(id, state) => self.commit_node(txn, commit, id, state, &mut ends),
-                Change::Edge(edge, state) => {
-                    let item = Item::Edge(edge.clone());
-                    self.overtaken(txn, Entity::Edge(edge.clone()), Some(&item));
-                    let state = state.map(|state| Written { version: Some(commit), ..state });
-                    let is = state.is_some();
-                    ends.extend(is.then(|| [edge.source, edge.target]).into_iter().flatten());
-                    let old = self.state.make(Change::Edge(edge.clone(), state));
-                    let by = Changed { at: commit, by: txn.number };
-                    if matches!(old, Change::Edge(_, old) if old.is_some() != is) {
-                        let (source, target) = (edge.source, edge.target);
-                        for kind in [None, Some(edge.edge_type.clone())] {
-                            let out = Entity::Neighbourhood(source, true, kind.clone());
-                            self.changes.change(out, by);
-                            self.changes.change(Entity::Neighbourhood(target, false, kind), by);
-                        }
-                        self.changes.change(Entity::EdgeType(edge.edge_type.clone()), by);
-                    }
-                    self.changes.change(Entity::Edge(edge), by);
-                }
-            }
-        }
-        for node in ends {
-            let edges = self.state.edges_at(node);
-            if self.state.node(node).is_none() && !edges.is_empty() {
-                let writer = |edge| Some(self.state.edge(edge)?.writer);
-                let mut txns: Vec<_> = edges.iter().filter_map(writer).collect();
-                txns.extend(self.changes.of(&Entity::Node(node)).last().map(|change| change.by));
-                txns.push(txn.number);
-                let (number, at) = (txn.number, node.get());
-                self.findings.add(Anomaly::DanglingEdge, txns, || {
-                    format!("after txn {number}, at {commit}, node {at} is gone and has edges")
-                });
-            }
-        }
-    }
-
-    fn commit_node(
-        &mut self,
-        txn: &'h Txn,
-        commit: Timestamp,
-        id: NodeId,
-        state: Option<NodeState>,
-        ends: &mut Vec<NodeId>,
-    ) {
-        self.overtaken(txn, Entity::Node(id), Some(&Item::Node(id)));
-        let state = state.map(|state| NodeState {
-            written: Written { version: Some(commit), ..state.written },
-            ..state
-        });
-        let by = Changed { at: commit, by: txn.number };
-        let new = state.as_ref().map(|state| (state.label.clone(), state.key.clone()));
-        if new.is_none() {
-            ends.push(id);
-        }
-        if let Some((label, Some(key))) = &new
-            && self.state.node(id).is_none()
-        {
-            self.overtaken(txn, Entity::Key(label.clone(), key.clone()), None);
-        }
-        let old = self.state.make(Change::Node(id, state));
-        self.changes.change(Entity::Node(id), by);
-        let Change::Node(_, old) = old else { unreachable!("a node was changed") };
-        let old = old.map(|old| (old.label, old.key));
-        if old.is_some() == new.is_some() {
-            return;
-        }
-        let Some((label, key)) = old.or(new) else { return };
-        if let Some(key) = key {
-            self.changes.change(Entity::Key(label.clone(), key), by);
-        }
-        self.changes.change(Entity::Label(label), by);
-    }
-
-    /// First committer wins.
-    fn overtaken(&mut self, txn: &Txn, entity: Entity, item: Option<&Item>) {
-        let Some(Changed { at, by }) = self.changes.of(&entity).last().copied() else { return };
-        if at <= txn.start {
-            return;
-        }
-        let reads = |op| marks::read(op).is_some_and(|(read, _)| Some(&read) == item);
-        let name = match &entity {
-            Entity::Key(..) => Anomaly::Twins,
-            _ if txn.ops.iter().any(reads) => Anomaly::LostUpdate,
-            _ => Anomaly::ConcurrentWrites,
-        };
-        let (number, start) = (txn.number, txn.start);
-        self.findings.add(name, [by, number], || {
-            format!("{entity} was written by txn {by} at {at}, and by txn {number}, from {start}")
-        });
-    }
-
-    /// Conflicts are about something that was written, and since the start.
-    fn conflicts(&mut self) {
-        for txn in &self.history.txns {
-            let Outcome::Conflict(clash, at) = &txn.outcome else { continue };
-            let wrote = |entity: &Entity| {
-                self.changes.of(entity).binary_search_by_key(at, |change| change.at).is_ok()
-            };
-            let is_grounded = match clash {
-                Clash::Node(node) => wrote(&Entity::Node(*node)),
-                Clash::Key(label, key) => wrote(&Entity::Key(label.clone(), key.clone())),
-                Clash::Edge(source, target) => self.changes.entities.iter().any(|(entity, _)| {
-                    matches!(entity, Entity::Edge(edge)
-                        if (edge.source, edge.target) == (*source, *target))
-                        && wrote(entity)
-                }),
-                Clash::Other => continue,
-            };
-            if !is_grounded || *at <= txn.start {
-                let (number, start) = (txn.number, txn.start);
-                self.findings.add(Anomaly::GroundlessConflict, [number], || {
-                    format!("txn {number}, from {start}: {clash}, said to be written at {at}")
-                });
-            }
         }
     }
 }

@@ -30,7 +30,7 @@ struct Pen {
     began: Instant,
     next_mark: Cell<u64>,
     random: RefCell<fastrand::Rng>,
-    /// Of so many operations, one lets other threads run; 0: none.
+    /// Of so many operations, one lets other threads run.
     yields: usize,
     txns: RefCell<Vec<Txn>>,
 }
@@ -41,7 +41,7 @@ impl Pen {
     }
 
     fn pause(&self) {
-        if self.yields > 0 && self.random.borrow_mut().usize(..self.yields) == 0 {
+        if self.random.borrow_mut().usize(..self.yields) == 0 {
             std::thread::yield_now();
         }
     }
@@ -331,7 +331,7 @@ impl Active {
     pub(super) fn put(&mut self, node: NodeId, number: i64, list: Vec<i64>) -> Done<bool> {
         let content = self.content(number, list);
         // Two ways to the same document.
-        let in_place = content.mark % 2 == 0;
+        let in_place = content.mark.is_multiple_of(2);
         let done = self.write(|txn| {
             let document = document(&content);
             if in_place { txn.set_many(node, document) } else { txn.replace(node, document) }

@@ -132,7 +132,8 @@ pub(super) fn look(worker: &Worker, active: &mut Active, ground: &Ground) -> Don
             if seen.is_empty() {
                 return Ok(());
             }
-            look_around(worker, active, *worker.one_of(&seen), *worker.one_of(ground.edge_types))
+            let edge_type = *worker.one_of(ground.edge_types);
+            look_around(worker, active, *worker.one_of(&seen), edge_type)
         }
     }
 }

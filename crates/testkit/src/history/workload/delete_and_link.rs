@@ -7,7 +7,7 @@ use crate::history::txn::NodeId;
 
 const LABELS: &[&str] = &["Item", "Note"];
 const EDGE_TYPES: &[&str] = &["TO", "NEXT"];
-const KEYS: usize = 16;
+const KEYS: usize = 10;
 
 pub(super) const WORKLOAD: Workload =
     Workload { name: "delete-and-link", set_up, step, law: no_law };

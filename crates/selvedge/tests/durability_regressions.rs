@@ -1,0 +1,36 @@
+//! Failures that the simulation of durability found, each with its story.
+
+use std::path::PathBuf;
+
+use selvedge::env::{Env, Fault, SimulatedFiles};
+use selvedge::prelude::*;
+use selvedge::{Background, ErrorKind};
+
+/// A database on a machine whose files may fail.
+fn database(files: &SimulatedFiles) -> Db {
+    let (env, _) = Env::simulated_on(files, 7);
+    let builder = Db::builder().background(Background::Manual).env(env);
+    builder.log_segment_bytes(4096).open("/db.selvedge").expect("a new disk")
+}
+
+/// The last sync of a backup failed, so that nobody knew whether the copy had a
+/// manifest: the copy's store was poisoned. The error said of the database itself that
+/// it had to be opened again, though nothing was wrong with it.
+#[test]
+fn a_backup_that_fails_is_no_failure_of_the_database() {
+    let files = SimulatedFiles::new(7);
+    let db = database(&files);
+    db.insert("N", "a", doc! { "text": "x".repeat(1000) }).unwrap();
+    for nth in 0.. {
+        files.plan(files.operation_count() + nth, Fault::Io);
+        let copied = db.backup_to(PathBuf::from(format!("/copy-{nth}.selvedge")));
+        files.clear_faults();
+        db.insert("N", None, doc! {}).expect("nothing is wrong with the database");
+        match copied {
+            Ok(_) if nth > 10 => break,
+            // Of removing what is left of an attempt, nobody is told.
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::System, "{error:?}"),
+        }
+    }
+}

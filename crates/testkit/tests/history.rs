@@ -1,0 +1,111 @@
+//! The judge of histories judged, and a few short histories of the real database:
+//! `cargo xtask history` runs more.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use selvedge_testkit::history::{History, Medium, Plan, WORKLOADS, judge, list_append, run};
+
+/// Transactions of a short history.
+const TXNS: usize = 240;
+
+/// Every file in `tests/histories` says in its first line what is to be found in it:
+/// these names and no others.
+#[test]
+fn each_anomaly_is_called_by_its_name() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories");
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let history: History = text.parse().unwrap_or_else(|what| panic!("{path:?}: {what}"));
+        let expected = text.lines().next().unwrap().strip_prefix("# expect: ").unwrap();
+        let expected: BTreeSet<_> = expected.split("; ").map(str::to_owned).collect();
+        let findings = judge(&history).findings;
+        let mut told: BTreeSet<_> = findings.iter().map(|found| found.name.to_string()).collect();
+        if told.is_empty() {
+            told.insert("nothing".to_owned());
+        }
+        if told != expected {
+            wrong.push(format!("{path:?}: expected {expected:?}; found {findings:#?}"));
+        }
+        count += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count >= 30, "the files are where they are looked for");
+}
+
+#[test]
+fn a_permitted_write_skew_is_counted() {
+    let text = include_str!("histories/right_write_skew.txt");
+    assert_eq!(judge(&text.parse().unwrap()).write_skews, 1);
+    let text = include_str!("histories/right_serializable.txt");
+    assert_eq!(judge(&text.parse().unwrap()).write_skews, 0);
+}
+
+#[test]
+fn the_database_raises_no_alarm() {
+    for (seed, workload) in (1..).zip(WORKLOADS) {
+        for medium in [Medium::Memory, Medium::Disk] {
+            let plan = Plan { seed, workload, medium, txns: TXNS, threads: 4 };
+            let ran = run(plan).unwrap_or_else(|what| panic!("{plan}: {what}"));
+            let mut verdict = judge(&ran.history);
+            workload.judge(&ran.history, &mut verdict);
+            assert!(verdict.findings.is_empty(), "{plan}: {:#?}", verdict.findings);
+            assert!(ran.complaints.is_empty(), "{plan}: {:#?}", ran.complaints);
+            assert!(ran.history.txns.len() > TXNS);
+        }
+    }
+}
+
+#[test]
+fn a_history_survives_its_text() {
+    for (workload, seed) in WORKLOADS.iter().zip(100..) {
+        let plan = Plan { seed, workload, medium: Medium::Memory, txns: TXNS, threads: 3 };
+        let history = run(plan).unwrap().history;
+        let again: History = history.to_string().parse().unwrap();
+        assert_eq!(again, history);
+    }
+}
+
+#[test]
+fn text_that_is_no_history_is_refused_with_its_line() {
+    for (text, told) in [
+        ("  node 1 -> none", "line 1: no transaction is open"),
+        ("txn 0", "line 1: a transaction has a start"),
+        ("txn 0 start=0\n  node x -> none", "line 2: \"x\" is no number"),
+        ("txn 0 start=0\n  node 1", "line 2: an operation has a result"),
+        ("txn 0 start=9999999999999999999", "line 1: 9999999999999999999 is no timestamp"),
+        ("txn 0 start=0 hasty", "line 1: there is no \"hasty\""),
+        ("txn 0 start=0 conflict=x@1", "line 1: there is no conflict over \"x\""),
+        ("txn 0 start=0\n  put 1 = 1:2 -> ok", "line 2: \"1:2\" is no document"),
+        ("txn 0 start=0\n  dance 1 -> ok", "line 2: there is no such operation"),
+    ] {
+        let refused = text.parse::<History>().unwrap_err();
+        assert!(refused.starts_with(told), "{refused}");
+    }
+}
+
+#[test]
+fn lists_are_exported_as_elle_reads_them() {
+    let text = "\
+        txn 0 thread=2 start=0 begin=1..2 end=3..4 committed=1\n\
+          insert List k0 = 1:0:[] -> 1\n\
+        txn 1 thread=0 start=1 begin=5..6 end=9..10 committed=2\n\
+          node 1 -> List k0 1:0:[] @1\n\
+          put 1 = 2:1:[7] -> ok\n\
+        txn 2 thread=1 start=1 begin=7..8 end=11..12 conflict=node:1@2\n\
+          put 1 = 3:1:[8] -> ok\n\
+        txn 3 thread=0 start=2 begin=13..14 end=15..16 read-only\n\
+          node 1 -> List k0 2:1:[7] @2\n";
+    let edn = "\
+{:index 0, :time 5, :process 0, :type :invoke, :f :txn, :value [[:r 1 nil] [:append 1 7]]}
+{:index 1, :time 7, :process 1, :type :invoke, :f :txn, :value [[:append 1 8]]}
+{:index 2, :time 10, :process 0, :type :ok, :f :txn, :value [[:r 1 []] [:append 1 7]]}
+{:index 3, :time 12, :process 1, :type :fail, :f :txn, :value [[:append 1 8]]}
+{:index 4, :time 13, :process 0, :type :invoke, :f :txn, :value [[:r 1 nil]]}
+{:index 5, :time 16, :process 0, :type :ok, :f :txn, :value [[:r 1 [7]]]}
+";
+    assert_eq!(list_append(&text.parse().unwrap()), edn);
+}

@@ -1,0 +1,36 @@
+//! Histories of transactions: builds and runs the test kit's `history`, which is
+//! where everything about them is explained.
+
+use std::convert::Infallible;
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+/// The flags that plant faults make another build, kept apart.
+const MUTANTS: &str = "mutants";
+
+/// Becomes that program: a signal meant for it reaches it, and its answer is this
+/// one's.
+pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<Infallible> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(root).args([
+        "run",
+        "--quiet",
+        "--release",
+        "-p",
+        "selvedge-testkit",
+        "--bin",
+        "history",
+    ]);
+    if arguments.iter().any(|argument| argument == "--mutants") {
+        let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        cargo.arg("--target-dir").arg(Path::new(&target).join(MUTANTS));
+        cargo.env("RUSTFLAGS", "--cfg selvedge_mutants");
+    }
+    let error = cargo.arg("--").args(arguments).exec();
+    Err(error).context("cannot run cargo")
+}
