@@ -146,9 +146,7 @@ impl<P: Durable> Engine<P> {
         for key in &written.moved {
             moved &= let_go(*key);
         }
-        for block in written.blocks {
-            checkpoints.keep(block.key, block.documents_bytes);
-        }
+        written.blocks.iter().for_each(|block| checkpoints.keep(block));
         while let Some(key) = checkpoints.next_beyond(journal.document_bytes) {
             let_go(key);
         }

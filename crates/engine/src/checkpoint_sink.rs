@@ -12,6 +12,8 @@ use selvedge_storage::{
 pub(crate) struct WrittenBlock {
     pub(crate) key: BlockKey,
     /// Bytes of the documents that were stored with it, and lay in memory.
+    pub(crate) from_memory: u64,
+    /// Bytes of all documents that it refers to.
     pub(crate) documents_bytes: u64,
 }
 
@@ -113,9 +115,10 @@ impl<'c> CheckpointSink<'c> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(StorageError::Closed);
         }
+        let from_memory = std::mem::take(&mut self.from_memory);
+        let documents_bytes = self.referred.iter().map(|place| u64::from(place.len)).sum();
         self.writer.block(key, bytes, self.referred.drain(..))?;
-        let documents_bytes = std::mem::take(&mut self.from_memory);
-        self.written.push(WrittenBlock { key, documents_bytes });
+        self.written.push(WrittenBlock { key, from_memory, documents_bytes });
         Ok(())
     }
 

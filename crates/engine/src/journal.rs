@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use selvedge_base::Timestamp;
+use selvedge_base::hash::Map;
 use selvedge_base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use selvedge_base::sync::{Condvar, Mutex};
 use selvedge_storage::{
@@ -13,6 +14,7 @@ use selvedge_storage::{
     Store,
 };
 
+use crate::checkpoint_sink::WrittenBlock;
 use crate::engine::Engine;
 use crate::lease::Leases;
 use crate::participant::Participant;
@@ -40,17 +42,28 @@ pub enum SyncLevel {
 /// What checkpoints remember from one to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Checkpoints {
-    /// Blocks whose documents are in data files and perhaps still in memory, and
-    /// how many bytes of them, at most; the longest there come first.
-    resident: VecDeque<(BlockKey, u64)>,
+    /// Blocks whose documents are in data files and perhaps still in memory, the
+    /// longest there first.
+    order: VecDeque<BlockKey>,
+    /// How many bytes of each are in memory, at most.
+    resident: Map<BlockKey, u64>,
     bytes: u64,
 }
 
 impl Checkpoints {
     /// Notes that documents of a block are in memory, though they need not be.
-    pub(crate) fn keep(&mut self, key: BlockKey, bytes: u64) {
-        self.resident.push_back((key, bytes));
-        self.bytes += bytes;
+    pub(crate) fn keep(&mut self, block: &WrittenBlock) {
+        if block.from_memory == 0 {
+            return;
+        }
+        let before = self.resident.get(&block.key).copied();
+        if before.is_none() {
+            self.order.push_back(block.key);
+        }
+        // What was there before, and was not changed, is there still.
+        let now = (before.unwrap_or(0) + block.from_memory).min(block.documents_bytes);
+        self.resident.insert(block.key, now);
+        self.bytes = self.bytes + now - before.unwrap_or(0);
     }
 
     /// The next block whose documents must go, so that no more than `most` bytes
@@ -59,8 +72,8 @@ impl Checkpoints {
         if self.bytes <= most {
             return None;
         }
-        let (key, bytes) = self.resident.pop_front()?;
-        self.bytes -= bytes;
+        let key = self.order.pop_front()?;
+        self.bytes -= self.resident.remove(&key).unwrap_or(0);
         Some(key)
     }
 }
