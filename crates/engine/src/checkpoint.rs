@@ -20,7 +20,7 @@ use selvedge_storage::{
 };
 
 use crate::checkpoint_sink::{CheckpointSink, WrittenBlock};
-use crate::durable::Durable;
+use crate::durable::{Durable, Evict};
 use crate::engine::{Engine, OpenSnapshot};
 use crate::journal::{Checkpoints, Journal};
 
@@ -134,21 +134,21 @@ impl<P: Durable> Engine<P> {
     /// more.
     fn let_go(&self, journal: &Journal<P>, checkpoints: &mut Checkpoints, written: Written) {
         let (mut arena, contents) = (Arena::new(), journal.store.contents());
-        let mut let_go = |key| {
+        let mut let_go = |key, which| {
             let done = self.maintain::<_, ()>(|participant, writer| {
                 // SAFETY: `writer` is the proof of holding the commit lock, and
                 // nothing is being committed.
-                unsafe { participant.evict(writer, &contents, key, &mut arena) }
+                unsafe { participant.evict(writer, &contents, key, which, &mut arena) }
             });
             matches!(done, Ok(Ok(())))
         };
         let mut moved = true;
         for key in &written.moved {
-            moved &= let_go(*key);
+            moved &= let_go(*key, Evict::Outside);
         }
         written.blocks.iter().for_each(|block| checkpoints.keep(block));
         while let Some(key) = checkpoints.next_beyond(journal.document_bytes) {
-            let_go(key);
+            let_go(key, Evict::All);
         }
         // A newest version may still refer to one of them otherwise.
         if moved && let Ok(mut state) = self.lock_commits::<()>() {

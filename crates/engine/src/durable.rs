@@ -8,6 +8,15 @@ use crate::checkpoint_sink::CheckpointSink;
 use crate::participant::Participant;
 use crate::sequence::Sequence;
 
+/// Which documents are read from a new place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Evict {
+    /// Those that were outside memory before.
+    Outside,
+    /// Those in memory, too.
+    All,
+}
+
 /// A participant whose commits are logged, and that checkpoints write.
 ///
 /// Replaying a log goes through the same [`Participant::prepare`] and
@@ -83,7 +92,8 @@ pub trait Durable: Participant<Writes: Default> {
         contents: &Contents,
     ) -> Result<(), StorageError>;
 
-    /// Lets go of documents in memory that the newest checkpoint has in one block.
+    /// Reads documents from where the newest checkpoint has them, for one block of
+    /// it: those that lay in other files, and, if asked, those in memory.
     ///
     /// # Errors
     /// Of the files.
@@ -95,6 +105,7 @@ pub trait Durable: Participant<Writes: Default> {
         writer: &mut Self::Writer,
         contents: &Contents,
         key: BlockKey,
+        which: Evict,
         arena: &mut Arena,
     ) -> Result<(), StorageError>;
 

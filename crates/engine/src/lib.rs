@@ -36,7 +36,7 @@ pub mod worker;
 pub use checkpoint::CheckpointSummary;
 pub use checkpoint_sink::CheckpointSink;
 pub use commit::{CommitError, CommitState};
-pub use durable::Durable;
+pub use durable::{Durable, Evict};
 pub use engine::{Background, Engine, EngineOptions, OpenSnapshot};
 pub use journal::SyncLevel;
 pub use participant::Participant;

@@ -7,6 +7,7 @@ use std::path::Path;
 use selvedge_base::hash::Map;
 use selvedge_base::limits::{EDGE_TYPES_MAX, LABELS_MAX};
 use selvedge_base::{LabelId, NodeId, Timestamp};
+use selvedge_engine::Evict;
 use selvedge_mvcc::{Arena, Record, Retired, VersionBox};
 use selvedge_storage::{BlockKey, Contents, Place, StorageError};
 
@@ -251,8 +252,9 @@ impl Graph {
         Ok(())
     }
 
-    /// Replaces documents in memory by where the newest checkpoint has put them,
-    /// for one block that it wrote; gives their number.
+    /// Reads documents from where the newest checkpoint has put them, for one block
+    /// that it wrote: those that lay in other files, and, if asked, those in memory.
+    /// Gives their number.
     ///
     /// # Errors
     /// Of the files.
@@ -264,6 +266,7 @@ impl Graph {
         writer: &mut GraphWriter,
         contents: &Contents,
         key: BlockKey,
+        which: Evict,
         arena: &mut Arena,
     ) -> Result<usize, StorageError> {
         let first = key.leaf.saturating_mul(LEAF_IDS as u64);
@@ -281,14 +284,14 @@ impl Graph {
                             let key = old.key_bytes().unwrap_or_default();
                             VersionBox::new_in(arena, header, &[key, outside.as_bytes()])
                         };
-                        nodes.extend(moved(&self.nodes, id, &entry, &outside, copy));
+                        nodes.extend(moved(&self.nodes, id, &entry, (&outside, which), copy));
                     }
                     Some(GraphTable::Edges) => {
                         let copy = |_: &EdgeVersion| {
                             let header = EdgeHeader { outside: true };
                             VersionBox::new_in(arena, header, &[outside.as_bytes()])
                         };
-                        edges.extend(moved(&self.edges, id, &entry, &outside, copy));
+                        edges.extend(moved(&self.edges, id, &entry, (&outside, which), copy));
                     }
                     _ => {}
                 }
@@ -318,7 +321,7 @@ unsafe fn moved<H: Send + Sync + 'static>(
     records: &Records<H>,
     id: u64,
     entry: &StoredEntry<'_>,
-    outside: &Outside,
+    (outside, which): (&Outside, Evict),
     copy: impl FnOnce(&selvedge_mvcc::Version<H>) -> VersionBox<H>,
 ) -> Option<VersionBox<H>>
 where
@@ -328,8 +331,11 @@ where
     let record = unsafe { records.slot(id) }?;
     // SAFETY: as above.
     let newest = unsafe { record.newest() }?;
-    let same = newest.outside().is_some_and(|old| old.is(outside));
-    if newest.commit() != entry.commit || same {
+    let stays = match newest.outside() {
+        Some(old) => old.is(outside),
+        None => which == Evict::Outside,
+    };
+    if newest.commit() != entry.commit || stays {
         return None;
     }
     // SAFETY: as above; the copy refers to the same document.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use selvedge_base::Timestamp;
 use selvedge_engine::{
-    CheckpointSink, CommitError, Durable, Engine, Participant, Sequence, Settling,
+    CheckpointSink, CommitError, Durable, Engine, Evict, Participant, Sequence, Settling,
 };
 use selvedge_graph::{
     Graph, GraphChanges, GraphOptions, GraphRecord, GraphRefusal, GraphWriter, GraphWrites,
@@ -116,10 +116,11 @@ impl Durable for Stores {
         writer: &mut StoreWriter,
         contents: &Contents,
         key: BlockKey,
+        which: Evict,
         arena: &mut Arena,
     ) -> Result<(), StorageError> {
         // SAFETY: the caller's contract.
-        unsafe { self.graph.evict(&mut writer.graph, contents, key, arena) }.map(drop)
+        unsafe { self.graph.evict(&mut writer.graph, contents, key, which, arena) }.map(drop)
     }
 
     fn sequences(&self) -> Vec<&Sequence> {

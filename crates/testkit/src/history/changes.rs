@@ -19,15 +19,17 @@ pub(super) enum Entity {
     Label(Name),
     /// The set of edges that leave a node, or reach it: of a type, or all.
     Neighbourhood(NodeId, bool, Option<Name>),
-    /// The set of edges of a type.
-    EdgeType(Name),
+    /// The number of nodes with a label: the same after one came and one went.
+    NodeCount(Name),
+    /// The number of edges of a type.
+    EdgeCount(Name),
 }
 
 impl Entity {
     /// Whether transactions may change it at the same time, as long as they change
     /// different members.
     pub(super) fn is_set(&self) -> bool {
-        matches!(self, Self::Label(_) | Self::Neighbourhood(..) | Self::EdgeType(_))
+        !matches!(self, Self::Node(_) | Self::Key(..) | Self::Edge(_))
     }
 }
 
@@ -52,7 +54,8 @@ impl fmt::Display for Entity {
                 let kind = kind.as_deref().unwrap_or("of any type");
                 write!(f, "edges {kind} {way} node {}", node.get())
             }
-            Self::EdgeType(kind) => write!(f, "edges of type {kind}"),
+            Self::NodeCount(label) => write!(f, "number of nodes with label {label}"),
+            Self::EdgeCount(kind) => write!(f, "number of edges of type {kind}"),
         }
     }
 }

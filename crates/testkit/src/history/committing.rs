@@ -1,6 +1,8 @@
 //! Applying what transactions committed, and judging it beside what others committed
 //! since they began.
 
+use std::collections::{BTreeSet, HashMap};
+
 use super::anomaly::Anomaly;
 use super::changes::{Changed, Entity};
 use super::judge::Judge;
@@ -8,46 +10,70 @@ use super::marks::{self, Item};
 use super::state::{Change, NodeState, Written};
 use super::txn::{Clash, EdgeName, NodeId, Outcome, Timestamp, Txn};
 
+/// A commit that is being applied.
+struct Commit<'h> {
+    txn: &'h Txn,
+    at: Timestamp,
+    by: Changed,
+    /// Nodes that may be gone and have edges.
+    ends: Vec<NodeId>,
+    /// How numbers change by it.
+    counts: HashMap<Entity, i64>,
+}
+
+impl Commit<'_> {
+    fn count(&mut self, entity: Entity, is: bool) {
+        *self.counts.entry(entity).or_default() += if is { 1 } else { -1 };
+    }
+}
+
 impl<'h> Judge<'h> {
     /// Applies what a transaction wrote.
-    pub(super) fn commit(&mut self, txn: &'h Txn, commit: Timestamp) {
-        let net = std::mem::take(&mut self.nets[txn.number]);
-        let mut ends = Vec::new();
-        for change in net {
+    pub(super) fn commit(&mut self, txn: &'h Txn, at: Timestamp) {
+        let by = Changed { at, by: txn.number };
+        let mut commit = Commit { txn, at, by, ends: Vec::new(), counts: HashMap::new() };
+        for change in std::mem::take(&mut self.nets[txn.number]) {
             match change {
-                Change::Node(id, state) => self.commit_node(txn, commit, id, state, &mut ends),
-                Change::Edge(edge, state) => self.commit_edge(txn, commit, edge, state, &mut ends),
+                Change::Node(id, state) => self.commit_node(&mut commit, id, state),
+                Change::Edge(edge, state) => self.commit_edge(&mut commit, edge, state),
             }
         }
-        for node in ends {
-            let edges = self.state.edges_at(node);
-            if self.state.node(node).is_none() && !edges.is_empty() {
-                let writer = |edge| Some(self.state.edge(edge)?.writer);
-                let mut txns: Vec<_> = edges.iter().filter_map(writer).collect();
-                txns.extend(self.changes.of(&Entity::Node(node)).last().map(|change| change.by));
-                txns.push(txn.number);
-                let (number, at) = (txn.number, node.get());
-                self.findings.add(Anomaly::DanglingEdge, txns, || {
-                    format!("after txn {number}, at {commit}, node {at} is gone and has edges")
-                });
+        for (entity, difference) in commit.counts {
+            if difference != 0 {
+                self.changes.change(entity, by);
             }
+        }
+        for node in commit.ends {
+            self.dangling(txn, at, node);
         }
     }
 
-    fn commit_edge(
-        &mut self,
-        txn: &'h Txn,
-        commit: Timestamp,
-        edge: EdgeName,
-        state: Option<Written>,
-        ends: &mut Vec<NodeId>,
-    ) {
-        self.overtaken(txn, Entity::Edge(edge.clone()), Some(&Item::Edge(edge.clone())));
-        let state = state.map(|state| Written { version: Some(commit), ..state });
-        let (is, by) = (state.is_some(), Changed { at: commit, by: txn.number });
+    fn dangling(&mut self, txn: &Txn, at: Timestamp, node: NodeId) {
+        if self.state.node(node).is_some() {
+            return;
+        }
+        let edges = self.state.edges_at(node);
+        if edges.is_empty() {
+            return;
+        }
+        let writer = |edge| Some(self.state.edge(edge)?.writer);
+        let mut txns: Vec<_> = edges.iter().filter_map(writer).collect();
+        txns.extend(self.changes.of(&Entity::Node(node)).last().map(|change| change.by));
+        txns.push(txn.number);
+        let (number, node) = (txn.number, node.get());
+        self.findings.add(Anomaly::DanglingEdge, txns, || {
+            format!("after txn {number}, at {at}, node {node} is gone and has edges")
+        });
+    }
+
+    fn commit_edge(&mut self, commit: &mut Commit<'h>, edge: EdgeName, state: Option<Written>) {
+        let item = Item::Edge(edge.clone());
+        self.overtaken(commit.txn, Entity::Edge(edge.clone()), Some(&item));
+        let state = state.map(|state| Written { version: Some(commit.at), ..state });
+        let (is, by) = (state.is_some(), commit.by);
         let EdgeName { source, edge_type, target } = edge.clone();
         if is {
-            ends.extend([source, target]);
+            commit.ends.extend([source, target]);
         }
         let old = self.state.make(Change::Edge(edge.clone(), state));
         self.changes.change(Entity::Edge(edge), by);
@@ -56,45 +82,40 @@ impl<'h> Judge<'h> {
                 self.changes.change(Entity::Neighbourhood(source, true, kind.clone()), by);
                 self.changes.change(Entity::Neighbourhood(target, false, kind), by);
             }
-            self.changes.change(Entity::EdgeType(edge_type), by);
+            commit.count(Entity::EdgeCount(edge_type), is);
         }
     }
 
-    fn commit_node(
-        &mut self,
-        txn: &'h Txn,
-        commit: Timestamp,
-        id: NodeId,
-        state: Option<NodeState>,
-        ends: &mut Vec<NodeId>,
-    ) {
-        self.overtaken(txn, Entity::Node(id), Some(&Item::Node(id)));
+    fn commit_node(&mut self, commit: &mut Commit<'h>, id: NodeId, state: Option<NodeState>) {
+        self.overtaken(commit.txn, Entity::Node(id), Some(&Item::Node(id)));
         let state = state.map(|state| NodeState {
-            written: Written { version: Some(commit), ..state.written },
+            written: Written { version: Some(commit.at), ..state.written },
             ..state
         });
-        let by = Changed { at: commit, by: txn.number };
+        let by = commit.by;
         let new = state.as_ref().map(|state| (state.label.clone(), state.key.clone()));
-        if new.is_none() {
-            ends.push(id);
+        let is = new.is_some();
+        if !is {
+            commit.ends.push(id);
         }
         if let Some((label, Some(key))) = &new
             && self.state.node(id).is_none()
         {
-            self.overtaken(txn, Entity::Key(label.clone(), key.clone()), None);
+            self.overtaken(commit.txn, Entity::Key(label.clone(), key.clone()), None);
         }
         let old = self.state.make(Change::Node(id, state));
         self.changes.change(Entity::Node(id), by);
         let Change::Node(_, old) = old else { unreachable!("a node was changed") };
         let old = old.map(|old| (old.label, old.key));
-        if old.is_some() == new.is_some() {
+        if old.is_some() == is {
             return;
         }
         let Some((label, key)) = old.or(new) else { return };
         if let Some(key) = key {
             self.changes.change(Entity::Key(label.clone(), key), by);
         }
-        self.changes.change(Entity::Label(label), by);
+        self.changes.change(Entity::Label(label.clone()), by);
+        commit.count(Entity::NodeCount(label), is);
     }
 
     /// First committer wins.
@@ -117,6 +138,12 @@ impl<'h> Judge<'h> {
 
     /// Conflicts are about something that was written, and since the start.
     pub(super) fn conflicts(&mut self) {
+        let kinds: BTreeSet<_> = { self.changes.entities.iter() }
+            .filter_map(|(entity, _)| match entity {
+                Entity::Edge(edge) => Some(edge.edge_type.clone()),
+                _ => None,
+            })
+            .collect();
         for txn in &self.history.txns {
             let Outcome::Conflict(clash, at) = &txn.outcome else { continue };
             let wrote = |entity: &Entity| {
@@ -127,12 +154,12 @@ impl<'h> Judge<'h> {
                 // Said to be written when its holder last was.
                 Clash::Key(label, key) => {
                     let changes = self.changes.of(&Entity::Key(label.clone(), key.clone()));
-                    changes.iter().any(|change| txn.start < change.at && change.at <= *at)
+                    let next = changes.partition_point(|change| change.at <= txn.start);
+                    changes.get(next).is_some_and(|change| change.at <= *at)
                 }
-                Clash::Edge(source, target) => self.changes.entities.iter().any(|(entity, _)| {
-                    matches!(entity, Entity::Edge(edge)
-                        if (edge.source, edge.target) == (*source, *target))
-                        && wrote(entity)
+                Clash::Edge(source, target) => kinds.iter().any(|kind| {
+                    let (source, edge_type, target) = (*source, kind.clone(), *target);
+                    wrote(&Entity::Edge(EdgeName { source, edge_type, target }))
                 }),
                 Clash::Other => continue,
             };

@@ -35,11 +35,11 @@ impl<'h> Judge<'h> {
             Op::Count { label, seen } => {
                 let expected = self.state.with_label(label).map_or(0, HashSet::len) as u64;
                 self.read_count(txn, op, *seen, expected);
-                self.depends(txn, Entity::Label(label.clone()));
+                self.depends(txn, Entity::NodeCount(label.clone()));
             }
             Op::CountEdges { edge_type, seen } => {
                 self.read_count(txn, op, *seen, self.state.count_edges(edge_type));
-                self.depends(txn, Entity::EdgeType(edge_type.clone()));
+                self.depends(txn, Entity::EdgeCount(edge_type.clone()));
             }
             Op::Neighbours { node, way, edge_type, seen } => {
                 let expected = self.state.neighbours(*node, *way, edge_type.as_ref());
