@@ -3,7 +3,7 @@
 use selvedge_testkit::simulation::run;
 
 /// Seeds of this test; it takes seconds without optimisation.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 20;
 
 #[test]
 fn stories_go_well_and_repeat() {

@@ -21,7 +21,9 @@ impl Machine {
     /// about them happens.
     pub(crate) fn builder(&self) -> DbBuilder {
         let (env, _) = Env::simulated_on(&self.0, 7);
-        Db::builder().env(env).background(Background::Manual).log_segment_bytes(4096)
+        let builder = Db::builder().env(env).background(Background::Manual);
+        // Documents leave memory as soon as they may.
+        builder.log_segment_bytes(4096).document_bytes(0)
     }
 
     /// Opens the database in a new process, or makes it.

@@ -203,6 +203,7 @@ impl Story {
             .env(env)
             .sync(self.settings.level)
             .checkpoint_bytes(self.settings.checkpoint_bytes)
+            .document_bytes([0, 0, 4096, 1 << 30][self.rng.usize(..4)])
             .log_segment_bytes(self.settings.segment_bytes);
         (builder, clock)
     }

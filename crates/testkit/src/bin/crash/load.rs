@@ -44,7 +44,8 @@ pub(crate) fn run(load: &Load) -> ExitCode {
 pub(crate) fn open(target: &Target, read_only: bool) -> Result<Db> {
     let builder = Db::builder()
         .log_segment_bytes(target.segment_bytes)
-        .checkpoint_bytes(target.checkpoint_bytes);
+        .checkpoint_bytes(target.checkpoint_bytes)
+        .document_bytes(target.checkpoint_bytes);
     let builder = if read_only { builder.existing().read_only() } else { builder };
     Ok(builder.open(&target.database)?)
 }
