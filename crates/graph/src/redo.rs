@@ -31,7 +31,7 @@ const NODE_DELETED: u8 = 5;
 const EDGE: u8 = 6;
 
 impl GraphWrites {
-    /// Appends what a commit of these writes does, as [`GraphWrites::decode`]
+    /// Appends what a commit of these writes does, as [`Graph::decode_writes`]
     /// reads it.
     pub fn encode(&self, out: &mut Vec<u8>) {
         self.encode_names(out);

@@ -32,7 +32,7 @@ impl Db {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Storage`]: another handle or process has it open, it is damaged,
+    /// [`Error::Storage`](crate::Error::Storage): another handle or process has it open, it is damaged,
     /// it has a newer format, or the system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::builder().open(path)
@@ -44,7 +44,7 @@ impl Db {
     /// [`DbBuilder::checkpoint_bytes`].
     ///
     /// # Errors
-    /// [`Error::Storage`]; nothing is lost then. [`Error::Closed`] for a database
+    /// [`Error::Storage`](crate::Error::Storage); nothing is lost then. [`Error::Closed`](crate::Error::Closed) for a database
     /// in memory, or one that is closed or only read.
     pub fn checkpoint(&self) -> Result<CheckpointSummary> {
         Ok(self.engine()?.checkpoint()?)
@@ -67,7 +67,7 @@ impl Db {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Storage`] if there is a database already, a document is found
+    /// [`Error::Storage`](crate::Error::Storage) if there is a database already, a document is found
     /// damaged, or the system refuses; an incomplete copy is no database.
     pub fn backup_to(&self, path: impl AsRef<Path>) -> Result<Timestamp> {
         Ok(self.engine()?.backup_to(path.as_ref())?)
@@ -77,7 +77,7 @@ impl Db {
     /// Everything is read and verified on the way.
     ///
     /// # Errors
-    /// [`Error::Storage`] as for [`open`](Self::open) of `from`, and for
+    /// [`Error::Storage`](crate::Error::Storage) as for [`open`](Self::open) of `from`, and for
     /// [`backup_to`](Self::backup_to) of `to`.
     pub fn restore(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<Timestamp> {
         DbBuilder::default().read_only().open(from)?.backup_to(to)
@@ -98,12 +98,12 @@ impl Db {
     /// ```
     ///
     /// # Errors
-    /// [`Error::TooManySnapshots`].
+    /// [`Error::TooManySnapshots`](crate::Error::TooManySnapshots).
     pub fn check(&self) -> Result<Vec<String>> {
         Ok(self.engine()?.check()?)
     }
 
-    /// Opens the database again after a failed write ([`Error::OutcomeUnknown`],
+    /// Opens the database again after a failed write ([`Error::OutcomeUnknown`](crate::Error::OutcomeUnknown),
     /// [`ErrorKind::Reopen`](crate::ErrorKind::Reopen)): what is on the disk is
     /// read back, and all handles go on with it. Snapshots and transactions that
     /// are open stay with what they saw, and cannot commit. Does nothing if the
@@ -121,7 +121,7 @@ impl Db {
     /// closes, too, without the checkpoint and without telling of errors.
     ///
     /// # Errors
-    /// [`Error::Storage`]. What was acknowledged as durable is so all the same.
+    /// [`Error::Storage`](crate::Error::Storage). What was acknowledged as durable is so all the same.
     pub fn close(self) -> Result<()> {
         Ok(self.handle().shut()?)
     }
@@ -131,7 +131,7 @@ impl Db {
     /// way there.
     ///
     /// # Errors
-    /// [`Error::Storage`] if the log fails; [`Error::TooManySnapshots`].
+    /// [`Error::Storage`](crate::Error::Storage) if the log fails; [`Error::TooManySnapshots`](crate::Error::TooManySnapshots).
     pub fn snapshot_durable(&self) -> Result<Snapshot<'static>> {
         let engine = self.owned_engine()?;
         let open = engine.open_durable()??;
