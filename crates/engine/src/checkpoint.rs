@@ -31,6 +31,29 @@ struct Moment<P: Durable> {
     changes: P::Changes,
 }
 
+/// A checkpoint runs in the background, until this is dropped.
+struct Running<'e, P: Durable>(&'e Journal<P>);
+
+impl<P: Durable> Drop for Running<'_, P> {
+    fn drop(&mut self) {
+        self.0.running.store(false, Ordering::Relaxed);
+        let _guard = self.0.done.0.lock();
+        self.0.done.1.notify_all();
+    }
+}
+
+/// Dropped by a panic, it makes the engine unusable for writing.
+struct FencedByPanic<'e, P: Durable>(&'e Engine<P>);
+
+impl<P: Durable> Drop for FencedByPanic<'_, P> {
+    fn drop(&mut self) {
+        if let Some(journal) = self.0.journal() {
+            journal.log.poison("a checkpoint panicked");
+        }
+        self.0.fence();
+    }
+}
+
 /// The blocks of a checkpoint.
 struct Written {
     blocks: Vec<WrittenBlock>,
@@ -62,10 +85,13 @@ impl<P: Durable> Engine<P> {
             return Ok(CheckpointSummary { timestamp, blocks: 0 });
         }
         let started = self.now_micros();
+        // A panic would lose what has changed: no checkpoint may come after it.
+        let unwinding = FencedByPanic(self);
         let Moment { open, log, mut changes } = self.moment(journal)?;
         let written = self.write(journal, &open, log, &mut changes);
         let timestamp = open.start();
         self.close(open);
+        std::mem::forget(unwinding);
         let written = match written {
             Ok(written) => written,
             Err(error) => {
@@ -142,16 +168,21 @@ impl<P: Durable> Engine<P> {
             });
             matches!(done, Ok(Ok(())))
         };
-        let mut moved = true;
-        for key in &written.moved {
-            moved &= let_go(*key, Evict::Outside);
-        }
+        let mut moved = std::mem::take(&mut checkpoints.unmoved);
+        moved.extend(written.moved);
+        moved.retain(|key| !let_go(*key, Evict::Outside));
+        checkpoints.unmoved = moved;
         written.blocks.iter().for_each(|block| checkpoints.keep(block));
-        while let Some(key) = checkpoints.next_beyond(journal.document_bytes) {
-            let_go(key, Evict::All);
+        while let Some((key, bytes)) = checkpoints.next_beyond(journal.document_bytes) {
+            if !let_go(key, Evict::All) {
+                checkpoints.put_back(key, bytes);
+                break;
+            }
         }
         // A newest version may still refer to one of them otherwise.
-        if moved && let Ok(mut state) = self.lock_commits::<()>() {
+        if checkpoints.unmoved.is_empty()
+            && let Ok(mut state) = self.lock_commits::<()>()
+        {
             let visible = self.oracle.visible();
             for file in self.dead_files.lock().drain(..) {
                 state.limbo.put(visible, Retired::new(file));
@@ -198,12 +229,9 @@ impl<P: Durable> Engine<P> {
             return;
         }
         let finish = |engine: &Self| {
-            // A failure is told by statistics, and tried again.
+            let _running = engine.journal().map(Running);
+            // What fails now is tried again.
             let _ = engine.checkpoint();
-            let journal = engine.journal().expect("it had one");
-            journal.running.store(false, Ordering::Relaxed);
-            let _guard = journal.done.0.lock();
-            journal.done.1.notify_all();
         };
         if !threads {
             return finish(self);

@@ -86,7 +86,9 @@ impl<'c> CheckpointSink<'c> {
             let offset = lies.map_or(0, |(_, offset)| offset);
             return Err(StorageError::corrupt(path, offset, "a document is not what was written"));
         }
-        self.document(document)
+        let place = self.writer.document(document)?;
+        self.referred.push(place);
+        Ok(place)
     }
 
     /// The block that a leaf had in the checkpoint before, if this one is made on top

@@ -48,6 +48,9 @@ pub(crate) struct Checkpoints {
     /// How many bytes of each are in memory, at most.
     resident: Map<BlockKey, u64>,
     bytes: u64,
+    /// Blocks of which newest versions may still refer to documents in files that are
+    /// gone: reading them failed when they were to be moved.
+    pub(crate) unmoved: Vec<BlockKey>,
 }
 
 impl Checkpoints {
@@ -68,13 +71,21 @@ impl Checkpoints {
 
     /// The next block whose documents must go, so that no more than `most` bytes
     /// stay.
-    pub(crate) fn next_beyond(&mut self, most: u64) -> Option<BlockKey> {
+    pub(crate) fn next_beyond(&mut self, most: u64) -> Option<(BlockKey, u64)> {
         if self.bytes <= most {
             return None;
         }
         let key = self.order.pop_front()?;
-        self.bytes -= self.resident.remove(&key).unwrap_or(0);
-        Some(key)
+        let bytes = self.resident.remove(&key).unwrap_or(0);
+        self.bytes -= bytes;
+        Some((key, bytes))
+    }
+
+    /// The documents of a block could not be let go: they are tried again later.
+    pub(crate) fn put_back(&mut self, key: BlockKey, bytes: u64) {
+        self.order.push_back(key);
+        self.resident.insert(key, bytes);
+        self.bytes += bytes;
     }
 }
 

@@ -203,8 +203,13 @@ impl<P: Durable> Engine<P> {
     /// From now on the manifest says that there is a log, and where.
     fn name_log(&self) -> Result<(), StorageError> {
         let journal = self.journal().ok_or(StorageError::Closed)?;
+        let _checkpoints = journal.checkpoints.lock();
         let contents = journal.store.contents();
         let manifest = contents.manifest();
+        if manifest.incarnation != 0 {
+            // A checkpoint has been written already.
+            return Ok(());
+        }
         let facts = CheckpointFacts {
             timestamp: manifest.timestamp,
             log: manifest.log,
@@ -352,6 +357,11 @@ impl<P: Durable> Engine<P> {
         };
         let journal = Journal::new(storage, store, log, incarnation, hooks, recovery);
         journal.replay_from.store(replay_from.get(), Ordering::Relaxed);
+        // What an earlier life may have given out, until new leases are durable.
+        *journal.leases.lock() = Leases {
+            timestamps: self.oracle.visible().get(),
+            ids: self.participant.sequences().iter().map(|sequence| sequence.next()).collect(),
+        };
         if let SyncLevel::Normal { every } = storage.sync {
             self.look_every(every);
         }

@@ -84,6 +84,10 @@ impl<P: Durable> Engine<P> {
         if self.succession.reopened.get().is_some() {
             return Ok(());
         }
+        // Closed by somebody else meanwhile.
+        if self.is_closed() {
+            return Err(StorageError::Closed);
+        }
         let (Some(journal), Some(storage)) = (self.journal(), self.storage.get()) else {
             return Err(StorageError::Closed);
         };
@@ -109,7 +113,11 @@ impl<P: Durable> Engine<P> {
             return reopened.shut();
         }
         let checkpoint = match self.journal() {
-            Some(_) if !self.is_fenced() => self.checkpoint().map(drop),
+            // Another handle closes it at the same time: it is closed.
+            Some(_) if !self.is_fenced() => match self.checkpoint() {
+                Err(StorageError::Closed) if self.is_closed() => Ok(()),
+                done => done.map(drop),
+            },
             _ => Ok(()),
         };
         let ended = self.end();
@@ -229,6 +237,7 @@ impl<P: Participant> Engine<P> {
         }
         if let Err(error) = self.renew_if_short(journal) {
             self.notice(&error);
+            return;
         }
         if let Some(engine) = Weak::upgrade(self.myself()) {
             (journal.hooks.checkpoint_if_due)(&engine);

@@ -270,7 +270,7 @@ impl Graph {
         arena: &mut Arena,
     ) -> Result<usize, StorageError> {
         let first = key.leaf.saturating_mul(LEAF_IDS as u64);
-        let (mut nodes, mut edges) = (Vec::new(), Vec::new());
+        let (mut nodes, mut edges, mut read) = (Vec::new(), Vec::new(), Ok(()));
         let mut visit = |entry: StoredEntry<'_>| {
             let StoredDocument::Outside(place) = entry.document else { return Ok(()) };
             let Ok(outside) = outside(place, contents) else { return misfit("beyond its file") };
@@ -301,13 +301,14 @@ impl Graph {
         if matches!(GraphTable::numbered(key.table), Some(GraphTable::Nodes | GraphTable::Edges))
             && let Some(block) = contents.block(key)?
         {
-            read_entries(block, &mut visit).map_err(|misfit| misfit_in(contents, key, &misfit))?;
+            read = read_entries(block, &mut visit);
         }
-        // One garbage for all: they go together.
+        // One garbage for all: they go together, also if the rest could not be read.
         let evicted = nodes.len() + edges.len();
         if evicted > 0 {
             writer.retired.push(Retired::new((nodes, edges)));
         }
+        read.map_err(|misfit| misfit_in(contents, key, &misfit))?;
         Ok(evicted)
     }
 }
