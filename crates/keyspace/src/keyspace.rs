@@ -25,7 +25,7 @@ use crate::entry::{Entry, EntryHeader};
 /// writes.put(b"name", Encoding::new(3), b"Ada")?;
 /// writes.mutate(b"visits", Mutation::Sum(1))?;
 /// let open = engine.open().expect("few snapshots are open");
-/// let commit = engine.commit(open, &mut writes).expect("nobody else writes");
+/// let commit = engine.commit(open, &mut writes, None).expect("nobody else writes");
 ///
 /// let open = engine.open().expect("few snapshots are open");
 /// let view = EntryView::new(engine.participant(), engine.at(&open), None);
