@@ -46,6 +46,12 @@ impl<P: Durable> Engine<P> {
         if self.is_fenced() { self.successor() } else { Ok(self) }
     }
 
+    /// The engine that was opened last, whether it can be begun with or not.
+    #[must_use]
+    pub fn latest(&self) -> &Self {
+        self.succession.reopened.get().map_or(self, |reopened| reopened.latest())
+    }
+
     #[cold]
     fn successor(&self) -> Result<&Self, StorageError> {
         if let Some(reopened) = self.succession.reopened.get() {

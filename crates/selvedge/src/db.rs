@@ -274,7 +274,7 @@ impl Db {
     /// The newest commit that a snapshot opened now would see.
     #[must_use]
     pub fn timestamp(&self) -> Timestamp {
-        self.engine().map_or_else(|_| self.engine.visible(), DbEngine::visible)
+        self.engine().unwrap_or(self.engine.latest()).visible()
     }
 
     /// Lays the edges of all nodes in memory in the order of the nodes, a

@@ -57,7 +57,7 @@ impl Db {
     /// ```
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        let engine = self.engine().unwrap_or(self.handle());
+        let engine = self.engine().unwrap_or(self.handle().latest());
         let graph = &engine.participant().graph;
         let engine = engine.statistics();
         let [conflicts_write, conflicts_dangling, conflicts_read] = graph.conflicts();
