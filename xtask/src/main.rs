@@ -1,5 +1,5 @@
 //! The checks of this workspace, run as `cargo xtask ci | layers | tidy | deps`,
-//! and the long ones outside of `ci`: [`crash`], [`history`] and [`sim`].
+//! and the long ones outside of `ci`: `crash`, `history` and `sim` ([`program`]).
 //!
 //! Layout and layering hold only while something refuses to merge what breaks
 //! them. Three checks do that, and `ci` runs them one after the other:
@@ -17,17 +17,15 @@
 
 mod absences;
 mod ci;
-mod crash;
 mod deps;
 mod exceptions;
-mod history;
 mod layers;
 mod links;
 mod map;
 mod markers;
+mod program;
 mod report;
 mod rust_file;
-mod sim;
 mod sizes;
 mod tidy;
 mod tree;
@@ -88,9 +86,9 @@ fn main() -> anyhow::Result<ExitCode> {
         Check::Layers => layers::run(&root)?.print(),
         Check::Tidy => tidy::run(&root)?.print(),
         Check::Deps => deps::run(&root)?.print(),
-        Check::Crash { arguments } => match crash::run(&root, &arguments)? {},
-        Check::History { arguments } => match history::run(&root, &arguments)? {},
-        Check::Sim { arguments } => match sim::run(&root, &arguments)? {},
+        Check::Crash { arguments } => match program::run(&root, "crash", &arguments)? {},
+        Check::History { arguments } => match program::run(&root, "history", &arguments)? {},
+        Check::Sim { arguments } => match program::run(&root, "sim", &arguments)? {},
     };
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

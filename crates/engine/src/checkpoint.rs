@@ -23,6 +23,7 @@ use crate::checkpoint_sink::{CheckpointSink, WrittenBlock};
 use crate::durable::{Durable, Evict};
 use crate::engine::{Engine, OpenSnapshot};
 use crate::journal::{Checkpoints, Journal};
+use crate::snapshot_error::SnapshotError;
 
 /// A consistent moment: a snapshot, the end of the log at it, and what changed.
 struct Moment<P: Durable> {
@@ -75,9 +76,9 @@ impl<P: Durable> Engine<P> {
     /// Writes a checkpoint, if anything was logged since the last one.
     ///
     /// # Errors
-    /// Of the files. After most of them the database goes on as before; if it is
-    /// unknown which checkpoint is on the disk, it is poisoned.
-    pub fn checkpoint(&self) -> Result<CheckpointSummary, StorageError> {
+    /// Too many snapshots; of the files. After most of them the database goes on as
+    /// before; if it is unknown which checkpoint is on the disk, it is poisoned.
+    pub fn checkpoint(&self) -> Result<CheckpointSummary, SnapshotError> {
         let journal = self.journal().ok_or(StorageError::Closed)?;
         let mut checkpoints = journal.checkpoints.lock();
         let timestamp = journal.store.contents().manifest().timestamp;
@@ -85,9 +86,9 @@ impl<P: Durable> Engine<P> {
             return Ok(CheckpointSummary { timestamp, blocks: 0 });
         }
         let started = self.now_micros();
+        let Moment { open, log, mut changes } = self.moment(journal)?;
         // A panic would lose what has changed: no checkpoint may come after it.
         let unwinding = FencedByPanic(self);
-        let Moment { open, log, mut changes } = self.moment(journal)?;
         let written = self.write(journal, &open, log, &mut changes);
         let timestamp = open.start();
         self.close(open);
@@ -99,7 +100,7 @@ impl<P: Durable> Engine<P> {
                     self.participant.return_changes(&mut state.writer, changes);
                 }
                 self.notice(&error);
-                return Err(error);
+                return Err(error.into());
             }
         };
         journal.replay_from.store(log.position.get(), Ordering::Relaxed);
@@ -111,10 +112,10 @@ impl<P: Durable> Engine<P> {
         Ok(CheckpointSummary { timestamp, blocks })
     }
 
-    fn moment(&self, journal: &Journal<P>) -> Result<Moment<P>, StorageError> {
+    fn moment(&self, journal: &Journal<P>) -> Result<Moment<P>, SnapshotError> {
         let mut state = self.lock_commits::<()>().map_err(|_| StorageError::Closed)?;
         // Opened under the commit lock: nothing is published meanwhile.
-        let open = self.open().map_err(|_| StorageError::Closed)?;
+        let open = self.open()?;
         let changes = self.participant.take_changes(&mut state.writer);
         Ok(Moment { open, log: journal.end(), changes })
     }

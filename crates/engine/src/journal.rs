@@ -224,10 +224,7 @@ impl<P: Participant> Journal<P> {
         if level == SyncLevel::Full {
             return self.log.sync_through(end);
         }
-        match self.log.poisoned() {
-            Some(poisoned) if self.log.is_poisoned() => Err(poisoned),
-            _ => Ok(()),
-        }
+        self.log.poisoned().map_or(Ok(()), Err)
     }
 
     /// Whether something waits to be written, synced or marked.

@@ -17,7 +17,7 @@ use selvedge_base::{Timestamp, mutant};
 use selvedge_mvcc::pin;
 use selvedge_storage::{
     Batch, CheckpointFacts, Contents, Identity, Log, LogEnd, LogOptions, LogPosition, LogReader,
-    LogRecord, LogStart, Manifest, ReadMode, RecordKind, StorageError, Store,
+    LogRecord, LogStart, Manifest, ReadMode, RecordKind, StorageError, Store, log_corrupt,
 };
 
 use crate::durable::Durable;
@@ -26,6 +26,7 @@ use crate::journal::{Footing, Hooks, Journal, SyncLevel};
 use crate::lease::{IDS_LEASED, Leases, TIMESTAMPS_LEASED};
 use crate::sequence::Sequence;
 use crate::settle::FREED_PER_STEP;
+use crate::snapshot_error::SnapshotError;
 use crate::statistics::RecoveryStatistics;
 
 /// How far opening has come.
@@ -177,7 +178,8 @@ impl<P: Durable> Engine<P> {
         let files = Arc::clone(files);
         let reader =
             Log::open(files, &storage.path, salt, manifest.log, log_options, ReadMode::Strict)?;
-        let (reader, replayed, end) = engine.replay(reader, storage)?;
+        let (reader, replayed, end) =
+            engine.replay(reader, (storage, log_options.segment_bytes))?;
         check_there_is_a_log(manifest, &end, storage)?;
         store.remove_leftovers()?;
         let incarnation = manifest.incarnation.max(end.newest_incarnation).saturating_add(1);
@@ -245,7 +247,7 @@ impl<P: Durable> Engine<P> {
         // A copy that nobody has opened yet has no log.
         let replayed = if manifest.incarnation > 0 || Log::exists(&files, &storage.path)? {
             let reader = Log::open(files, &storage.path, salt, manifest.log, log_options, mode)?;
-            let (_, replayed, end) = engine.replay(reader, storage)?;
+            let (_, replayed, end) = engine.replay(reader, (storage, log_options.segment_bytes))?;
             if !storage.until_damage {
                 check_there_is_a_log(manifest, &end, storage)?;
             }
@@ -294,9 +296,10 @@ impl<P: Durable> Engine<P> {
     fn replay(
         &self,
         mut reader: LogReader,
-        storage: &StorageOptions,
+        (storage, segment_bytes): (&StorageOptions, u64),
     ) -> Result<(LogReader, Replayed, LogEnd), StorageError> {
-        let mut replay = Replay { engine: self, replayed: Replayed::default(), storage };
+        let replayed = Replayed::default();
+        let mut replay = Replay { engine: self, replayed, storage, segment_bytes };
         if !self.has_threads() {
             let mut batch = Batch::default();
             while reader.next_batch(&mut batch)? {
@@ -416,12 +419,12 @@ impl<P: Durable> Engine<P> {
     ///
     /// # Errors
     /// [`StorageError::Exists`] if there is a database; others of the files.
-    pub fn backup_to(&self, path: &Path) -> Result<Timestamp, StorageError> {
-        let open = self.open_noted(Some("backup")).map_err(|_| StorageError::Closed)?;
+    pub fn backup_to(&self, path: &Path) -> Result<Timestamp, SnapshotError> {
+        let open = self.open_noted(Some("backup"))?;
         let done = self.back_up(&open, path);
         let timestamp = open.start();
         self.close(open);
-        done.map(|()| timestamp)
+        Ok(done.map(|()| timestamp)?)
     }
 
     fn back_up(&self, open: &crate::engine::OpenSnapshot, path: &Path) -> Result<(), StorageError> {
@@ -466,13 +469,12 @@ fn check_there_is_a_log(
     end: &LogEnd,
     storage: &StorageOptions,
 ) -> Result<(), StorageError> {
-    let (position, segment) = (manifest.log.position.get(), manifest.identity.segment_bytes);
-    if manifest.incarnation == 0 || end.start.position.get() > position {
+    let start = manifest.log.position;
+    if manifest.incarnation == 0 || end.start.position > start {
         return Ok(());
     }
-    let path = storage.path.join(format!("log-{:016x}", position / segment));
     let what = "nothing of the log is left where the manifest says that it starts";
-    Err(StorageError::corrupt(&path, position % segment, what))
+    Err(log_corrupt(&storage.path, manifest.identity.segment_bytes, start, what))
 }
 
 fn read_ahead(
@@ -492,6 +494,7 @@ struct Replay<'r, P: Durable> {
     engine: &'r Engine<P>,
     replayed: Replayed,
     storage: &'r StorageOptions,
+    segment_bytes: u64,
 }
 
 impl<P: Durable> Replay<'_, P> {
@@ -536,7 +539,6 @@ impl<P: Durable> Replay<'_, P> {
 
     /// A record that was written whole, and says what cannot be.
     fn corrupt(&self, record: &LogRecord, what: String) -> StorageError {
-        let what = format!("{what} (at {} in the log)", record.position);
-        StorageError::corrupt(&self.storage.path, record.position.get(), what)
+        log_corrupt(&self.storage.path, self.segment_bytes, record.position, what)
     }
 }

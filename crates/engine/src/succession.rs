@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use selvedge_base::sync::Mutex;
 use selvedge_base::sync::atomic::Ordering;
-use selvedge_mvcc::RegistryFull;
 use selvedge_storage::{RecordKind, StorageError};
 
 use crate::durable::Durable;
@@ -17,6 +16,7 @@ use crate::engine::{Engine, EngineOptions, OpenSnapshot};
 use crate::journal::Journal;
 use crate::lease::{IDS_LEASED, Leases, TIMESTAMPS_LEASED};
 use crate::participant::Participant;
+use crate::snapshot_error::SnapshotError;
 use crate::statistics::StorageStatistics;
 
 /// Who comes after an engine.
@@ -114,40 +114,37 @@ impl<P: Durable> Engine<P> {
     ///
     /// # Errors
     /// Of the files: what was not durable before may be lost then.
-    pub fn shut(&self) -> Result<(), StorageError> {
+    pub fn shut(&self) -> Result<(), SnapshotError> {
         if let Some(reopened) = self.succession.reopened.get() {
             return reopened.shut();
         }
         let checkpoint = match self.journal() {
             // Another handle closes it at the same time: it is closed.
             Some(_) if !self.is_fenced() => match self.checkpoint() {
-                Err(StorageError::Closed) if self.is_closed() => Ok(()),
+                Err(SnapshotError::Storage(StorageError::Closed)) if self.is_closed() => Ok(()),
                 done => done.map(drop),
             },
             _ => Ok(()),
         };
         let ended = self.end();
-        checkpoint.and(ended)
+        checkpoint.and(ended.map_err(SnapshotError::from))
     }
 
     /// A snapshot that sees only what is durable.
     ///
     /// # Errors
-    /// The failure of the log; too many snapshots, as the inner error.
-    pub fn open_durable(&self) -> Result<Result<OpenSnapshot, RegistryFull>, StorageError> {
-        let open = match self.open() {
-            Ok(open) => open,
-            Err(full) => return Ok(Err(full)),
-        };
+    /// The failure of the log; too many snapshots.
+    pub fn open_durable(&self) -> Result<OpenSnapshot, SnapshotError> {
+        let open = self.open()?;
         if let Some(journal) = self.journal()
             // Everything the snapshot sees was appended before this.
             && let Err(error) = journal.log.sync_through(journal.end().position)
         {
             self.close(open);
             self.notice(&error);
-            return Err(error);
+            return Err(error.into());
         }
-        Ok(Ok(open))
+        Ok(open)
     }
 }
 

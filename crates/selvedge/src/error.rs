@@ -1,7 +1,7 @@
 //! Errors, grouped by what the caller should do.
 
 use selvedge_base::{NodeId, Timestamp, limits::SNAPSHOTS_MAX};
-use selvedge_engine::CommitError;
+use selvedge_engine::{CommitError, SnapshotError};
 use selvedge_graph::{Conflict, GraphError, GraphRefusal};
 use selvedge_mvcc::RegistryFull;
 use selvedge_storage::StorageError;
@@ -166,6 +166,15 @@ impl From<GraphError> for Error {
         match error {
             GraphError::Storage(error) => (*error).into(),
             error => Self::Input(Box::new(error)),
+        }
+    }
+}
+
+impl From<SnapshotError> for Error {
+    fn from(error: SnapshotError) -> Self {
+        match error {
+            SnapshotError::Full(full) => full.into(),
+            SnapshotError::Storage(error) => error.into(),
         }
     }
 }

@@ -134,7 +134,7 @@ impl Db {
     /// [`Error::Storage`](crate::Error::Storage) if the log fails; [`Error::TooManySnapshots`](crate::Error::TooManySnapshots).
     pub fn snapshot_durable(&self) -> Result<Snapshot<'static>> {
         let engine = self.owned_engine()?;
-        let open = engine.open_durable()??;
+        let open = engine.open_durable()?;
         Ok(Snapshot::new(engine, open))
     }
 }

@@ -58,6 +58,18 @@ pub(crate) struct Spot {
     pub(crate) room: u64,
 }
 
+/// Damage at a position of the log in `dir`, told by the file and the place in it.
+#[must_use]
+pub fn log_corrupt(
+    dir: &Path,
+    segment_bytes: u64,
+    position: LogPosition,
+    what: impl Into<String>,
+) -> StorageError {
+    let segment = SegmentNumber(position.get() / segment_bytes);
+    StorageError::corrupt(&dir.join(segment.name()), position.get() % segment_bytes, what)
+}
+
 /// The segments in a directory, as files.
 #[derive(Clone, Debug)]
 pub(crate) struct SegmentDir {
@@ -105,8 +117,7 @@ impl SegmentDir {
 
     /// Damage at a position.
     pub(crate) fn corrupt(&self, position: LogPosition, what: impl Into<String>) -> StorageError {
-        let Spot { segment, offset, .. } = self.spot(position);
-        StorageError::corrupt(&self.path(segment), offset, what)
+        log_corrupt(&self.dir, self.segment_bytes, position, what)
     }
 
     /// The error of trying `what` with a segment.

@@ -246,3 +246,20 @@ fn conflicts_are_found_across_checkpoints() {
     assert_eq!(reader.commit().unwrap_err().kind(), ErrorKind::Retry);
     unhurt.commit().unwrap();
 }
+
+/// A checkpoint that finds no place for its snapshot says so, and harms nothing.
+#[test]
+fn too_many_snapshots_for_a_checkpoint() {
+    let machine = Machine::new(1);
+    let db = machine.open().unwrap();
+    let node = db.insert("N", None, doc! { "n": 1 }).unwrap();
+    let all: Vec<_> =
+        (0..selvedge::limits::SNAPSHOTS_MAX).map(|_| db.snapshot().unwrap()).collect();
+    assert_eq!(db.checkpoint(), Err(Error::TooManySnapshots));
+    assert_eq!(db.backup_to("/copy"), Err(Error::TooManySnapshots));
+    drop(all);
+    db.set(node, "n", 2).unwrap();
+    assert!(db.checkpoint().unwrap().blocks > 0);
+    let db = machine.crash_and_open(db).unwrap();
+    assert_eq!(db.snapshot().unwrap().node(node).unwrap().unwrap().typed("n").unwrap(), Some(2));
+}
