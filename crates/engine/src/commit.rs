@@ -116,10 +116,12 @@ impl<P: Participant> Engine<P> {
         let Applied { commit, logged } = self.apply(open, writes)?;
         // The wait for the disk is outside of everything: no lock, no pin, no
         // snapshot is held.
-        if let Some((journal, end)) = logged {
-            self.acknowledge(journal, end, level)?;
-        }
-        Ok(commit)
+        let acknowledged = match logged {
+            Some((journal, end)) => self.acknowledge(journal, end, level),
+            None => Ok(()),
+        };
+        self.participant.committed(writes);
+        acknowledged.map(|()| commit)
     }
 
     fn apply(

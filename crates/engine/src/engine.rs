@@ -81,6 +81,8 @@ pub struct Engine<P: Participant> {
     /// [`Engine::current`].
     fenced: AtomicBool,
     pub(crate) closed: AtomicBool,
+    /// Not while what is on the disk is being read: what is due then waits.
+    pub(crate) opened: AtomicBool,
     pub(crate) footing: OnceLock<Footing<P>>,
     pub(crate) storage: OnceLock<StorageOptions>,
     /// Data files that no checkpoint refers to any more, until the limbo has them.
@@ -105,6 +107,7 @@ impl<P: Participant> Engine<P> {
             statistics: Counters::default(),
             fenced: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            opened: AtomicBool::new(true),
             footing: OnceLock::new(),
             storage: OnceLock::new(),
             dead_files: Mutex::default(),
@@ -272,10 +275,26 @@ impl<P: Participant> Engine<P> {
         let looked_at = self.prune_due(&mut state, &active, &pin, most);
         // Structure that waits is freed even when no version is due.
         self.settle(&mut state, &active, &pin, |_, _, _| {});
+        let due = if self.may_write() { self.participant.due(&mut state.writer) } else { None };
         drop(state);
         pin.flush();
+        let commits = due.is_some_and(|writes| self.commit_due(writes));
         self.look_after_log();
-        looked_at == most
+        looked_at == most || commits
+    }
+
+    /// Commits what the participant wants of its own; whether that worked. What fails
+    /// is due again.
+    #[cold]
+    fn commit_due(&self, mut writes: P::Writes) -> bool {
+        self.open().is_ok_and(|open| self.commit(open, &mut writes, None).is_ok())
+    }
+
+    /// Whether commits have a chance here.
+    fn may_write(&self) -> bool {
+        let read_only = matches!(self.footing.get(), Some(Footing::ReadOnly { .. }));
+        let opened = self.opened.load(Ordering::Acquire);
+        opened && !read_only && !self.is_fenced() && !self.is_closed()
     }
 
     /// Runs a bounded piece of maintenance under the commit lock, between two
@@ -302,7 +321,9 @@ impl<P: Participant> Engine<P> {
     pub fn owes_maintenance(&self) -> bool {
         let state = self.state.lock();
         let journal = self.journal().is_some_and(|journal| journal.owes() && !self.is_fenced());
-        !state.garbage.is_empty() || !state.limbo.is_empty() || P::owes(&state.writer) || journal
+        let expects = P::expects(&state.writer) && self.may_write();
+        let waits = !state.garbage.is_empty() || !state.limbo.is_empty();
+        waits || P::owes(&state.writer) || journal || expects
     }
 
     /// A reading of the counters.

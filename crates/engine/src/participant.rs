@@ -79,4 +79,18 @@ pub trait Participant: Send + Sync + Sized + 'static {
     /// # Safety
     /// As [`Participant::prune`].
     unsafe fn settle(&self, writer: &mut Self::Writer, settling: &mut Settling<'_, Self::Record>);
+
+    /// Called when a commit has returned from the disk, or failed there, with no lock
+    /// held: the place to wake those who wait for changes.
+    fn committed(&self, _writes: &mut Self::Writes) {}
+
+    /// Writes of the participant's own that are due, to be committed for it.
+    fn due(&self, _writer: &mut Self::Writer) -> Option<Self::Writes> {
+        None
+    }
+
+    /// Whether something will be [`due`](Participant::due) some time.
+    fn expects(_writer: &Self::Writer) -> bool {
+        false
+    }
 }

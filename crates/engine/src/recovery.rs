@@ -167,6 +167,7 @@ impl<P: Durable> Engine<P> {
         let manifest = contents.manifest();
         participant.set_salt(manifest.identity.salt);
         let engine = Self::new(participant, options);
+        engine.opened.store(false, Ordering::Release);
         let log_options = storage.log(manifest.identity.segment_bytes);
         let (files, salt) = (env.files(), manifest.identity.salt);
         // A database that nobody has opened yet has no log.
@@ -197,6 +198,11 @@ impl<P: Durable> Engine<P> {
         engine.lease_sequences();
         if manifest.incarnation == 0 {
             engine.name_log()?;
+        }
+        engine.opened.store(true, Ordering::Release);
+        if engine.owes_maintenance() {
+            // What came due while it was closed.
+            engine.wake_worker();
         }
         engine.checkpoint_if_due(engine.has_threads());
         Ok(engine)

@@ -189,7 +189,7 @@ impl<P: Participant> Engine<P> {
         if new_blockers {
             self.note_blockers(&state.garbage);
         }
-        if new_blockers || !state.limbo.is_empty() {
+        if new_blockers || !state.limbo.is_empty() || P::expects(&state.writer) {
             self.wake_worker();
         }
         filed

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use selvedge_base::{EdgeId, EdgeTypeId, NodeId, Timestamp};
+use selvedge_encoding::Key;
 
 /// A directed edge. For a type that allows one edge between two nodes, source,
 /// type and target name it; the edges of a multi type are told apart by `id`.
@@ -63,6 +64,8 @@ pub enum Entity {
     Label(String),
     /// The definition, or the number of edges, of an edge type.
     EdgeType(String),
+    /// An entry of a keyspace, by the bytes of its key.
+    Entry(Box<[u8]>),
 }
 
 impl fmt::Display for Entity {
@@ -77,6 +80,7 @@ impl fmt::Display for Entity {
             Self::Neighbourhood(id) => write!(f, "edges at node {id}"),
             Self::Label(label) => write!(f, "nodes with label {label:?}"),
             Self::EdgeType(name) => write!(f, "edge type {name:?}"),
+            Self::Entry(key) => write!(f, "entry {:?}", Key::from_bytes(&**key)),
         }
     }
 }

@@ -3,14 +3,21 @@
 use std::fmt;
 
 /// The encoding of a value: a tag that this crate keeps and does not interpret,
-/// [`Encoding::LE64`] apart.
+/// apart from numbers that are computed with.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Encoding(u8);
 
 impl Encoding {
+    /// What JavaScript's structured clone makes of a value, as V8 serialises it.
+    /// Opaque, but as a number that `sum` works on.
+    pub const V8: Self = Self(1);
+
     /// An unsigned 64-bit number, little-endian, exactly 8 bytes: what `sum`,
     /// `min` and `max` work on.
     pub const LE64: Self = Self(2);
+
+    /// Bytes.
+    pub const BYTES: Self = Self(3);
 
     /// The encoding with this tag.
     #[must_use]
@@ -27,6 +34,11 @@ impl Encoding {
 
 impl fmt::Debug for Encoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::LE64 { f.write_str("LE64") } else { write!(f, "encoding {}", self.0) }
+        match *self {
+            Self::V8 => f.write_str("V8"),
+            Self::LE64 => f.write_str("LE64"),
+            Self::BYTES => f.write_str("BYTES"),
+            Self(tag) => write!(f, "encoding {tag}"),
+        }
     }
 }

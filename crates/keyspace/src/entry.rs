@@ -5,7 +5,7 @@ use std::fmt;
 use std::ptr::NonNull;
 
 use selvedge_base::sync::atomic::AtomicU64;
-use selvedge_mvcc::Record;
+use selvedge_mvcc::{Pin, Record};
 
 use crate::encoding::Encoding;
 
@@ -15,11 +15,20 @@ use crate::encoding::Encoding;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EntryHeader {
     pub(crate) encoding: Encoding,
+    /// From this moment on the value is not there any more; 0: it stays.
+    pub(crate) expires: u64,
+}
+
+impl EntryHeader {
+    /// Whether the value has expired at `now`.
+    pub(crate) fn has_expired(self, now: impl FnOnce() -> u64) -> bool {
+        self.expires != 0 && self.expires <= now()
+    }
 }
 
 impl Default for EntryHeader {
     fn default() -> Self {
-        Self { encoding: Encoding::new(0) }
+        Self { encoding: Encoding::new(0), expires: 0 }
     }
 }
 
@@ -29,6 +38,20 @@ pub(crate) struct Entry {
     /// The name for pruning, or [`NO_NAME`](crate::entry_names::NO_NAME).
     /// Relaxed: only the holder of the commit lock touches it.
     pub(crate) name: AtomicU64,
+}
+
+impl Entry {
+    /// Bytes of the newest value.
+    pub(crate) fn newest_bytes(&self, _pin: &Pin) -> usize {
+        // SAFETY: under the pin.
+        unsafe { self.record.newest() }.map_or(0, |newest| newest.bytes().len())
+    }
+
+    /// When the newest value expires; 0: it stays, or there is none.
+    pub(crate) fn newest_expires(&self, _pin: &Pin) -> u64 {
+        // SAFETY: under the pin.
+        unsafe { self.record.newest() }.map_or(0, |newest| newest.header().expires)
+    }
 }
 
 impl fmt::Debug for Entry {

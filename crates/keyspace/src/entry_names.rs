@@ -32,7 +32,7 @@ pub struct EntryName(u64);
 /// entry has a name while one of its versions is retained, so a serial workload
 /// uses the same slot over and over.
 #[derive(Debug, Default)]
-pub struct EntryNames {
+pub(crate) struct EntryNames {
     slots: Vec<Option<EntryPointer>>,
     free: Vec<u64>,
 }
@@ -72,15 +72,8 @@ impl EntryNames {
     }
 
     /// The number of names in use.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
-    }
-
-    /// Whether no entry has a name.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -115,7 +108,7 @@ mod tests {
         let entries: Vec<_> = (0..=FREE_SLOTS_MAX).map(|_| entry()).collect();
         let last = entries.iter().map(|entry| names.name(entry)).last();
         entries.iter().for_each(|entry| names.release(entry));
-        assert!(names.is_empty());
+        assert_eq!(names.len(), 0);
         assert_eq!(names.slots.capacity(), 0);
         assert!(names.entry(last.unwrap()).is_none());
     }

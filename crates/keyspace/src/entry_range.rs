@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::bounds::{Bounds, OwnedBounds, borrowed, owned};
 use crate::entry_view::{EntryView, RangeOptions};
-use crate::error::WrongType;
+use crate::error::ComputationError;
 use crate::staged::Staged;
 use crate::stored_range::StoredRange;
 use crate::value::EntryValue;
@@ -31,7 +31,7 @@ pub struct EntryRange<'a> {
 }
 
 /// A key that either side has, and its value if it has one.
-type Merged<'a> = (&'a [u8], Result<Option<EntryValue<'a>>, WrongType>);
+type Merged<'a> = (&'a [u8], Result<Option<EntryValue<'a>>, ComputationError>);
 
 impl<'a> EntryRange<'a> {
     pub(crate) fn new(view: EntryView<'a>, bounds: Bounds<'_>, options: RangeOptions) -> Self {
@@ -65,6 +65,12 @@ impl<'a> EntryRange<'a> {
         Some(if self.reverse { (last, end) } else { (start, last) })
     }
 
+    /// The last key that was given, or refused.
+    #[must_use]
+    pub fn last_key(&self) -> Option<&'a [u8]> {
+        self.last
+    }
+
     fn advance_own(&mut self) {
         let next = if self.reverse { self.written.next_back() } else { self.written.next() };
         self.own = next.and_then(|(key, at)| {
@@ -87,14 +93,16 @@ impl<'a> EntryRange<'a> {
         if let (Some((key, staged)), Some(writes)) = (own, self.view.writes) {
             self.advance_own();
             let stored = || stored.map(|(_, version)| version);
-            return Some((key, staged.effect(&writes.versions, &writes.steps, key, stored)));
+            let now = || self.view.now();
+            return Some((key, staged.effect(&writes.versions, &writes.steps, key, stored, now)));
         }
-        stored.map(|(key, version)| (key, Ok(EntryValue::committed(version))))
+        let now = || self.view.now();
+        stored.map(|(key, version)| (key, Ok(EntryValue::committed(version, now))))
     }
 }
 
 impl<'a> Iterator for EntryRange<'a> {
-    type Item = Result<(&'a [u8], EntryValue<'a>), WrongType>;
+    type Item = Result<(&'a [u8], EntryValue<'a>), ComputationError>;
 
     /// The next entry; an error for one that a computation of the transaction
     /// does not fit, after which the range goes on.

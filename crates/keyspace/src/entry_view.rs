@@ -5,8 +5,9 @@ use selvedge_mvcc::SnapshotRef;
 use crate::bounds::Bounds;
 use crate::entry_range::EntryRange;
 use crate::entry_writes::EntryWrites;
-use crate::error::WrongType;
+use crate::error::ComputationError;
 use crate::keyspace::Keyspace;
+use crate::time::ReadTime;
 use crate::value::EntryValue;
 
 /// The keyspace as one snapshot sees it, overlaid with the writes of one
@@ -21,6 +22,7 @@ pub struct EntryView<'a> {
     pub(crate) keyspace: &'a Keyspace,
     pub(crate) at: SnapshotRef<'a>,
     pub(crate) writes: Option<&'a EntryWrites>,
+    time: &'a ReadTime,
 }
 
 /// How a range is read.
@@ -40,29 +42,35 @@ impl Default for RangeOptions {
 
 impl<'a> EntryView<'a> {
     /// The keyspace at a snapshot of its engine, with a transaction's own writes
-    /// as far as they are not committed.
+    /// as far as they are not committed, at a time that its first reader fixes.
     #[must_use]
     pub fn new(
         keyspace: &'a Keyspace,
         at: SnapshotRef<'a>,
         writes: Option<&'a EntryWrites>,
+        time: &'a ReadTime,
     ) -> Self {
-        Self { keyspace, at, writes: writes.filter(|writes| !writes.committed) }
+        Self { keyspace, at, writes: writes.filter(|writes| !writes.committed), time }
+    }
+
+    /// The time by which entries have expired, or not.
+    pub(crate) fn now(&self) -> u64 {
+        self.time.get(&self.keyspace.clock)
     }
 
     /// The value of an entry; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`WrongType`] if a computation that the transaction has staged does not
+    /// [`ComputationError`] if a computation that the transaction has staged does not
     /// fit the value.
-    pub fn get(&self, key: &[u8]) -> Result<Option<EntryValue<'a>>, WrongType> {
+    pub fn get(&self, key: &[u8]) -> Result<Option<EntryValue<'a>>, ComputationError> {
         let stored = || self.keyspace.read(key, self.at);
         if let Some(writes) = self.writes
             && let Some(staged) = writes.staged(key)
         {
-            return staged.effect(&writes.versions, &writes.steps, key, stored);
+            return staged.effect(&writes.versions, &writes.steps, key, stored, || self.now());
         }
-        Ok(stored().and_then(EntryValue::committed))
+        Ok(stored().and_then(|version| EntryValue::committed(version, || self.now())))
     }
 
     /// The entries between two bounds. Bounds that exclude each other give none.

@@ -1,8 +1,10 @@
 //! What one transaction writes, expects and, if it asks for that, read.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, btree_map};
 use std::sync::Arc;
 
+use selvedge_base::hash::Map;
 use selvedge_base::limits::{ENTRY_KEY_BYTES_MAX, ENTRY_VALUE_BYTES_MAX, TRANSACTION_WRITES_MAX};
 use selvedge_mvcc::{Mark, VersionBox, WriteSet};
 
@@ -13,10 +15,12 @@ use crate::entry::EntryHeader;
 use crate::error::InputError;
 use crate::journal::{Journal, JournalMark};
 use crate::mutation::{Mutation, Operation};
+use crate::number::Operand;
 use crate::number_steps::NumberSteps;
 use crate::read_set::ReadSet;
 use crate::staged::Staged;
 use crate::staged_versions::StagedVersions;
+use crate::stamped_key::STAMP_SUFFIX_BYTES;
 
 /// A transaction's part in the keyspace. It is committed once; after a refusal
 /// it may be tried again.
@@ -32,11 +36,49 @@ pub struct EntryWrites {
     order: BTreeMap<Arc<[u8]>, u32>,
     pub(crate) versions: StagedVersions,
     pub(crate) steps: NumberSteps,
+    /// What the computations gave when they were committed, by the positions of their
+    /// keys.
+    pub(crate) results: Map<u32, (Encoding, Vec<u8>)>,
+    pub(crate) stamped: Vec<StampedWrite>,
     pub(crate) checks: Vec<Check>,
-    pub(crate) reads: ReadSet,
+    pub(crate) reads: RefCell<ReadSet>,
+    /// Those who watch these keys are woken as well, though nothing writes them.
+    also_rung: Vec<Box<[u8]>>,
     journal: Journal,
+    /// The time by which entries have expired when this is committed.
+    pub(crate) time: CommitTime,
     /// The versions went into the store.
     pub(crate) committed: bool,
+}
+
+/// A value whose key ends with the stamp of its commit.
+#[derive(Debug)]
+pub(crate) struct StampedWrite {
+    /// What the key begins with; all of it, once committed.
+    pub(crate) key: Vec<u8>,
+    pub(crate) version: Option<VersionBox<EntryHeader>>,
+}
+
+/// By which time a commit judges what has expired, in milliseconds since the epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CommitTime {
+    /// When it was prepared.
+    Prepared(u64),
+    /// That of an earlier life of the database, in which it was committed.
+    Logged(u64),
+}
+
+impl Default for CommitTime {
+    fn default() -> Self {
+        Self::Prepared(0)
+    }
+}
+
+impl CommitTime {
+    pub(crate) fn get(self) -> u64 {
+        let (Self::Prepared(now) | Self::Logged(now)) = self;
+        now
+    }
 }
 
 /// A position to which [`EntryWrites`] can be rolled back.
@@ -47,6 +89,7 @@ pub struct EntryMark {
     keys: usize,
     versions: usize,
     steps: usize,
+    stamped: usize,
     checks: usize,
 }
 
@@ -63,10 +106,10 @@ impl EntryWrites {
         self.entries.len()
     }
 
-    /// Whether nothing is written, expected or to be validated.
+    /// Whether nothing is written or expected: what was read is consistent in itself.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.checks.is_empty() && self.reads.len() == 0
+        self.changes_nothing() && self.checks.is_empty()
     }
 
     /// A snapshot write: gives the entry a value. The commit is a conflict if
@@ -75,7 +118,22 @@ impl EntryWrites {
     /// # Errors
     /// [`InputError`].
     pub fn put(&mut self, key: &[u8], encoding: Encoding, bytes: &[u8]) -> Result<(), InputError> {
-        self.replace(key, Some((encoding, bytes)), true)
+        self.put_until(key, encoding, bytes, 0)
+    }
+
+    /// As [`put`](Self::put), for a value that is there until a moment, in
+    /// milliseconds since the epoch; 0: it stays.
+    ///
+    /// # Errors
+    /// [`InputError`].
+    pub fn put_until(
+        &mut self,
+        key: &[u8],
+        encoding: Encoding,
+        bytes: &[u8],
+        expires: u64,
+    ) -> Result<(), InputError> {
+        self.replace(key, Some((EntryHeader { encoding, expires }, bytes)), true)
     }
 
     /// A snapshot write: removes the entry, which may be absent. The commit is a
@@ -87,6 +145,51 @@ impl EntryWrites {
         self.replace(key, None, true)
     }
 
+    /// Removes an entry if it has expired when this is committed; blind.
+    pub(crate) fn expire(&mut self, key: &[u8]) -> Result<(), InputError> {
+        self.replace(key, None, false)?;
+        let staged = Staged { only_expired: true, ..self.staged(key).unwrap_or_default() };
+        self.stage(key, staged);
+        Ok(())
+    }
+
+    /// Gives a new entry a value, when the transaction commits: its key is `prefix`
+    /// with the stamp of the commit as a string behind it, see
+    /// [`stamped_key`](crate::stamped_key). Blind.
+    /// The transaction itself does not see it.
+    ///
+    /// # Errors
+    /// [`InputError`].
+    pub fn set_stamped(
+        &mut self,
+        prefix: &[u8],
+        encoding: Encoding,
+        bytes: &[u8],
+        expires: u64,
+    ) -> Result<(), InputError> {
+        let len = prefix.len() + STAMP_SUFFIX_BYTES;
+        if len > ENTRY_KEY_BYTES_MAX {
+            return Err(InputError::KeyTooLong { bytes: len });
+        }
+        check_value(encoding, bytes)?;
+        room_behind(self.stamped.len())?;
+        self.journal.note();
+        let mut key = Vec::with_capacity(len);
+        key.extend_from_slice(prefix);
+        let version = VersionBox::new(EntryHeader { encoding, expires }, &[bytes]);
+        self.stamped.push(StampedWrite { key, version: Some(version) });
+        Ok(())
+    }
+
+    /// The keys that computations gave a number, once committed, and these: each with
+    /// its encoding and bytes.
+    pub fn computed(&self) -> impl Iterator<Item = (&[u8], Encoding, &[u8])> {
+        self.results.iter().filter_map(|(at, (encoding, bytes))| {
+            let (key, _) = self.entries.entry(*at as usize)?;
+            Some((&**key, *encoding, bytes.as_slice()))
+        })
+    }
+
     /// A blind mutation: does not conflict, and is evaluated on the latest state
     /// when the transaction commits.
     ///
@@ -95,11 +198,19 @@ impl EntryWrites {
     /// the commit.
     pub fn mutate(&mut self, key: &[u8], mutation: Mutation<'_>) -> Result<(), InputError> {
         match mutation {
-            Mutation::Set(encoding, bytes) => self.replace(key, Some((encoding, bytes)), false),
+            Mutation::Set(encoding, bytes) => {
+                self.replace(key, Some((EntryHeader { encoding, expires: 0 }, bytes)), false)
+            }
+            Mutation::SetUntil(encoding, bytes, expires) => {
+                self.replace(key, Some((EntryHeader { encoding, expires }, bytes)), false)
+            }
             Mutation::Delete => self.replace(key, None, false),
-            Mutation::Sum(operand) => self.compute(key, Operation::Sum, operand),
-            Mutation::Min(operand) => self.compute(key, Operation::Min, operand),
-            Mutation::Max(operand) => self.compute(key, Operation::Max, operand),
+            Mutation::Sum(operand) => self.compute(key, Operation::Sum, Operand::U64(operand)),
+            Mutation::Min(operand) => self.compute(key, Operation::Min, Operand::U64(operand)),
+            Mutation::Max(operand) => self.compute(key, Operation::Max, Operand::U64(operand)),
+            Mutation::SumV8(sum) => {
+                self.compute(key, Operation::Sum, Operand::V8(Box::new(sum.clone())))
+            }
         }
     }
 
@@ -120,16 +231,11 @@ impl EntryWrites {
     /// Notes that the transaction has read a key, whether it found an entry or
     /// not: the commit is a conflict if anybody else has changed that. Rolling
     /// back does not undo it, since what was read may have led to what follows.
-    ///
-    /// # Errors
-    /// [`InputError::TooMuch`].
-    pub fn validate_read(&mut self, key: &[u8]) -> Result<(), InputError> {
-        if check_key(key).is_ok() {
-            room_behind(self.reads.len())?;
-            self.reads.add_point(key);
-        }
+    pub fn validate_read(&self, key: &[u8]) {
         // A longer key is absent for good.
-        Ok(())
+        if check_key(key).is_ok() {
+            self.reads.borrow_mut().add_point(key);
+        }
     }
 
     /// Notes that the transaction has read a range: the commit is a conflict if
@@ -137,13 +243,39 @@ impl EntryWrites {
     /// rolling back either. Costs a walk over the range under the commit lock, so
     /// note no more than was looked at:
     /// [`EntryRange::covered`](crate::EntryRange::covered) tells.
-    ///
-    /// # Errors
-    /// [`InputError::TooMuch`].
-    pub fn validate_range(&mut self, bounds: Bounds<'_>) -> Result<(), InputError> {
-        room_behind(self.reads.len())?;
-        self.reads.add_range(bounds);
-        Ok(())
+    pub fn validate_range(&self, bounds: Bounds<'_>) {
+        self.reads.borrow_mut().add_range(bounds);
+    }
+
+    /// Wakes those who watch this key, too, once this is committed.
+    pub fn ring_also(&mut self, key: &[u8]) {
+        self.also_rung.push(key.into());
+    }
+
+    /// Whether nothing is written.
+    #[must_use]
+    pub fn changes_nothing(&self) -> bool {
+        self.entries.is_empty() && self.stamped.is_empty()
+    }
+
+    /// The value that was staged last for a key expires at a moment, in milliseconds
+    /// since the epoch; whether there is one. Not to be used behind a savepoint: it
+    /// is not undone.
+    pub fn set_expiry(&mut self, key: &[u8], expires: u64) -> bool {
+        let staged = self.staged(key).filter(|staged| staged.steps.is_none());
+        let version = staged.and_then(|staged| self.versions.get_mut(staged.replacement?));
+        let Some(version) = version.filter(|version| !version.is_tombstone()) else { return false };
+        version.header_mut().expires = expires;
+        true
+    }
+
+    /// As [`set_expiry`](Self::set_expiry), for the value of which the key ends with a
+    /// stamp that was staged last.
+    pub fn set_stamped_expiry(&mut self, expires: u64) -> bool {
+        let version = self.stamped.last_mut().and_then(|write| write.version.as_mut());
+        let Some(version) = version else { return false };
+        version.header_mut().expires = expires;
+        true
     }
 
     /// A position to come back to. From the first mark on changes are recorded.
@@ -154,6 +286,7 @@ impl EntryWrites {
             keys: self.entries.len(),
             versions: self.versions.mark(),
             steps: self.steps.mark(),
+            stamped: self.stamped.len(),
             checks: self.checks.len(),
         }
     }
@@ -174,6 +307,7 @@ impl EntryWrites {
         debug_assert!(undone && self.entries.len() == mark.keys, "the journal knows every change");
         self.versions.roll_back_to(mark.versions);
         self.steps.roll_back_to(mark.steps);
+        self.stamped.truncate(mark.stamped);
         self.checks.truncate(mark.checks);
         true
     }
@@ -182,34 +316,35 @@ impl EntryWrites {
     fn replace(
         &mut self,
         key: &[u8],
-        value: Option<(Encoding, &[u8])>,
+        value: Option<(EntryHeader, &[u8])>,
         at_snapshot: bool,
     ) -> Result<(), InputError> {
         let old = self.admit(key, self.versions.len())?;
         let version = match value {
-            Some((encoding, bytes)) => {
-                check_value(encoding, bytes)?;
-                VersionBox::new(EntryHeader { encoding }, &[bytes])
+            Some((header, bytes)) => {
+                check_value(header.encoding, bytes)?;
+                VersionBox::new(header, &[bytes])
             }
             None => VersionBox::tombstone(EntryHeader::default(), key),
         };
         let replacement = Some(self.versions.put(old.replacement, version));
         let conflicts = old.conflicts || at_snapshot;
-        self.stage(key, Staged { conflicts, replacement, steps: None, ..old });
+        let only_expired = false;
+        self.stage(key, Staged { conflicts, only_expired, replacement, steps: None, ..old });
         Ok(())
     }
 
     /// A computation on what is stored or staged.
-    fn compute(
+    pub(crate) fn compute(
         &mut self,
         key: &[u8],
         operation: Operation,
-        operand: u64,
+        operand: Operand,
     ) -> Result<(), InputError> {
         let old = self.admit(key, self.steps.len())?;
         // The version that will hold the number, allocated before the lock.
         let result = old.result.unwrap_or_else(|| {
-            let header = EntryHeader { encoding: Encoding::LE64 };
+            let header = EntryHeader { encoding: Encoding::LE64, expires: 0 };
             self.versions.put(None, VersionBox::zeroed(header, size_of::<u64>()))
         });
         let steps = Some(self.steps.append(old.steps, operation, operand));
@@ -239,6 +374,14 @@ impl EntryWrites {
         let (at, new) = self.entries.put(Arc::clone(&key), staged);
         debug_assert!(new, "the order knows every key");
         self.order.insert(key, u32::try_from(at).expect("the limit on writes is below 2^32"));
+    }
+
+    /// The keys of which watchers are woken: those that are written; those that end with a stamp once they are committed.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        let stamped = self.stamped.iter().filter(|_| self.committed);
+        let stamped = stamped.map(|write| write.key.as_slice());
+        let rung = self.also_rung.iter().map(|key| &**key);
+        self.entries.iter().map(|(key, _)| &**key).chain(stamped).chain(rung)
     }
 
     /// What is staged for a key.
@@ -294,7 +437,7 @@ mod tests {
         assert_eq!(writes.delete(&key), Err(InputError::KeyTooLong { bytes }));
         assert_eq!(writes.mutate(&key, Mutation::Sum(1)), Err(InputError::KeyTooLong { bytes }));
         assert_eq!(writes.check(&key, Expected::Absent), Err(InputError::KeyTooLong { bytes }));
-        assert_eq!(writes.validate_read(&key), Ok(()));
+        writes.validate_read(&key);
         let bytes = value.len();
         assert_eq!(writes.put(b"k", TEXT, &value), Err(InputError::ValueTooLong { bytes }));
         let short = Mutation::Set(Encoding::LE64, b"1234567");
@@ -328,19 +471,19 @@ mod tests {
         writes.put(b"new", TEXT, b"1").unwrap();
         assert_eq!(writes.check(b"c", Expected::Absent), Ok(0));
         let lost = writes.mark();
-        writes.validate_read(b"r").unwrap();
+        writes.validate_read(b"r");
         assert!(writes.roll_back_to(mark));
         assert!(!writes.roll_back_to(lost));
         assert_eq!((writes.len(), writes.versions.len(), writes.steps.len()), (1, 1, 1));
         assert!(writes.staged(b"new").is_none() && writes.checks.is_empty());
-        assert_eq!(writes.reads.len(), 1, "reads stay");
+        assert_eq!(writes.reads.borrow().len(), 1, "reads stay");
         writes.put(b"new", TEXT, b"2").unwrap();
         writes.mutate(b"n", Mutation::Max(5)).unwrap();
         writes.check(b"c", Expected::Absent).unwrap();
         assert!(!writes.roll_back_to(lost), "although as much has been staged again");
         assert!(writes.roll_back_to(mark));
         let staged = writes.staged(b"n").unwrap();
-        let effect = staged.effect(&writes.versions, &writes.steps, b"n", || None);
+        let effect = staged.effect(&writes.versions, &writes.steps, b"n", || None, || 1);
         assert_eq!(effect.unwrap().unwrap().number(), Some(3));
     }
 }

@@ -5,6 +5,8 @@ use selvedge_base::limits::{ENTRY_KEY_BYTES_MAX, ENTRY_VALUE_BYTES_MAX, TRANSACT
 use thiserror::Error;
 
 use crate::mutation::Operation;
+use crate::number::NoNumber;
+use crate::number_steps::Failed;
 
 /// Fix the input: nothing was staged, the transaction goes on.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -33,16 +35,22 @@ pub enum InputError {
     TooMuch,
 }
 
-/// A `sum`, `min` or `max` met a value that is not an [`LE64`] number.
-///
-/// [`LE64`]: crate::Encoding::LE64
+/// A `sum`, `min` or `max` has no result on what is stored.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[error("cannot perform '{operation}' on \"{}\": its value is not a 64-bit number", .key.escape_ascii())]
-pub struct WrongType {
+#[error("cannot perform '{operation}' on \"{}\": {reason}", .key.escape_ascii())]
+pub struct ComputationError {
     /// The key of the entry.
     pub key: Box<[u8]>,
-    /// The first operation that met the value.
+    /// The operation.
     pub operation: Operation,
+    /// Why there is no result.
+    pub reason: NoNumber,
+}
+
+impl ComputationError {
+    pub(crate) fn new(key: &[u8], (operation, reason): Failed) -> Self {
+        Self { key: key.into(), operation, reason }
+    }
 }
 
 /// Why a commit was refused. Nothing of it was applied.
@@ -72,5 +80,5 @@ pub enum Refusal {
     ChecksFailed(Vec<usize>),
     /// A blind mutation does not fit the stored value: fix the input.
     #[error(transparent)]
-    WrongType(#[from] WrongType),
+    Computation(#[from] ComputationError),
 }

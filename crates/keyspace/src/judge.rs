@@ -3,11 +3,12 @@
 #![expect(unsafe_code, reason = "the newest version of a record is read under a pin")]
 
 use selvedge_base::Timestamp;
-use selvedge_mvcc::{Overtaken, Pin, check_read, check_write, pin};
+use selvedge_mvcc::{Overtaken, Pin, VersionBox, check_read, check_write, pin};
 
-use crate::entry::EntryPointer;
-use crate::entry_writes::EntryWrites;
-use crate::error::{Refusal, WrongType};
+use crate::encoding::Encoding;
+use crate::entry::{Entry, EntryHeader, EntryPointer};
+use crate::entry_writes::{CommitTime, EntryWrites};
+use crate::error::{ComputationError, Refusal};
 use crate::keyspace::Keyspace;
 use crate::number_steps::NumberSteps;
 use crate::staged::{Plan, Staged};
@@ -25,17 +26,17 @@ impl EntryWrites {
         self.judge_checks(keyspace, &pin)?;
         self.judge_writes(keyspace, start, &pin)?;
         self.judge_reads(keyspace, start, &pin)?;
-        let Self { entries, versions, steps, .. } = self;
-        for (key, staged) in entries.iter_mut() {
-            evaluate(key, staged, versions, steps, &pin)?;
-        }
-        Ok(())
+        self.evaluate(&pin)
     }
 
     fn judge_checks(&self, keyspace: &Keyspace, pin: &Pin) -> Result<(), Refusal> {
         let failed = |index: &usize| {
             let check = &self.checks[*index];
-            let latest = keyspace.entry(&check.key, pin);
+            let latest = keyspace.entry(&check.key, pin).filter(|entry| {
+                // SAFETY: under the pin.
+                let newest = unsafe { entry.record.newest() };
+                newest.is_some_and(|newest| !newest.header().has_expired(|| self.time.get()))
+            });
             !check.expected.holds(latest.map(|entry| entry.record.stamp()))
         };
         let failed: Vec<usize> = (0..self.checks.len()).filter(failed).collect();
@@ -65,11 +66,28 @@ impl EntryWrites {
     /// What has no entry has not changed since the start: deleting it, be it
     /// right after inserting it, would have left a tombstone there (K4).
     fn judge_reads(&self, keyspace: &Keyspace, start: Timestamp, pin: &Pin) -> Result<(), Refusal> {
-        let points = self.reads.points().filter_map(|key| Some((key, keyspace.entry(key, pin)?)));
-        let ranges = self.reads.ranges().flat_map(|bounds| keyspace.walk(bounds, false, pin));
+        let reads = self.reads.borrow();
+        let points = reads.points().filter_map(|key| Some((key, keyspace.entry(key, pin)?)));
+        let ranges = reads.ranges().flat_map(|bounds| keyspace.walk(bounds, false, pin));
         for (key, entry) in points.chain(ranges) {
             check_read(entry.record.stamp().commit(), start)
                 .map_err(|overtaken| conflict(key, start, overtaken, true))?;
+        }
+        Ok(())
+    }
+
+    /// Computes what is to be computed, and plans nothing for the deletion of what
+    /// does not exist.
+    fn evaluate(&mut self, pin: &Pin) -> Result<(), Refusal> {
+        let Self { entries, versions, steps, results, time, .. } = self;
+        results.clear();
+        for (at, (key, staged)) in (0..).zip(entries.iter_mut()) {
+            if staged.steps.is_some() {
+                let number = compute(key, staged, versions, steps, (*time, pin))?;
+                results.insert(at, number);
+            } else {
+                staged.plan = plan_of(staged, versions, (*time, pin));
+            }
         }
         Ok(())
     }
@@ -79,35 +97,50 @@ fn conflict(key: &[u8], start: Timestamp, overtaken: Overtaken, read: bool) -> R
     Refusal::Conflict { key: key.into(), start, committed: overtaken.by, read }
 }
 
-/// Computes what is to be computed, and plans nothing for the deletion of what
-/// does not exist.
-fn evaluate(
-    key: &[u8],
-    staged: &mut Staged,
-    versions: &mut StagedVersions,
-    steps: &NumberSteps,
-    _pin: &Pin,
-) -> Result<(), WrongType> {
-    let entry = match staged.plan {
+/// The entry that validation found.
+fn entry_of(plan: Plan, _pin: &Pin) -> Option<&Entry> {
+    match plan {
         // SAFETY: found in the index under the pin, which is still held.
         Plan::Replace(pointer) => Some(unsafe { pointer.entry() }),
         Plan::Insert | Plan::Nothing => None,
-    };
-    if staged.steps.is_some() {
-        // SAFETY: under the pin.
-        let newest = || entry.and_then(|entry| unsafe { entry.record.newest() });
-        let value = staged.effect(versions, steps, key, newest)?;
-        let number = value.and_then(|value| value.number()).expect("a computation gives a number");
-        let result = staged.result.and_then(|at| versions.get_mut(at));
-        let result = result.expect("staged with the computation");
-        result.bytes_mut().copy_from_slice(&number.to_le_bytes());
-    } else {
-        let staged_version = staged.replacement.and_then(|at| versions.get(at));
-        let staged_version = staged_version.expect("what is not computed is replaced");
-        let exists = entry.is_some_and(|entry| entry.record.stamp().is_alive());
-        if staged_version.is_tombstone() && !exists {
-            staged.plan = Plan::Nothing;
-        }
     }
-    Ok(())
+}
+
+/// Computes the number of a key, into the version that waits for it.
+fn compute(
+    key: &[u8],
+    staged: &Staged,
+    versions: &mut StagedVersions,
+    steps: &NumberSteps,
+    (time, pin): (CommitTime, &Pin),
+) -> Result<(Encoding, Vec<u8>), ComputationError> {
+    let entry = entry_of(staged.plan, pin);
+    // SAFETY: under the pin.
+    let newest = || entry.and_then(|entry| unsafe { entry.record.newest() });
+    let value = staged.effect(versions, steps, key, newest, || time.get())?;
+    let value = value.expect("a computation gives a number");
+    let (encoding, bytes) = (value.encoding(), value.bytes().to_vec());
+    drop(value);
+    let at = staged.result.expect("staged with the computation");
+    let result = versions.get_mut(at).expect("staged with the computation");
+    if encoding == Encoding::LE64 && result.header().encoding == Encoding::LE64 {
+        result.bytes_mut().copy_from_slice(&bytes);
+    } else {
+        *result = VersionBox::new(EntryHeader { encoding, expires: 0 }, &[&bytes]);
+    }
+    Ok((encoding, bytes))
+}
+
+fn plan_of(staged: &Staged, versions: &StagedVersions, (time, pin): (CommitTime, &Pin)) -> Plan {
+    let version = staged.replacement.and_then(|at| versions.get(at));
+    let version = version.expect("what is not computed is replaced");
+    if !version.is_tombstone() {
+        return staged.plan;
+    }
+    let alive = entry_of(staged.plan, pin).filter(|entry| entry.record.stamp().is_alive());
+    // SAFETY: under the pin.
+    let newest = alive.and_then(|entry| unsafe { entry.record.newest() });
+    let goes = newest
+        .is_some_and(|newest| !staged.only_expired || newest.header().has_expired(|| time.get()));
+    if goes { staged.plan } else { Plan::Nothing }
 }

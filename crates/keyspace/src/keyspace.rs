@@ -2,12 +2,16 @@
 #![expect(unsafe_code, reason = "what a snapshot sees is borrowed for as long as it is open")]
 
 use std::fmt;
+use std::sync::Arc;
 
+use selvedge_env::Env;
 use selvedge_index::OrderedIndex;
 use selvedge_mvcc::{Pin, SnapshotRef, Version, pin};
 
 use crate::bounds::Bounds;
 use crate::entry::{Entry, EntryHeader};
+use crate::time::ExpiryClock;
+use crate::watchers::Watchers;
 
 /// Ordered keyed entries under snapshots: what an engine commits to.
 ///
@@ -18,17 +22,19 @@ use crate::entry::{Entry, EntryHeader};
 ///
 /// ```
 /// use selvedge_engine::{Engine, EngineOptions};
-/// use selvedge_keyspace::{Encoding, EntryView, EntryWrites, Keyspace, Mutation};
+/// use selvedge_env::Env;
+/// use selvedge_keyspace::{Encoding, EntryView, EntryWrites, Keyspace, Mutation, ReadTime};
 ///
-/// let engine = Engine::new(Keyspace::new(), EngineOptions::default());
+/// let engine = Engine::new(Keyspace::new(Env::real()), EngineOptions::default());
 /// let mut writes = EntryWrites::new();
-/// writes.put(b"name", Encoding::new(3), b"Ada")?;
+/// writes.put(b"name", Encoding::BYTES, b"Ada")?;
 /// writes.mutate(b"visits", Mutation::Sum(1))?;
 /// let open = engine.open().expect("few snapshots are open");
 /// let commit = engine.commit(open, &mut writes, None).expect("nobody else writes");
 ///
 /// let open = engine.open().expect("few snapshots are open");
-/// let view = EntryView::new(engine.participant(), engine.at(&open), None);
+/// let time = ReadTime::new();
+/// let view = EntryView::new(engine.participant(), engine.at(&open), None, &time);
 /// let visits = view.get(b"visits")?.expect("just committed");
 /// assert_eq!((visits.version(), visits.number()), (Some(commit), Some(1)));
 /// engine.close(open);
@@ -36,13 +42,44 @@ use crate::entry::{Entry, EntryHeader};
 /// ```
 pub struct Keyspace {
     pub(crate) index: OrderedIndex<Entry>,
+    pub(crate) clock: ExpiryClock,
+    watchers: Arc<Watchers>,
 }
 
 impl Keyspace {
-    /// A keyspace without entries.
+    /// A keyspace without entries, in which time passes as `env` says.
     #[must_use]
-    pub fn new() -> Self {
-        Self { index: OrderedIndex::new() }
+    pub fn new(env: Env) -> Self {
+        let watchers = Arc::default();
+        Self { index: OrderedIndex::new(), clock: ExpiryClock::new(env), watchers }
+    }
+
+    /// An empty one in the place of this one, with the same watchers and a clock that
+    /// goes on.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        let fresh =
+            Self { watchers: Arc::clone(&self.watchers), ..Self::new(self.clock.env().clone()) };
+        fresh.clock.not_before(self.clock.now());
+        fresh
+    }
+
+    /// Whether this one and another are the same one, at most in another life.
+    #[must_use]
+    pub fn is_same_database(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.watchers, &other.watchers)
+    }
+
+    /// Who waits for changes.
+    #[must_use]
+    pub fn watchers(&self) -> &Arc<Watchers> {
+        &self.watchers
+    }
+
+    /// Now, in milliseconds since the epoch, as entries expire.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.clock.now()
     }
 
     /// Entries, those included that only older snapshots see. Beside a commit: a
@@ -103,12 +140,6 @@ impl Keyspace {
 pub(crate) unsafe fn beyond_the_pin<'a, T: ?Sized>(seen: &T) -> &'a T {
     // SAFETY: by the contract what is seen is not freed during 'a.
     unsafe { &*std::ptr::from_ref(seen) }
-}
-
-impl Default for Keyspace {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 impl fmt::Debug for Keyspace {

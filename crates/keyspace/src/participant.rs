@@ -1,4 +1,4 @@
-//! The keyspace's part in a commit: validate, install, prune.
+//! The keyspace's part in a commit: validate, install, prune, expire.
 #![expect(unsafe_code, reason = "installs and prunes under the commit lock of the engine")]
 
 use selvedge_base::Timestamp;
@@ -7,11 +7,16 @@ use selvedge_engine::{Participant, Settling};
 use selvedge_mvcc::{Pin, Record, VersionBox, pin};
 
 use crate::entry::{Entry, EntryHeader};
-use crate::entry_names::{EntryName, EntryNames, NO_NAME};
-use crate::entry_writes::EntryWrites;
+use crate::entry_names::{EntryName, NO_NAME};
+use crate::entry_writes::{CommitTime, EntryWrites, StampedWrite};
 use crate::error::Refusal;
 use crate::keyspace::Keyspace;
 use crate::staged::Plan;
+use crate::stamped_key::put_stamp;
+use crate::writer::EntryWriter;
+
+/// Expired entries that one commit removes.
+const EXPIRED_PER_COMMIT: usize = 1000;
 
 impl Keyspace {
     /// Installs what was validated, for a participant that the keyspace is a part
@@ -22,14 +27,15 @@ impl Keyspace {
     /// [`Participant::validate`] since the commit lock was taken.
     pub unsafe fn install_entries(
         &self,
-        names: &mut EntryNames,
+        writer: &mut EntryWriter,
         writes: &mut EntryWrites,
         commit: Timestamp,
         mut superseded: impl FnMut(EntryName),
     ) {
         let pin = pin();
         writes.committed = true;
-        let EntryWrites { entries, versions, .. } = writes;
+        self.clock.not_before(writes.time.get());
+        let EntryWrites { entries, versions, stamped, .. } = writes;
         for (key, staged) in entries.iter_mut() {
             let plan = std::mem::take(&mut staged.plan);
             if matches!(plan, Plan::Nothing) {
@@ -37,27 +43,67 @@ impl Keyspace {
             }
             let version = staged.outcome().and_then(|at| versions.take(at));
             let version = version.expect("validated with a version for each key");
-            match plan {
-                Plan::Nothing => {}
-                Plan::Replace(pointer) => {
-                    // SAFETY: found in the index since the lock was taken, by the
-                    // caller's contract, and nothing was taken out since.
-                    let entry = unsafe { pointer.entry() };
-                    superseded(names.name(entry));
-                    // SAFETY: the caller holds the lock and publishes.
-                    unsafe { entry.record.install(version, commit) };
-                }
-                // SAFETY: as above; validation did not find the key.
-                Plan::Insert => unsafe { self.insert(key, version, commit, &pin) },
-            }
+            let old = match plan {
+                // SAFETY: found in the index since the lock was taken, by the
+                // caller's contract, and nothing was taken out since.
+                Plan::Replace(pointer) => Some(unsafe { pointer.entry() }),
+                Plan::Insert | Plan::Nothing => None,
+            };
+            // SAFETY: the caller's contract.
+            let name = unsafe { self.put(writer, key, (old, version), commit, &pin) };
+            name.into_iter().for_each(&mut superseded);
         }
+        for StampedWrite { key, version } in stamped {
+            let Some(version) = version.take() else { continue };
+            put_stamp(key, commit);
+            let old = self.entry(key, &pin);
+            // SAFETY: as above.
+            let name = unsafe { self.put(writer, key, (old, version), commit, &pin) };
+            name.into_iter().for_each(&mut superseded);
+        }
+    }
+
+    /// Makes `version` the newest of the `old` entry, or of a new one; names the
+    /// entry if it has an older version now.
+    ///
+    /// # Safety
+    /// As [`Participant::install`]; `old` is the entry with this key, if there is one.
+    unsafe fn put(
+        &self,
+        writer: &mut EntryWriter,
+        key: &[u8],
+        (old, version): (Option<&Entry>, VersionBox<EntryHeader>),
+        commit: Timestamp,
+        pin: &Pin,
+    ) -> Option<EntryName> {
+        let expires = version.header().expires;
+        let bytes = version.bytes().len();
+        let expired = old.map_or(0, |entry| entry.newest_expires(pin));
+        writer.expirations.change(key, expired, expires);
+        let name = match old {
+            Some(entry) => {
+                let name = writer.names.name(entry);
+                // SAFETY: the caller holds the lock and publishes.
+                unsafe { entry.record.install(version, commit) };
+                Some(name)
+            }
+            None => {
+                // SAFETY: as above; there is no entry with this key.
+                unsafe { self.insert(key, version, commit, pin) };
+                None
+            }
+        };
+        if let Some(leaves) = &mut writer.leaves {
+            leaves.written(key, bytes, old.is_none(), self, pin);
+        }
+        name
     }
 
     /// Makes an entry, with its first version in it (K1).
     ///
     /// # Safety
     /// As [`Participant::install`]; there is no entry with this key.
-    unsafe fn insert(
+    pub(crate) unsafe fn insert(
         &self,
         key: &[u8],
         version: VersionBox<EntryHeader>,
@@ -80,13 +126,13 @@ impl Keyspace {
     /// As [`Participant::prune`].
     pub unsafe fn prune_entry<R: Copy>(
         &self,
-        names: &mut EntryNames,
+        writer: &mut EntryWriter,
         name: EntryName,
         named: R,
         settling: &mut Settling<'_, R>,
     ) {
         // Gone since it was filed, see `EntryNames`.
-        let Some(pointer) = names.entry(name) else { return };
+        let Some(pointer) = writer.names.entry(name) else { return };
         let pin = pin();
         // SAFETY: an entry has no name when it is taken out of the index (below),
         // so this one is there; and whoever takes it out from now on is this
@@ -97,33 +143,51 @@ impl Keyspace {
         // SAFETY: the commit lock is held.
         let emptied = unsafe { settling.prune(named, &entry.record) };
         if emptied {
-            names.release(entry);
+            writer.names.release(entry);
             let key = newest.expect("a record was emptied of its last version").bytes();
             // SAFETY: the commit lock is held. No snapshot sees the entry, and
             // none that begins later will.
             let removed = unsafe { self.index.remove(key, pin.guard()) };
             assert!(removed, "an entry is in the index until its record is empty");
+            if let Some(leaves) = &mut writer.leaves {
+                leaves.removed(key);
+            }
         // SAFETY: the commit lock is held.
         } else if entry.record.stamp().is_alive() && unsafe { entry.record.chain_len() } == 1 {
             // Nothing is retained, so nothing is filed that matters.
-            names.release(entry);
+            writer.names.release(entry);
         }
     }
 }
 
+impl Keyspace {
+    /// Removes up to so many expired entries, if there are any.
+    #[must_use]
+    pub fn expired(&self, writer: &EntryWriter) -> Option<EntryWrites> {
+        let mut writes = EntryWrites::new();
+        for key in writer.expirations.due(self.clock.now(), EXPIRED_PER_COMMIT) {
+            writes.expire(key).expect("the key of an entry");
+        }
+        (!writes.is_empty()).then_some(writes)
+    }
+}
+
 impl Participant for Keyspace {
-    type Writer = EntryNames;
+    type Writer = EntryWriter;
     type Writes = EntryWrites;
     type Record = EntryName;
     type Refusal = Refusal;
 
-    fn prepare(&self, _writes: &mut EntryWrites) {
+    fn prepare(&self, writes: &mut EntryWrites) {
         // Versions are built, and keys ordered, as they are staged.
+        if let CommitTime::Prepared(now) = &mut writes.time {
+            *now = self.clock.now();
+        }
     }
 
     fn validate(
         &self,
-        _names: &mut EntryNames,
+        _writer: &mut EntryWriter,
         writes: &mut EntryWrites,
         start: Timestamp,
     ) -> Result<(), Refusal> {
@@ -132,27 +196,39 @@ impl Participant for Keyspace {
 
     unsafe fn install(
         &self,
-        names: &mut EntryNames,
+        writer: &mut EntryWriter,
         writes: &mut EntryWrites,
         commit: Timestamp,
         superseded: &mut Vec<EntryName>,
     ) {
         // SAFETY: the caller's contract; the engine installs what it has just
         // validated, holding the lock all the while.
-        unsafe { self.install_entries(names, writes, commit, |name| superseded.push(name)) };
+        unsafe { self.install_entries(writer, writes, commit, |name| superseded.push(name)) };
     }
 
     unsafe fn prune(
         &self,
-        names: &mut EntryNames,
+        writer: &mut EntryWriter,
         name: EntryName,
         settling: &mut Settling<'_, EntryName>,
     ) {
         // SAFETY: the caller's contract.
-        unsafe { self.prune_entry(names, name, name, settling) };
+        unsafe { self.prune_entry(writer, name, name, settling) };
     }
 
-    unsafe fn settle(&self, _names: &mut EntryNames, _settling: &mut Settling<'_, EntryName>) {
+    unsafe fn settle(&self, _writer: &mut EntryWriter, _settling: &mut Settling<'_, EntryName>) {
         // Whatever is to be forgotten hangs from a record, and goes with it.
+    }
+
+    fn committed(&self, writes: &mut EntryWrites) {
+        self.watchers().ring(writes.keys());
+    }
+
+    fn due(&self, writer: &mut EntryWriter) -> Option<EntryWrites> {
+        self.expired(writer)
+    }
+
+    fn expects(writer: &EntryWriter) -> bool {
+        writer.expects()
     }
 }

@@ -1,6 +1,9 @@
 //! Reads to be validated when the transaction commits.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use selvedge_base::limits::TRANSACTION_WRITES_MAX;
 
 use crate::bounds::{Bounds, OwnedBounds, borrowed, exclude_each_other, owned};
 
@@ -19,6 +22,7 @@ impl ReadSet {
     pub(crate) fn add_point(&mut self, key: &[u8]) {
         if !self.points.contains(key) {
             self.points.insert(key.into());
+            self.bound();
         }
     }
 
@@ -26,6 +30,15 @@ impl ReadSet {
         let again = self.ranges.last().is_some_and(|last| borrowed(last) == bounds);
         if !again && !exclude_each_other(bounds) {
             self.ranges.push(owned(bounds));
+            self.bound();
+        }
+    }
+
+    /// Of too many reads nothing is remembered but that everything was read.
+    fn bound(&mut self) {
+        if self.len() > TRANSACTION_WRITES_MAX {
+            *self = Self::default();
+            self.ranges.push((Bound::Unbounded, Bound::Unbounded));
         }
     }
 
@@ -40,8 +53,6 @@ impl ReadSet {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::Bound;
-
     use super::*;
 
     #[test]

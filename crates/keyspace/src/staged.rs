@@ -3,7 +3,8 @@
 use selvedge_mvcc::Version;
 
 use crate::entry::{EntryHeader, EntryPointer};
-use crate::error::WrongType;
+use crate::error::ComputationError;
+use crate::number::NoNumber;
 use crate::number_steps::{NumberSteps, StepAt};
 use crate::staged_versions::{StagedVersions, VersionAt};
 use crate::value::EntryValue;
@@ -14,6 +15,8 @@ use crate::value::EntryValue;
 pub(crate) struct Staged {
     /// The key is subject to first committer wins.
     pub(crate) conflicts: bool,
+    /// The tombstone is for a value that has expired, and for no other.
+    pub(crate) only_expired: bool,
     /// The value or tombstone that takes the place of what is stored.
     pub(crate) replacement: Option<VersionAt>,
     /// What is then computed, ending here.
@@ -37,29 +40,34 @@ pub(crate) enum Plan {
 }
 
 impl Staged {
-    /// What the key has afterwards, if it had `stored` before.
+    /// What the key has afterwards at `now`, if it had `stored` before.
     pub(crate) fn effect<'a>(
         &self,
         versions: &'a StagedVersions,
         steps: &NumberSteps,
         key: &[u8],
         stored: impl FnOnce() -> Option<&'a Version<EntryHeader>>,
-    ) -> Result<Option<EntryValue<'a>>, WrongType> {
+        now: impl Fn() -> u64,
+    ) -> Result<Option<EntryValue<'a>>, ComputationError> {
         let base = match self.replacement {
-            Some(at) => versions.get(at).and_then(EntryValue::written),
-            None => stored().and_then(EntryValue::committed),
+            Some(at) => versions.get(at).and_then(|version| EntryValue::written(version, &now)),
+            None => stored().and_then(|version| EntryValue::committed(version, &now)),
         };
         let Some(last) = self.steps else { return Ok(base) };
         let number = match base {
             None => None,
-            Some(value) => match value.number() {
+            Some(value) => match value.as_number() {
                 Some(number) => Some(number),
                 None => {
-                    return Err(WrongType { key: key.into(), operation: steps.first(last) });
+                    let failed = (steps.first(last), NoNumber::WrongType);
+                    return Err(ComputationError::new(key, failed));
                 }
             },
         };
-        Ok(Some(EntryValue::computed(steps.evaluate(last, number))))
+        match steps.evaluate(last, number) {
+            Ok(number) => Ok(Some(EntryValue::computed(&number))),
+            Err(failed) => Err(ComputationError::new(key, failed)),
+        }
     }
 
     /// Where the version to be installed is.

@@ -2,42 +2,73 @@
 
 use selvedge_base::Timestamp;
 use selvedge_mvcc::Version;
+use smallvec::SmallVec;
 
 use crate::encoding::Encoding;
 use crate::entry::EntryHeader;
+use crate::number::Number;
 
 /// The value of an entry, borrowed from the snapshot or from the transaction's
 /// own writes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct EntryValue<'a> {
     version: Option<Timestamp>,
     encoding: Encoding,
+    expires: u64,
     bytes: Bytes<'a>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Bytes<'a> {
     Borrowed(&'a [u8]),
-    /// The result of a computation, which is stored nowhere yet.
-    Number([u8; 8]),
+    /// The result of a computation, which is stored nowhere yet, or a copy.
+    Owned(SmallVec<[u8; 16]>),
 }
 
 impl<'a> EntryValue<'a> {
-    /// A committed value; nothing for a tombstone.
-    pub(crate) fn committed(version: &'a Version<EntryHeader>) -> Option<Self> {
-        Self::written(version).map(|value| Self { version: Some(version.commit()), ..value })
+    /// A committed value; nothing for a tombstone, or if it has expired.
+    pub(crate) fn committed(
+        version: &'a Version<EntryHeader>,
+        now: impl FnOnce() -> u64,
+    ) -> Option<Self> {
+        let written = Self::written(version, now);
+        written.map(|value| Self { version: Some(version.commit()), ..value })
     }
 
-    /// A value that the transaction itself wrote; nothing for a tombstone.
-    pub(crate) fn written(version: &'a Version<EntryHeader>) -> Option<Self> {
+    /// A value that the transaction itself wrote; nothing for a tombstone, or if it
+    /// has expired.
+    pub(crate) fn written(
+        version: &'a Version<EntryHeader>,
+        now: impl FnOnce() -> u64,
+    ) -> Option<Self> {
+        if version.is_tombstone() || version.header().has_expired(now) {
+            return None;
+        }
         let bytes = Bytes::Borrowed(version.bytes());
-        let encoding = version.header().encoding;
-        (!version.is_tombstone()).then_some(Self { version: None, encoding, bytes })
+        let EntryHeader { encoding, expires } = *version.header();
+        Some(Self { version: None, encoding, expires, bytes })
     }
 
-    pub(crate) fn computed(number: u64) -> Self {
-        let bytes = Bytes::Number(number.to_le_bytes());
-        Self { version: None, encoding: Encoding::LE64, bytes }
+    pub(crate) fn computed(number: &Number) -> Self {
+        let (encoding, bytes) = number.encode();
+        let bytes = Bytes::Owned(SmallVec::from_vec(bytes));
+        Self { version: None, encoding, expires: 0, bytes }
+    }
+
+    /// The value, kept beyond the snapshot.
+    #[must_use]
+    pub fn into_owned(self) -> EntryValue<'static> {
+        let Self { version, encoding, expires, bytes } = self;
+        let bytes = match bytes {
+            Bytes::Borrowed(bytes) => Bytes::Owned(SmallVec::from_slice(bytes)),
+            Bytes::Owned(bytes) => Bytes::Owned(bytes),
+        };
+        EntryValue { version, encoding, expires, bytes }
+    }
+
+    /// The number that the value is.
+    pub(crate) fn as_number(&self) -> Option<Number> {
+        Number::of(self.encoding, self.bytes())
     }
 
     /// The timestamp of the commit that wrote the value; `None` if the reading
@@ -53,12 +84,27 @@ impl<'a> EntryValue<'a> {
         self.encoding
     }
 
+    /// When the value expires, in milliseconds since the epoch; 0: it stays.
+    #[must_use]
+    pub fn expires(&self) -> u64 {
+        self.expires
+    }
+
     /// The bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Borrowed(bytes) => bytes,
-            Bytes::Number(bytes) => bytes,
+            Bytes::Owned(bytes) => bytes,
+        }
+    }
+
+    /// The bytes, unless they are owned: computed and stored nowhere yet, or copied.
+    #[must_use]
+    pub fn stored_bytes(&self) -> Option<&'a [u8]> {
+        match &self.bytes {
+            Bytes::Borrowed(bytes) => Some(bytes),
+            Bytes::Owned(_) => None,
         }
     }
 

@@ -254,6 +254,13 @@ impl<H> VersionBox<H> {
         Self(at)
     }
 
+    /// The typed part, while the version is still owned.
+    #[must_use]
+    pub fn header_mut(&mut self) -> &mut H {
+        // SAFETY: owned alone.
+        unsafe { &mut self.0.as_mut().header }
+    }
+
     /// The bytes, while the version is still owned.
     #[must_use]
     pub fn bytes_mut(&mut self) -> &mut [u8] {

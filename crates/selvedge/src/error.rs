@@ -2,10 +2,13 @@
 
 use selvedge_base::{NodeId, Timestamp, limits::SNAPSHOTS_MAX};
 use selvedge_engine::{CommitError, SnapshotError};
-use selvedge_graph::{Conflict, GraphError, GraphRefusal};
+use selvedge_graph::{Conflict, ConflictKind, Entity, GraphError, GraphRefusal};
+use selvedge_keyspace::Refusal as EntryRefusal;
 use selvedge_mvcc::RegistryFull;
 use selvedge_storage::StorageError;
 
+use crate::kv::error::KvError;
+use crate::kv::space::SPACE_BYTES;
 use crate::stores::StoreRefusal;
 
 /// The result of an operation.
@@ -38,6 +41,16 @@ pub enum Error {
         /// The version found.
         found: Option<Timestamp>,
     },
+    /// Checks of keys failed, those with these numbers, counted from 0: nothing was
+    /// applied. Read again and decide anew.
+    #[error("not committed: {} of the checks failed", .0.len())]
+    ChecksFailed(Vec<usize>),
+    /// What was asked of a keyspace is wrong.
+    #[error(transparent)]
+    Kv(Box<KvError>),
+    /// The system refuses what is asked of it, a thread say.
+    #[error("{0}")]
+    System(String),
     /// The input is wrong: something does not exist, exists already, has the
     /// wrong type or is over a limit.
     #[error(transparent)]
@@ -122,7 +135,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Conflict(_) => ErrorKind::Retry,
-            Self::CheckFailed { .. } => ErrorKind::Expectation,
+            Self::CheckFailed { .. } | Self::ChecksFailed(_) => ErrorKind::Expectation,
+            Self::Kv(_) => ErrorKind::Input,
+            Self::System(_) => ErrorKind::System,
             Self::Input(input) => match &**input {
                 GraphError::Damaged(_) => ErrorKind::Restore,
                 _ => ErrorKind::Input,
@@ -200,6 +215,27 @@ impl From<RegistryFull> for Error {
     }
 }
 
+impl From<KvError> for Error {
+    fn from(error: KvError) -> Self {
+        Self::Kv(Box::new(error))
+    }
+}
+
+impl From<EntryRefusal> for Error {
+    fn from(refusal: EntryRefusal) -> Self {
+        match refusal {
+            EntryRefusal::Conflict { key, start, committed, read } => {
+                let kind = if read { ConflictKind::Read } else { ConflictKind::Write };
+                let entity = Entity::Entry(key.get(SPACE_BYTES..).unwrap_or_default().into());
+                Self::Conflict(Box::new(Conflict { entity, kind, start, committed }))
+            }
+            EntryRefusal::ChecksFailed(failed) => Self::ChecksFailed(failed),
+            EntryRefusal::Computation(error) => KvError::computing(&error).into(),
+            refusal => unreachable!("all refusals are known: {refusal:?}"),
+        }
+    }
+}
+
 impl From<CommitError<StoreRefusal>> for Error {
     fn from(error: CommitError<StoreRefusal>) -> Self {
         match error {
@@ -211,9 +247,10 @@ impl From<CommitError<StoreRefusal>> for Error {
                 expected,
                 found,
             })) => Self::CheckFailed { node, expected, found },
-            CommitError::Refused(refusal) => {
-                unreachable!("transactions write no keyed entries yet: {refusal:?}")
+            CommitError::Refused(StoreRefusal::Graph(refusal)) => {
+                unreachable!("all refusals are known: {refusal:?}")
             }
+            CommitError::Refused(StoreRefusal::Entry(refusal)) => refusal.into(),
             CommitError::Poisoned => Self::Poisoned,
             CommitError::Storage(error) => error.into(),
             CommitError::OutcomeUnknown(error) => Self::OutcomeUnknown(Box::new(error)),

@@ -46,6 +46,7 @@ mod auto_commit;
 mod batch;
 mod db;
 mod error;
+mod kv;
 mod nested;
 mod options;
 mod read;
@@ -60,6 +61,20 @@ mod transaction;
 pub use batch::{Op, OpResult, Target};
 pub use db::Db;
 pub use error::{Error, ErrorKind, Result};
+pub use kv::atomic::{Atomic, AtomicOutcome, KvCommit};
+pub use kv::entry::KvEntry;
+pub use kv::error::KvError;
+pub use kv::handle::{Kv, WATCHED_KEYS_MAX};
+pub use kv::queue::{
+    Delivery, MESSAGE_BACKOFF_MAX, MESSAGE_DELAY_MAX, MESSAGE_RETRIES_MAX,
+    MESSAGE_UNDELIVERED_KEYS_MAX, Message,
+};
+pub use kv::reading::{KvRange, KvView};
+pub use kv::selection::{Cursor, Selection};
+pub use kv::value::KvValue;
+pub use kv::versionstamp::Versionstamp;
+pub use kv::watch::{KvChanges, KvWatch, Watched};
+pub use kv::writing::KvTransaction;
 pub use options::{DbBuilder, Isolation, TransactionOptions};
 pub use read::Read;
 pub use retry::RetryPolicy;
@@ -70,8 +85,8 @@ pub use transaction::Transaction;
 
 pub use selvedge_base::{EdgeId, EdgeTypeId, LabelId, NodeId, Timestamp, limits};
 pub use selvedge_encoding::{
-    DateTime, DocRef, Document, EncodeError, FromValue, ListRef, TypeMismatch, Value, ValueRef,
-    VectorRef, doc,
+    BigInt, DateTime, DocRef, Document, EncodeError, FromValue, Key, KeyError, KeyPart, ListRef,
+    TypeMismatch, Value, ValueRef, VectorRef, doc, key,
 };
 pub use selvedge_engine::{
     Background, CheckpointSummary, OldestSnapshot, Progress, RecoveryStatistics, StorageStatistics,
@@ -84,6 +99,7 @@ pub use selvedge_graph::{
     Step, Traversal, Uniqueness, Upserted,
 };
 
+pub use selvedge_keyspace::{Encoding as KvEncoding, Operation as KvOperation, V8Number, V8Sum};
 pub use selvedge_storage::StorageError;
 
 /// What most programs need: `use selvedge::prelude::*`.

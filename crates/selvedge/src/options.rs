@@ -9,6 +9,7 @@ use selvedge_base::limits::{
 use selvedge_engine::{Background, Engine, EngineOptions, Progress, StorageOptions, SyncLevel};
 use selvedge_env::Env;
 use selvedge_graph::{Graph, GraphOptions};
+use selvedge_keyspace::Keyspace;
 
 use crate::db::Db;
 use crate::error::Result;
@@ -207,7 +208,8 @@ impl DbBuilder {
 
     fn stores(&self) -> Stores {
         let hash_seed = self.engine.env.random_up_to(u64::MAX);
-        Stores::new(Graph::new(GraphOptions { hash_seed, ..self.graph }))
+        let keyspace = Keyspace::new(self.engine.env.clone());
+        Stores::new(Graph::new(GraphOptions { hash_seed, ..self.graph }), keyspace)
     }
 
     /// A database in memory: it ends with its last handle.

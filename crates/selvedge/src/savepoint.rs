@@ -2,7 +2,10 @@
 
 use selvedge_base::limits::SAVEPOINTS_MAX;
 use selvedge_base::sync::atomic::{AtomicU64, Ordering};
-use selvedge_graph::{GraphError, GraphMark, GraphWrites};
+use selvedge_graph::{GraphError, GraphMark};
+use selvedge_keyspace::EntryMark;
+
+use crate::stores::StoreWrites;
 
 /// A position inside one transaction, see
 /// [`Transaction::savepoint`](crate::Transaction::savepoint).
@@ -11,10 +14,10 @@ pub struct Savepoint(u64);
 
 /// The savepoints of a transaction, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Savepoints(Vec<(u64, GraphMark)>);
+pub(crate) struct Savepoints(Vec<(u64, GraphMark, EntryMark)>);
 
 impl Savepoints {
-    pub(crate) fn add(&mut self, writes: &mut GraphWrites) -> Result<Savepoint, GraphError> {
+    pub(crate) fn add(&mut self, writes: &mut StoreWrites) -> Result<Savepoint, GraphError> {
         // Numbers are unique in the process, so that a savepoint of another
         // transaction is never taken for one of this. Order is irrelevant.
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -26,12 +29,13 @@ impl Savepoints {
             });
         }
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.0.push((number, writes.mark()));
+        let entries = writes.entries.get_or_insert_default();
+        self.0.push((number, writes.graph.mark(), entries.mark()));
         Ok(Savepoint(number))
     }
 
     fn position(&self, savepoint: Savepoint) -> Result<usize, GraphError> {
-        let found = self.0.iter().position(|(number, _)| *number == savepoint.0);
+        let found = self.0.iter().position(|(number, ..)| *number == savepoint.0);
         found.ok_or(GraphError::SavepointEnded)
     }
 
@@ -39,23 +43,26 @@ impl Savepoints {
     pub(crate) fn roll_back(
         &mut self,
         savepoint: Savepoint,
-        writes: &mut GraphWrites,
+        writes: &mut StoreWrites,
     ) -> Result<(), GraphError> {
         let at = self.position(savepoint)?;
         self.0.truncate(at + 1);
-        writes.roll_back_to(self.0[at].1)
+        let (_, graph, entries) = self.0[at];
+        writes.graph.roll_back_to(graph)?;
+        let undone = writes.entries.as_mut().is_none_or(|writes| writes.roll_back_to(entries));
+        undone.then_some(()).ok_or(GraphError::SavepointEnded)
     }
 
     /// Ends a savepoint and those after it, and keeps what was staged.
     pub(crate) fn release(
         &mut self,
         savepoint: Savepoint,
-        writes: &mut GraphWrites,
+        writes: &mut StoreWrites,
     ) -> Result<(), GraphError> {
         let at = self.position(savepoint)?;
         self.0.truncate(at);
         if self.0.is_empty() {
-            writes.forget_marks();
+            writes.graph.forget_marks();
         }
         Ok(())
     }

@@ -6,7 +6,13 @@ use std::mem::ManuallyDrop;
 
 use selvedge_engine::OpenSnapshot;
 use selvedge_graph::GraphView;
+use selvedge_keyspace::{EntryView, ReadTime};
 
+use crate::error::Result;
+use crate::kv::error::KvError;
+use crate::kv::handle::Kv;
+use crate::kv::reading::KvView;
+use crate::kv::space::Space;
 use crate::read::{Read, Sealed};
 use crate::stores::EngineRef;
 
@@ -33,12 +39,40 @@ pub struct Snapshot<'db> {
     engine: EngineRef<'db>,
     /// Taken by the drop, and by nothing else.
     open: ManuallyDrop<OpenSnapshot>,
+    /// By which entries of keyspaces have expired.
+    time: ReadTime,
 }
 
 impl<'db> Snapshot<'db> {
     #[inline]
     pub(crate) fn new(engine: EngineRef<'db>, open: OpenSnapshot) -> Self {
-        Self { engine, open: ManuallyDrop::new(open) }
+        Self { engine, open: ManuallyDrop::new(open), time: ReadTime::new() }
+    }
+
+    pub(crate) fn entry_view(&self) -> EntryView<'_> {
+        let keyspace = &self.engine.participant().keyspace;
+        EntryView::new(keyspace, self.engine.at(&self.open), None, &self.time)
+    }
+
+    pub(crate) fn kv_in(&self, space: Space) -> KvView<'_> {
+        KvView::new(self.entry_view(), space, None)
+    }
+
+    /// The keyspace without a name.
+    #[must_use]
+    pub fn kv(&self) -> KvView<'_> {
+        self.kv_in(Space::DEFAULT)
+    }
+
+    /// A keyspace.
+    ///
+    /// # Errors
+    /// [`KvError::OtherDatabase`].
+    pub fn keyspace(&self, kv: &Kv) -> Result<KvView<'_>> {
+        let is_mine = kv.with_keyspace(|keyspace| {
+            keyspace.is_same_database(&self.engine.participant().keyspace)
+        })?;
+        is_mine.then(|| self.kv_in(kv.space)).ok_or_else(|| KvError::OtherDatabase.into())
     }
 }
 

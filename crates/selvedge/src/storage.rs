@@ -112,7 +112,10 @@ impl Db {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn reopen(&self) -> Result<()> {
-        Ok(self.handle().reopen()?)
+        self.handle().reopen()?;
+        // Anything may have changed.
+        self.engine()?.participant().keyspace.watchers().ring_all();
+        Ok(())
     }
 
     /// Closes the database for all its handles: writes a checkpoint, so that the
@@ -123,7 +126,12 @@ impl Db {
     /// # Errors
     /// [`Error::Storage`](crate::Error::Storage). What was acknowledged as durable is so all the same.
     pub fn close(self) -> Result<()> {
-        Ok(self.handle().shut()?)
+        let keyspace = &self.handle().latest().participant().keyspace;
+        let watchers = std::sync::Arc::clone(keyspace.watchers());
+        let shut = self.handle().shut();
+        // Those who wait for changes learn that there will be none.
+        watchers.ring_all();
+        Ok(shut?)
     }
 
     /// A snapshot that sees only what is durable: it waits until the newest commit

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use crate::kv::queue::Claims;
 use selvedge_base::Timestamp;
 use selvedge_engine::{
     CheckpointSink, CommitError, Durable, Engine, Evict, Participant, Sequence, Settling,
@@ -12,8 +13,11 @@ use selvedge_engine::{
 use selvedge_graph::{
     Graph, GraphChanges, GraphOptions, GraphRecord, GraphRefusal, GraphWriter, GraphWrites,
 };
-use selvedge_keyspace::{EntryName, EntryNames, EntryWrites, Keyspace, Refusal as EntryRefusal};
+use selvedge_keyspace::{
+    EntryChanges, EntryName, EntryWriter, EntryWrites, Keyspace, Refusal as EntryRefusal,
+};
 use selvedge_mvcc::{Arena, SnapshotRef};
+use selvedge_storage::codec::{Bytes, misfit, put_bytes};
 use selvedge_storage::{BlockKey, Contents, StorageError};
 
 /// The engine of a database.
@@ -23,23 +27,35 @@ pub(crate) type DbEngine = Engine<Stores>;
 #[derive(Debug)]
 pub(crate) struct Stores {
     pub(crate) graph: Graph,
-    keyspace: Keyspace,
+    pub(crate) keyspace: Keyspace,
+    /// Messages of queues that somebody works on.
+    pub(crate) claims: Arc<Claims>,
 }
 
 impl Stores {
-    pub(crate) fn new(graph: Graph) -> Self {
-        Self { graph, keyspace: Keyspace::new() }
+    pub(crate) fn new(graph: Graph, keyspace: Keyspace) -> Self {
+        Self { graph, keyspace, claims: Arc::default() }
     }
 }
 
-/// In a logged commit: the graph's part follows.
+// What a logged commit has: bits of its first byte. With both parts, the graph's
+// stands behind its length.
 const OF_GRAPH: u8 = 1;
+const OF_KEYSPACE: u8 = 2;
+
+/// What changed since the last checkpoint.
+#[derive(Debug, Default)]
+pub(crate) struct StoreChanges {
+    graph: GraphChanges,
+    entries: EntryChanges,
+}
 
 impl Durable for Stores {
-    type Changes = GraphChanges;
+    type Changes = StoreChanges;
 
     fn fresh(&self) -> Self {
-        Self::new(Graph::new(self.graph.options()))
+        let (graph, keyspace) = (Graph::new(self.graph.options()), self.keyspace.fresh());
+        Self { graph, keyspace, claims: Arc::clone(&self.claims) }
     }
 
     fn set_salt(&mut self, salt: u32) {
@@ -47,9 +63,27 @@ impl Durable for Stores {
     }
 
     fn encode(&self, writes: &StoreWrites, out: &mut Vec<u8>) {
-        assert!(writes.entries.is_none(), "keyed entries have no place in the log yet");
-        out.push(OF_GRAPH);
-        writes.graph.encode(out);
+        match &writes.entries {
+            None => {
+                out.push(OF_GRAPH);
+                writes.graph.encode(out);
+            }
+            Some(entries) if entries.changes_nothing() && !writes.graph.is_empty() => {
+                out.push(OF_GRAPH);
+                writes.graph.encode(out);
+            }
+            Some(entries) if writes.graph.is_empty() => {
+                out.push(OF_KEYSPACE);
+                entries.encode(out);
+            }
+            Some(entries) => {
+                let mut graph = Vec::new();
+                writes.graph.encode(&mut graph);
+                out.push(OF_GRAPH | OF_KEYSPACE);
+                put_bytes(out, &graph);
+                entries.encode(out);
+            }
+        }
     }
 
     unsafe fn decode(
@@ -58,48 +92,64 @@ impl Durable for Stores {
         bytes: &[u8],
         writes: &mut StoreWrites,
     ) -> Result<(), String> {
-        match bytes.split_first() {
-            Some((&OF_GRAPH, bytes)) => {
-                // SAFETY: the caller's contract.
-                let decoded = unsafe { self.graph.decode_writes(bytes, &mut writes.graph) };
-                decoded.map_err(|misfit| misfit.to_string())
+        let mut bytes = Bytes(bytes);
+        let mut read = |bytes: &mut Bytes<'_>| {
+            let parts = bytes.byte()?;
+            let graph = match parts {
+                OF_GRAPH => std::mem::take(&mut bytes.0),
+                OF_KEYSPACE => &[],
+                parts if parts == OF_GRAPH | OF_KEYSPACE => bytes.bytes()?,
+                parts => return misfit(format!("there is no commit of kind {parts}")),
+            };
+            // SAFETY: the caller's contract.
+            unsafe { self.graph.decode_writes(graph, &mut writes.graph)? };
+            if parts & OF_KEYSPACE != 0 {
+                let entries = writes.entries.insert(Box::default());
+                self.keyspace.decode_writes(bytes.0, entries)?;
             }
-            _ => Err("a commit of an unknown kind".to_owned()),
-        }
+            Ok(())
+        };
+        read(&mut bytes).map_err(|misfit| misfit.to_string())
     }
 
     fn clear(&self, writes: &mut StoreWrites) {
         self.graph.release_names(&mut writes.graph);
         writes.graph.clear();
+        writes.entries = None;
     }
 
     fn track_changes(&self, writer: &mut StoreWriter) {
         writer.graph.track_changes();
+        writer.entries.track_changes();
     }
 
-    fn take_changes(&self, writer: &mut StoreWriter) -> GraphChanges {
-        writer.graph.take_changes()
+    fn take_changes(&self, writer: &mut StoreWriter) -> StoreChanges {
+        let (graph, entries) = (writer.graph.take_changes(), writer.entries.take_changes());
+        StoreChanges { graph, entries }
     }
 
-    fn return_changes(&self, writer: &mut StoreWriter, changes: GraphChanges) {
-        writer.graph.return_changes(changes);
+    fn return_changes(&self, writer: &mut StoreWriter, changes: StoreChanges) {
+        writer.graph.return_changes(changes.graph);
+        writer.entries.return_changes(changes.entries);
     }
 
-    fn add_block(changes: &mut GraphChanges, key: BlockKey) {
-        changes.add_block(key);
+    fn add_block(changes: &mut StoreChanges, key: BlockKey) {
+        changes.graph.add_block(key);
+        changes.entries.add_block(key);
     }
 
-    fn everything(&self, at: SnapshotRef<'_>) -> GraphChanges {
-        self.graph.all_leaves(at)
+    fn everything(&self, at: SnapshotRef<'_>) -> StoreChanges {
+        StoreChanges { graph: self.graph.all_leaves(at), entries: EntryChanges::everything() }
     }
 
     fn write_checkpoint(
         &self,
         at: SnapshotRef<'_>,
-        changes: &GraphChanges,
+        changes: &StoreChanges,
         sink: &mut CheckpointSink<'_>,
     ) -> Result<(), StorageError> {
-        self.graph.write_checkpoint(at, changes, sink)
+        self.graph.write_checkpoint(at, &changes.graph, sink)?;
+        self.keyspace.write_checkpoint(at, &changes.entries, sink)
     }
 
     unsafe fn load(
@@ -107,8 +157,10 @@ impl Durable for Stores {
         writer: &mut StoreWriter,
         contents: &Contents,
     ) -> Result<(), StorageError> {
-        // SAFETY: the caller's contract.
-        unsafe { self.graph.load(&mut writer.graph, contents) }
+        // SAFETY: the caller's contract, here and below.
+        unsafe { self.graph.load(&mut writer.graph, contents)? };
+        // SAFETY: as above.
+        unsafe { self.keyspace.load(&mut writer.entries, contents) }
     }
 
     unsafe fn evict(
@@ -128,7 +180,9 @@ impl Durable for Stores {
     }
 
     fn check(&self, at: SnapshotRef<'_>) -> Vec<String> {
-        self.graph.check(at)
+        let mut problems = self.graph.check(at);
+        self.keyspace.check(at, &mut problems);
+        problems
     }
 }
 
@@ -221,7 +275,7 @@ impl Drop for KeptWrites {
 #[derive(Debug, Default)]
 pub(crate) struct StoreWriter {
     graph: GraphWriter,
-    entries: EntryNames,
+    entries: EntryWriter,
     /// Where the graph names what it superseded.
     superseded: Vec<GraphRecord>,
 }
@@ -276,7 +330,7 @@ impl Participant for Stores {
         commit: Timestamp,
         superseded: &mut Vec<StoreRecord>,
     ) {
-        let StoreWriter { graph, entries: names, superseded: of_graph } = writer;
+        let StoreWriter { graph, entries: entry_writer, superseded: of_graph } = writer;
         // SAFETY: the caller's contract, here and below; both have validated.
         unsafe { self.graph.install(graph, &mut writes.graph, commit, of_graph) };
         superseded.extend(of_graph.drain(..).map(StoreRecord::Graph));
@@ -284,7 +338,7 @@ impl Participant for Stores {
         if let Some(entries) = &mut writes.entries {
             let name = |name| superseded.push(StoreRecord::Entry(name));
             // SAFETY: as above.
-            unsafe { self.keyspace.install_entries(names, entries, commit, name) };
+            unsafe { self.keyspace.install_entries(entry_writer, entries, commit, name) };
         }
     }
 
@@ -314,6 +368,21 @@ impl Participant for Stores {
     unsafe fn settle(&self, writer: &mut StoreWriter, settling: &mut Settling<'_, StoreRecord>) {
         // SAFETY: the caller's contract. The keyspace has nothing to forget.
         unsafe { self.graph.settle_writer(&mut writer.graph, settling) };
+    }
+
+    fn committed(&self, writes: &mut StoreWrites) {
+        if let Some(entries) = &mut writes.entries {
+            self.keyspace.committed(entries);
+        }
+    }
+
+    fn due(&self, writer: &mut StoreWriter) -> Option<StoreWrites> {
+        let expired = self.keyspace.expired(&writer.entries)?;
+        Some(StoreWrites { entries: Some(Box::new(expired)), ..StoreWrites::default() })
+    }
+
+    fn expects(writer: &StoreWriter) -> bool {
+        writer.entries.expects()
     }
 }
 
@@ -367,10 +436,12 @@ mod tests {
     use selvedge_encoding::doc;
     use selvedge_engine::{EngineOptions, OpenSnapshot};
     use selvedge_graph::{GraphOptions, GraphTransaction, GraphView, ReadTracking};
-    use selvedge_keyspace::{EntryView, Expected, Mutation};
+    use selvedge_keyspace::{EntryView, Expected, Mutation, ReadTime};
 
     fn engine() -> Arc<DbEngine> {
-        Engine::new(Stores::new(Graph::new(GraphOptions::default())), EngineOptions::default())
+        let keyspace = Keyspace::new(selvedge_env::Env::real());
+        let stores = Stores::new(Graph::new(GraphOptions::default()), keyspace);
+        Engine::new(stores, EngineOptions::default())
     }
 
     /// Inserts a node with this key and adds one to the entry `nodes`.
@@ -388,9 +459,11 @@ mod tests {
     /// The number of nodes, and the entry `nodes`, at one snapshot.
     fn both(engine: &DbEngine) -> (u64, Option<u64>) {
         let open = engine.open().unwrap();
-        let Stores { graph, keyspace } = engine.participant();
+        let Stores { graph, keyspace, .. } = engine.participant();
         let nodes = GraphView::new(graph, engine.at(&open)).count("User");
-        let entry = EntryView::new(keyspace, engine.at(&open), None).get(b"nodes").unwrap();
+        let time = ReadTime::new();
+        let view = EntryView::new(keyspace, engine.at(&open), None, &time);
+        let entry = view.get(b"nodes").unwrap();
         let both = (nodes, entry.and_then(|entry| entry.number()));
         engine.close(open);
         both

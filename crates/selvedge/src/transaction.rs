@@ -9,7 +9,14 @@ use selvedge_graph::{
     Edge, EdgeTypeDef, GraphTransaction, GraphView, Node, ReadTracking, Upserted,
 };
 
+use selvedge_keyspace::{EntryView, EntryWrites, Keyspace, ReadTime};
+
 use crate::error::{Error, Result};
+use crate::kv::error::KvError;
+use crate::kv::handle::Kv;
+use crate::kv::reading::KvView;
+use crate::kv::space::Space;
+use crate::kv::writing::KvTransaction;
 use crate::options::{Isolation, TransactionOptions};
 use crate::read::{Read, Sealed};
 use crate::savepoint::{Savepoint, Savepoints};
@@ -31,6 +38,8 @@ pub struct Transaction<'db> {
     isolation: Isolation,
     sync: Option<SyncLevel>,
     savepoints: Savepoints,
+    /// By which entries of keyspaces have expired.
+    time: ReadTime,
 }
 
 impl<'db> Transaction<'db> {
@@ -48,7 +57,53 @@ impl<'db> Transaction<'db> {
             isolation: options.isolation,
             sync: options.sync,
             savepoints: Savepoints::default(),
+            time: ReadTime::new(),
         }
+    }
+
+    pub(crate) fn entries(&mut self) -> &mut EntryWrites {
+        self.writes.entries.get_or_insert_default()
+    }
+
+    pub(crate) fn entry_view(&self) -> EntryView<'_> {
+        let open = self.open.as_ref().expect("open until the end");
+        let at = self.engine.at(open);
+        EntryView::new(self.keyspace_store(), at, self.writes.entries.as_deref(), &self.time)
+    }
+
+    pub(crate) fn keyspace_store(&self) -> &Keyspace {
+        &self.engine.participant().keyspace
+    }
+
+    pub(crate) fn kv_view(&self, space: Space) -> KvView<'_> {
+        let noted = match self.isolation {
+            Isolation::Snapshot => None,
+            Isolation::Serializable => self.writes.entries.as_deref(),
+        };
+        KvView::new(self.entry_view(), space, noted)
+    }
+
+    pub(crate) fn kv_in(&mut self, space: Space) -> KvTransaction<'_, 'db> {
+        // Where reads are noted.
+        self.entries();
+        KvTransaction::new(self, space)
+    }
+
+    /// The keyspace without a name, as part of this transaction.
+    pub fn kv(&mut self) -> KvTransaction<'_, 'db> {
+        self.kv_in(Space::DEFAULT)
+    }
+
+    /// A keyspace, as part of this transaction.
+    ///
+    /// # Errors
+    /// [`KvError::OtherDatabase`].
+    pub fn keyspace(&mut self, kv: &Kv) -> Result<KvTransaction<'_, 'db>> {
+        let mine = self.keyspace_store();
+        if !kv.with_keyspace(|keyspace| keyspace.is_same_database(mine))? {
+            return Err(KvError::OtherDatabase.into());
+        }
+        Ok(self.kv_in(kv.space))
     }
 
     fn tracking(&self) -> ReadTracking {
@@ -330,7 +385,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`Error::Input`] beyond [`SAVEPOINTS_MAX`](crate::limits::SAVEPOINTS_MAX).
     pub fn savepoint(&mut self) -> Result<Savepoint> {
-        Ok(self.savepoints.add(&mut self.writes.graph)?)
+        Ok(self.savepoints.add(&mut self.writes)?)
     }
 
     /// Undoes what was staged since the savepoint, which stays usable.
@@ -338,7 +393,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`Error::Input`] if the savepoint has ended or is another transaction's.
     pub fn rollback_to(&mut self, savepoint: Savepoint) -> Result<()> {
-        Ok(self.savepoints.roll_back(savepoint, &mut self.writes.graph)?)
+        Ok(self.savepoints.roll_back(savepoint, &mut self.writes)?)
     }
 
     /// Ends a savepoint, and those after it, without undoing anything.
@@ -346,7 +401,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// As [`rollback_to`](Self::rollback_to).
     pub fn release(&mut self, savepoint: Savepoint) -> Result<()> {
-        Ok(self.savepoints.release(savepoint, &mut self.writes.graph)?)
+        Ok(self.savepoints.release(savepoint, &mut self.writes)?)
     }
 }
 

@@ -121,6 +121,7 @@ impl Names {
             Entity::Neighbourhood(id) => format!("edges at {}", self.of(*id)),
             Entity::Label(label) => format!("label {label}"),
             Entity::EdgeType(name) => format!("edge type {name}"),
+            Entity::Entry(key) => format!("entry {:?}", selvedge::Key::from_bytes(&**key)),
             other => other.to_string(),
         }
     }

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use crate::store::{ALL, Store, TEXT};
 use selvedge_base::Timestamp;
 use selvedge_keyspace::{
-    Encoding, Expected, Mutation, Operation, RangeOptions, Refusal, WrongType,
+    ComputationError, Encoding, Expected, Mutation, NoNumber, Operation, RangeOptions, Refusal,
 };
 
 fn conflict(key: &[u8], start: Timestamp, committed: Timestamp, read: bool) -> Refusal {
@@ -149,16 +149,20 @@ fn a_mutation_that_does_not_fit_refuses_everything() {
     txn.writes.mutate(b"n", Mutation::Sum(1)).unwrap();
     txn.writes.mutate(b"text", Mutation::Min(1)).unwrap();
     txn.writes.mutate(b"text", Mutation::Sum(1)).unwrap();
-    let wrong = WrongType { key: (*b"text").into(), operation: Operation::Min };
+    let wrong = ComputationError {
+        key: (*b"text").into(),
+        operation: Operation::Min,
+        reason: NoNumber::WrongType,
+    };
     assert_eq!(txn.get(b"text"), Err(wrong.clone()), "reading it tells as much");
     let range: Vec<_> = txn.view().range(ALL, RangeOptions::default()).collect();
     assert_eq!(range.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false]);
     let refusal = txn.commit().unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "cannot perform 'min' on \"text\": its value is not a 64-bit number"
+        "cannot perform 'min' on \"text\": its value is not a number of that kind"
     );
-    assert_eq!(refusal, Refusal::WrongType(wrong));
+    assert_eq!(refusal, Refusal::Computation(wrong));
     assert_eq!(store.begin().keys(ALL, RangeOptions::default()), ["text"]);
     // Replaced in the same transaction, it fits.
     store.commit(|writes| {
@@ -241,7 +245,7 @@ fn a_phantom_is_allowed_under_snapshot_isolation_and_refused_under_serializable(
         let count = txn.keys(day, RangeOptions::default()).len();
         assert_eq!(count, 1);
         if serializable {
-            txn.writes.validate_range(day).unwrap();
+            txn.writes.validate_range(day);
         }
         txn.writes.put(b"count", TEXT, b"1").unwrap();
         let start = txn.start();
@@ -267,8 +271,8 @@ fn a_phantom_is_allowed_under_snapshot_isolation_and_refused_under_serializable(
 #[test]
 fn a_validated_range_sees_what_came_and_went() {
     let store = Store::new();
-    let mut txn = store.begin();
-    txn.writes.validate_range(ALL).unwrap();
+    let txn = store.begin();
+    txn.writes.validate_range(ALL);
     let start = txn.start();
     store.put(b"k", b"");
     let committed = store.delete(b"k");
@@ -282,15 +286,15 @@ fn validated_points_present_and_absent() {
     for (key, change) in [(&b"present"[..], "delete"), (b"present", "put"), (b"absent", "put")] {
         let store = store.clone();
         let mut txn = store.begin();
-        txn.writes.validate_read(key).unwrap();
+        txn.writes.validate_read(key);
         txn.writes.mutate(b"other", Mutation::Sum(1)).unwrap();
         let start = txn.start();
         let committed = if change == "put" { store.put(key, b"") } else { store.delete(key) };
         assert_eq!(txn.commit(), Err(conflict(key, start, committed, true)));
     }
-    let mut txn = store.begin();
-    txn.writes.validate_read(b"present").unwrap();
-    txn.writes.validate_read(b"never").unwrap();
+    let txn = store.begin();
+    txn.writes.validate_read(b"present");
+    txn.writes.validate_read(b"never");
     store.put(b"unread", b"");
     assert!(txn.commit().is_ok());
 }
@@ -307,8 +311,8 @@ fn write_skew() {
         for (txn, own) in doctors.iter_mut().zip([b"a", b"b"]) {
             assert_eq!(txn.keys(ALL, RangeOptions::default()), ["a", "b"]);
             if serializable {
-                txn.writes.validate_read(b"a").unwrap();
-                txn.writes.validate_read(b"b").unwrap();
+                txn.writes.validate_read(b"a");
+                txn.writes.validate_read(b"b");
             }
             txn.writes.put(own, TEXT, b"off").unwrap();
         }
@@ -332,7 +336,7 @@ fn a_range_that_stopped_early_is_validated_as_far_as_it_went() {
         let (start, end) = range.covered().unwrap();
         let (start, end) = (start.map(<[u8]>::to_vec), end.map(<[u8]>::to_vec));
         let bounds = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
-        txn.writes.validate_range(bounds).unwrap();
+        txn.writes.validate_range(bounds);
         txn.writes.mutate(b"n", Mutation::Sum(1)).unwrap();
         txn
     };

@@ -7,7 +7,8 @@ use std::ops::Bound;
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 use selvedge_base::Timestamp;
 use selvedge_keyspace::{
-    Encoding, EntryMark, Expected, Mutation, Operation, RangeOptions, Refusal, WrongType,
+    ComputationError, Encoding, EntryMark, Expected, Mutation, NoNumber, Operation, RangeOptions,
+    Refusal,
 };
 
 use crate::store::{ALL, Read, Store, TEXT, Txn};
@@ -169,7 +170,7 @@ impl Model {
         for key in txn.keys() {
             if let Some(Err(operation)) = outcome.get(&key) {
                 let (key, operation) = (key[..].into(), *operation);
-                return Err(WrongType { key, operation }.into());
+                return Err(ComputationError { key, operation, reason: NoNumber::WrongType }.into());
             }
         }
         Ok(())
@@ -283,7 +284,7 @@ fn write(txn: &mut Txn, model: &mut ModelTxn, key: Key, change: Change, blind: b
 /// Compares everything that a transaction can read.
 fn compare(model: &Model, txn: &Txn, own: &ModelTxn) {
     let expected = own.overlay(model.at(txn.start()));
-    let operation = |error: WrongType| error.operation;
+    let operation = |error: ComputationError| error.operation;
     for key in (0..KEYS).map(|key| vec![key]) {
         let seen = txn.get(&key).map_err(operation);
         assert_eq!(seen, expected.get(&key).cloned().unwrap_or(Ok(None)), "{key:?}");
@@ -333,7 +334,7 @@ fn read_range(
     drop(range);
     let (start, end) = &covered;
     let borrowed = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
-    txn.writes.validate_range(borrowed).unwrap();
+    txn.writes.validate_range(borrowed);
     own.ranges.push(covered);
 }
 
@@ -407,7 +408,7 @@ fn stage(model: &Model, txn: &mut Txn, own: &mut ModelTxn, step: Step) {
             own.checks.push((key, expected));
         }
         Step::ReadPoint(_, key) => {
-            txn.writes.validate_read(&key).unwrap();
+            txn.writes.validate_read(&key);
             own.points.push(key);
         }
         Step::ReadRange(_, start, end, reverse, limit) => {

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use selvedge_base::Timestamp;
 use selvedge_engine::{Background, CommitError, Engine, EngineOptions, OpenSnapshot};
+use selvedge_env::Env;
 use selvedge_keyspace::{
-    Bounds, Encoding, EntryView, EntryWrites, Keyspace, RangeOptions, Refusal, WrongType,
+    Bounds, ComputationError, Encoding, EntryView, EntryWrites, Keyspace, RangeOptions, ReadTime,
+    Refusal,
 };
 
 pub(crate) const TEXT: Encoding = Encoding::new(3);
@@ -24,17 +26,18 @@ pub(crate) struct Txn {
     store: Store,
     open: Option<OpenSnapshot>,
     pub(crate) writes: EntryWrites,
+    time: ReadTime,
 }
 
 impl Store {
     pub(crate) fn new() -> Self {
         let options = EngineOptions { background: Background::Manual, ..EngineOptions::default() };
-        Self(Engine::new(Keyspace::new(), options))
+        Self(Engine::new(Keyspace::new(Env::real()), options))
     }
 
     pub(crate) fn begin(&self) -> Txn {
         let open = Some(self.0.open().unwrap());
-        Txn { store: self.clone(), open, writes: EntryWrites::new() }
+        Txn { store: self.clone(), open, writes: EntryWrites::new(), time: ReadTime::new() }
     }
 
     /// Commits a transaction that is expected to succeed.
@@ -69,7 +72,7 @@ impl Store {
         let statistics = self.0.statistics();
         assert_eq!((statistics.versions_retained, statistics.bytes_retained), (0, 0));
         assert_eq!((statistics.chains_retained, statistics.snapshots_open), (0, 0));
-        let names = self.0.maintain::<_, ()>(|_, names| names.len());
+        let names = self.0.maintain::<_, ()>(|_, writer| writer.names());
         assert_eq!(names, Ok(0), "what retains nothing needs no name");
     }
 }
@@ -85,10 +88,10 @@ impl Txn {
 
     pub(crate) fn view(&self) -> EntryView<'_> {
         let keyspace = self.store.0.participant();
-        EntryView::new(keyspace, self.store.0.at(self.open()), Some(&self.writes))
+        EntryView::new(keyspace, self.store.0.at(self.open()), Some(&self.writes), &self.time)
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Read>, WrongType> {
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Read>, ComputationError> {
         Ok(self
             .view()
             .get(key)?

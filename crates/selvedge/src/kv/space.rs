@@ -1,0 +1,70 @@
+//! Named keyspaces: which entries of the one ordered store belong to which.
+//!
+//! Keys of a keyspace stand behind its number, two bytes, so that keyspaces lie one
+//! behind the other. Number 0 is the database's own: names of keyspaces, and queues.
+
+use std::ops::Bound;
+
+use smallvec::SmallVec;
+
+use selvedge_keyspace::Bounds;
+
+/// The number of a keyspace.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Space(u16);
+
+/// Bytes of the number.
+pub(crate) const SPACE_BYTES: usize = 2;
+
+/// A key behind the number of its keyspace; short ones need no memory of their own.
+pub(crate) type FullKey = SmallVec<[u8; 64]>;
+
+impl Space {
+    pub(crate) const SYSTEM: Self = Self(0);
+    pub(crate) const DEFAULT: Self = Self(1);
+    /// The first one with a name.
+    pub(crate) const NAMED: u64 = 2;
+
+    pub(crate) fn numbered(number: u64) -> Option<Self> {
+        u16::try_from(number).ok().map(Self)
+    }
+
+    pub(crate) fn number(self) -> u16 {
+        self.0
+    }
+
+    /// The key with the number before it.
+    #[inline]
+    pub(crate) fn key(self, key: &[u8]) -> FullKey {
+        let mut full = FullKey::with_capacity(SPACE_BYTES + key.len());
+        full.extend_from_slice(&self.0.to_be_bytes());
+        full.extend_from_slice(key);
+        full
+    }
+
+    /// A bound between keys of the keyspace; where there is none, its own.
+    pub(crate) fn bounds(self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> FullBounds {
+        let start = match start {
+            Bound::Unbounded => Bound::Included(self.key(&[])),
+            bound => bound.map(|key| self.key(key)),
+        };
+        let end = match end {
+            Bound::Unbounded => match self.0.checked_add(1) {
+                Some(next) => Bound::Excluded(Self(next).key(&[])),
+                None => Bound::Unbounded,
+            },
+            bound => bound.map(|key| self.key(key)),
+        };
+        FullBounds(start, end)
+    }
+}
+
+/// Bounds of keys behind the number of their keyspace.
+#[derive(Clone, Debug)]
+pub(crate) struct FullBounds(Bound<FullKey>, Bound<FullKey>);
+
+impl FullBounds {
+    pub(crate) fn get(&self) -> Bounds<'_> {
+        (self.0.as_ref().map(|key| &**key), self.1.as_ref().map(|key| &**key))
+    }
+}
