@@ -91,8 +91,10 @@ impl Keyspace {
         sink: &mut CheckpointSink<'_>,
     ) -> Result<(), StorageError> {
         let mut block = Vec::new();
-        put_number(&mut block, self.clock.now());
-        sink.block(BlockKey { table: CLOCK, leaf: 0 }, &block)?;
+        if !self.is_empty() {
+            put_number(&mut block, self.clock.now());
+            sink.block(BlockKey { table: CLOCK, leaf: 0 }, &block)?;
+        }
         if changes.everything {
             return self.write_everything(at, &mut block, sink);
         }

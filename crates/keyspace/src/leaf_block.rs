@@ -77,7 +77,8 @@ pub(crate) fn read_leaf(
     let mut last: Option<&[u8]> = None;
     for _ in 0..count {
         let key = bytes.bytes()?;
-        let commit = Timestamp::new(bytes.number()?);
+        let commit = bytes.number_up_to(Timestamp::MAX.get(), "the timestamp")?;
+        let commit = Timestamp::new(commit);
         let header =
             EntryHeader { encoding: Encoding::new(bytes.byte()?), expires: bytes.number()? };
         let value = bytes.bytes()?;

@@ -79,7 +79,9 @@ pub enum KvError {
     #[error("the cursor does not belong to this selection")]
     Cursor,
     /// The text is not that of a versionstamp.
-    #[error("not a versionstamp: it has 20 hexadecimal digits, the last four of them 0")]
+    #[error(
+        "not a versionstamp: it has 20 hexadecimal digits, the last four of them 0, and the first no more than 3"
+    )]
     NotAVersionstamp,
     /// The name of a keyspace is empty or too long.
     #[error("the name of a keyspace of {bytes} bytes: it has 1 to {limit}")]

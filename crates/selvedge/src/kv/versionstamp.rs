@@ -23,6 +23,10 @@ use crate::kv::error::KvError;
 pub struct Versionstamp(Timestamp);
 
 impl Versionstamp {
+    fn numbered(number: u64) -> Option<Self> {
+        (number <= Timestamp::MAX.get()).then(|| Self(Timestamp::new(number)))
+    }
+
     /// The timestamp of the commit.
     #[must_use]
     pub fn timestamp(self) -> Timestamp {
@@ -37,12 +41,11 @@ impl Versionstamp {
         bytes
     }
 
-    /// The versionstamp with these bytes; none that was ever given out, if they do
-    /// not end with two bytes of zero.
+    /// The versionstamp with these bytes; `None` if it is none that can be given out.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 10]) -> Option<Self> {
         let [timestamp @ .., 0, 0] = bytes else { return None };
-        Some(Self(Timestamp::new(u64::from_be_bytes(timestamp))))
+        Self::numbered(u64::from_be_bytes(timestamp))
     }
 }
 
@@ -71,7 +74,7 @@ impl FromStr for Versionstamp {
         let digits = text.strip_suffix("0000").filter(|digits| digits.len() == 16);
         let is_hex = |digits: &&str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         let number = digits.filter(is_hex).and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        number.map(|number| Self(Timestamp::new(number))).ok_or(KvError::NotAVersionstamp)
+        number.and_then(Self::numbered).ok_or(KvError::NotAVersionstamp)
     }
 }
 
@@ -81,7 +84,8 @@ mod tests {
 
     #[test]
     fn bytes_text_and_order_agree() {
-        let stamps = [0, 1, 255, 256, u64::MAX].map(|number| Versionstamp(Timestamp::new(number)));
+        let stamps = [0, 1, 255, 256, Timestamp::MAX.get()]
+            .map(|number| Versionstamp(Timestamp::new(number)));
         for pair in stamps.windows(2) {
             assert!(pair[0] < pair[1] && pair[0].to_bytes() < pair[1].to_bytes());
             assert!(pair[0].to_string() < pair[1].to_string());
@@ -91,7 +95,14 @@ mod tests {
             assert_eq!(stamp.to_string().parse(), Ok(stamp));
         }
         assert_eq!(Versionstamp::from_bytes([1; 10]), None);
-        for wrong in ["", "0000", "000000000000000a0001", "+00000000000000a0000", "é"] {
+        for wrong in [
+            "",
+            "0000",
+            "ffffffffffffffff0000",
+            "000000000000000a0001",
+            "+00000000000000a0000",
+            "é",
+        ] {
             assert!(wrong.parse::<Versionstamp>().is_err(), "{wrong}");
         }
     }

@@ -13,8 +13,11 @@ fn open(files: &SimulatedFiles) -> Db {
     Db::builder().env(env).background(Background::Manual).open(Path::new("db")).unwrap()
 }
 
-/// Every entry: its key and value as bytes, its stamp and when it expires.
-fn all(kv: &Kv) -> Vec<(Vec<u8>, Vec<u8>, String, Option<u64>)> {
+/// An entry: its key and value as bytes, its stamp and when it expires.
+type Row = (Vec<u8>, Vec<u8>, String, Option<u64>);
+
+/// Every entry.
+fn all(kv: &Kv) -> Vec<Row> {
     let entries = kv.list(Selection::all()).unwrap();
     let row = |entry: selvedge::KvEntry<'_>| {
         let stamp = entry.versionstamp().unwrap().to_string();
