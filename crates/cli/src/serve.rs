@@ -62,7 +62,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     header_time: u64,
     /// Connections at the same time
-    #[arg(long, value_name = "NUMBER", default_value_t = 20_000)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 16_384)]
     connections_max: usize,
     /// Seconds that requests may take to end at the end
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]

@@ -84,21 +84,20 @@ pub(crate) fn snapshot_read(ranges: &[Vec<KvEntry<'_>>]) -> Bytes {
 }
 
 /// A frame of a watch: its length in four bytes, little-endian, and `WatchOutput`:
-/// status 1, keys 2; in a key `changed` is 1, the entry 2. `changed` says which keys
-/// have.
-pub(crate) fn watch_frame(keys: &[Option<KvEntry<'_>>], changed: &[bool]) -> Bytes {
+/// status 1, keys 2; in a key `changed` is 1, the entry 2.
+///
+/// Every frame tells every key, changed or not: of a key that is told as unchanged,
+/// Deno (2.9) forgets the value.
+pub(crate) fn watch_frame(keys: &[Option<KvEntry<'_>>]) -> Bytes {
     let mut out = vec![0; 4];
     put_number(&mut out, 1, wire::READ_SUCCESS as u64);
-    for (entry, changed) in keys.iter().zip(changed) {
-        let entry = entry.as_ref().filter(|_| *changed);
-        let of_entry = entry.map_or(0, |entry| {
+    for entry in keys {
+        let of_entry = entry.as_ref().map_or(0, |entry| {
             let len = entry_len(entry);
             key_len(2) + varint_len(len as u64) + len
         });
-        put_length(&mut out, 2, if *changed { 2 + of_entry } else { 0 });
-        if *changed {
-            put_number(&mut out, 1, 1);
-        }
+        put_length(&mut out, 2, 2 + of_entry);
+        put_number(&mut out, 1, 1);
         if let Some(entry) = entry {
             put_length(&mut out, 2, entry_len(entry));
             put_entry(&mut out, entry);

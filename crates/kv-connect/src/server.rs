@@ -60,7 +60,7 @@ impl Default for ServerOptions {
             body_bytes_max: 2 << 20,
             body_time: Duration::from_secs(30),
             header_time: Duration::from_secs(60),
-            connections_max: 20_000,
+            connections_max: 16_384,
             shutdown_time: Duration::from_secs(10),
         }
     }

@@ -1,7 +1,7 @@
 //! `watch`: the state of keys, and again whenever one has changed.
 //!
 //! ```text
-//! alive | every key | alive | changed keys | alive | ...     until either side ends it
+//! alive | every key | alive | every key | alive | ...     until either side ends it
 //! ```
 //!
 //! Nothing is made ahead of what the client takes: who is slow gets the newest state,
@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
-use selvedge::{KvWatch, Versionstamp, Watched};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use selvedge::KvWatch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::answer::{ALIVE_FRAME, watch_frame};
@@ -58,8 +58,8 @@ pub(crate) struct Surroundings {
 /// The frames of a watch.
 pub(crate) struct WatchStream {
     watch: KvWatch,
-    /// What was told last, by versionstamps; `None` before the first frame.
-    told: Option<Vec<Option<Versionstamp>>>,
+    /// The first frame, which says nothing, is told.
+    begun: bool,
     /// A frame that waits for the disk.
     waiting: Option<(Bytes, Syncing)>,
     alive: Interval,
@@ -74,11 +74,11 @@ impl WatchStream {
         surroundings: Surroundings,
     ) -> Result<Self, Refusal> {
         let watch = database.kv.watch(keys)?;
-        let mut alive = interval(ALIVE_INTERVAL);
+        let mut alive = interval_at(Instant::now() + ALIVE_INTERVAL, ALIVE_INTERVAL);
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shutdown = Box::pin(surroundings.shutdown.clone().cancelled_owned());
         surroundings.metrics.watches.increment(1.0);
-        Ok(Self { watch, told: None, waiting: None, alive, surroundings, shutdown })
+        Ok(Self { watch, begun: false, waiting: None, alive, surroundings, shutdown })
     }
 
     /// The next frame; `None` at the end.
@@ -86,14 +86,13 @@ impl WatchStream {
         if self.shutdown.as_mut().poll(context).is_ready() {
             return Poll::Ready(None);
         }
-        // The first of these is due at once.
-        if self.alive.poll_tick(context).is_ready() {
+        if !std::mem::replace(&mut self.begun, true) || self.alive.poll_tick(context).is_ready() {
             return Poll::Ready(Some(ALIVE_FRAME));
         }
         if self.waiting.is_none() {
             match ready!(self.watch.poll_next(context.waker())) {
                 Ok(watched) => {
-                    let frame = self.frame(&watched);
+                    let frame = watch_frame(&watched);
                     match self.watch.pending_sync().filter(|_| self.surroundings.durable) {
                         None => return Poll::Ready(Some(frame)),
                         Some(pending) => {
@@ -113,17 +112,6 @@ impl WatchStream {
         let frame = self.waiting.take().map(|(frame, _)| frame);
         // What may be lost is not told.
         Poll::Ready(frame.filter(|_| matches!(synced, Ok(Ok(())))))
-    }
-
-    fn frame(&mut self, watched: &Watched) -> Bytes {
-        let stamp = |entry: &Option<selvedge::KvEntry<'_>>| entry.as_ref()?.versionstamp();
-        let stamps: Vec<Option<Versionstamp>> = watched.iter().map(stamp).collect();
-        let changed: Vec<bool> = match &self.told {
-            None => vec![true; stamps.len()],
-            Some(told) => told.iter().zip(&stamps).map(|(told, stamp)| told != stamp).collect(),
-        };
-        self.told = Some(stamps);
-        watch_frame(watched, &changed)
     }
 }
 
