@@ -36,6 +36,10 @@ impl Process {
         Self::spawn(&mut command(dir, options))
     }
 
+    #[expect(
+        clippy::zombie_processes,
+        reason = "waited for by the drop; without it the test fails"
+    )]
     fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().expect("a process");
         let mut stderr = BufReader::new(child.stderr.take().expect("piped"));

@@ -1,7 +1,8 @@
 // What every client must see, written against the API that Deno and @deno/kv share.
 //
-// `client` brings what differs between the two: `open()`, `KvU64`, and `restart()`,
-// which ends the server and starts it again at the same port.
+// `client` brings what differs between the two: `open()`, `KvU64`, what it says of a
+// batch that is too large, and `restart()`, which ends the server and starts it again at
+// the same port.
 
 function assert(condition, message) {
   if (!condition) throw new Error(`assertion failed: ${message}`);
@@ -137,7 +138,7 @@ async function limits(client) {
   equal((await kv.get(["limit", "value"])).value.length, 65536, "the longest value");
   await fails(() => kv.set(["limit", "value"], new Uint8Array(65537)), "alue too large (max 65536 bytes)");
   await fails(() => kv.getMany(Array.from({ length: 11 }, (_, i) => ["limit", i])), "oo many ranges (max 10)");
-  await fails(() => all(kv.list({ prefix: ["limit"] }, { batchSize: 1001 })), "oo many entries (max 1000)");
+  await fails(() => all(kv.list({ prefix: ["limit"] }, { batchSize: 1001 })), client.batchTooLarge);
   const checks = kv.atomic();
   for (let i = 0; i < 100; i++) checks.check({ key: ["limit", "none", i], versionstamp: null });
   assert((await checks.commit()).ok, "a hundred checks");
@@ -152,7 +153,6 @@ async function limits(client) {
   for (let i = 0; i < 13; i++) large.set(["limit", "large", i], new Uint8Array(65000));
   await fails(() => large.commit(), "otal mutation size too large (max 819200 bytes)");
   equal((await kv.get(["limit", "large", 0])).value, null, "nothing applied");
-  await fails(() => kv.set(["limit"], 1, { expireIn: -5 }).then(() => { throw new Error("expireIn accepted"); }), "");
   kv.close();
 }
 

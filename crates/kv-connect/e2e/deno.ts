@@ -8,6 +8,7 @@ const input = Deno.stdin.readable.getReader();
 await run({
   open: () => Deno.openKv(address),
   KvU64: Deno.KvU64,
+  batchTooLarge: "Too many entries (max 1000)",
   restart: async () => {
     console.log("restart");
     await input.read();

@@ -11,6 +11,7 @@ const [address] = process.argv.slice(2);
 await run({
   open: () => openKv(address, { accessToken: process.env.DENO_KV_ACCESS_TOKEN }),
   KvU64,
+  batchTooLarge: "Bad 'batchSize': 1001",
   restart: async () => {
     console.log("restart");
     await once(process.stdin, "data");

@@ -96,7 +96,7 @@ impl<'p> Route<'p> {
         }
         match rest.split_once('/') {
             // A slash at the end makes no difference.
-            None if rest.is_empty() => Ok(Self { name, call: Call::Metadata }),
+            None if rest.is_empty() && path != "/" => Ok(Self { name, call: Call::Metadata }),
             Some((DATA_PATH, rest)) if !name.is_empty() => Self::data(name, rest),
             _ => Err(Refusal::NotFound),
         }

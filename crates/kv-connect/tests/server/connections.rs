@@ -20,7 +20,7 @@ fn impatient() -> Running {
 /// How long until the server hangs up.
 fn hung_up_after(mut stream: TcpStream) -> Duration {
     let start = Instant::now();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
     let mut rest = Vec::new();
     // A reset will do, too.
     let _ = stream.read_to_end(&mut rest);

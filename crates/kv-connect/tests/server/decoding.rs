@@ -73,7 +73,7 @@ fn run<T: std::fmt::Debug>(
         (each.borrow_mut())(&mut client.borrow_mut(), value);
         Ok(())
     });
-    ran.unwrap();
+    ran.expect("every case passes");
     client.borrow_mut().set(b"still", b"there");
 }
 

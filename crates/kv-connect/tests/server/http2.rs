@@ -12,10 +12,10 @@ use crate::client::{point, set};
 use crate::running::{Running, TOKEN};
 
 async fn connect(server: &Running) -> SendRequest<Full<Bytes>> {
-    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let stream = tokio::net::TcpStream::connect(server.address).await.expect("a connection");
     let handshake =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
-    let (sender, connection) = handshake.await.unwrap();
+    let (sender, connection) = handshake.await.expect("HTTP/2");
     tokio::spawn(connection);
     sender
 }
@@ -26,7 +26,7 @@ fn request(server: &Running, call: &str, body: Vec<u8>) -> Request<Full<Bytes>> 
         .header("x-denokv-version", "3")
         .header("x-denokv-database-id", server.db.id().to_string())
         .body(Full::from(body))
-        .unwrap()
+        .expect("a request")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

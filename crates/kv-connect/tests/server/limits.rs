@@ -8,13 +8,13 @@ use crate::client::{Client, check, mutation, point, set};
 use crate::running::Running;
 
 fn write(client: &mut Client, write: &pb::AtomicWrite) -> (u16, String) {
-    let answer = client.write(write).unwrap();
+    let answer = client.write(write).expect("an answer");
     let text = String::from_utf8(answer.body).unwrap_or_default();
     (answer.status, if answer.status == 200 { String::new() } else { text })
 }
 
 fn read(client: &mut Client, ranges: Vec<pb::ReadRange>) -> (u16, String) {
-    let answer = client.read(ranges).unwrap();
+    let answer = client.read(ranges).expect("an answer");
     let text = String::from_utf8(answer.body).unwrap_or_default();
     (answer.status, if answer.status == 200 { String::new() } else { text })
 }

@@ -11,10 +11,10 @@ fn range(start: &[u8], end: &[u8], limit: i32) -> pb::ReadRange {
 }
 
 fn keys(client: &mut Client, ranges: Vec<pb::ReadRange>) -> Vec<Vec<String>> {
-    let output: pb::SnapshotReadOutput = client.read(ranges).unwrap().message();
+    let output: pb::SnapshotReadOutput = client.read(ranges).expect("an answer").message();
     assert!(output.read_is_strongly_consistent && !output.read_disabled);
     assert_eq!(output.status(), pb::SnapshotReadStatus::SrSuccess);
-    let text = |entry: pb::KvEntry| String::from_utf8(entry.key).unwrap();
+    let text = |entry: pb::KvEntry| String::from_utf8(entry.key).expect("text");
     let of_range = |range: pb::ReadRangeOutput| range.values.into_iter().map(text).collect();
     output.ranges.into_iter().map(of_range).collect()
 }

@@ -15,13 +15,13 @@ fn write(mutations: Vec<pb::Mutation>) -> pb::AtomicWrite {
 }
 
 fn commit(client: &mut Client, write: &pb::AtomicWrite) -> pb::AtomicWriteOutput {
-    client.write(write).unwrap().message()
+    client.write(write).expect("an answer").message()
 }
 
 fn number(client: &mut Client, key: &[u8]) -> u64 {
-    let entry = client.get(key).unwrap();
+    let entry = client.get(key).expect("an entry");
     assert_eq!(entry.encoding(), VeLe64);
-    u64::from_le_bytes(entry.value.try_into().unwrap())
+    u64::from_le_bytes(entry.value.try_into().expect("8 bytes"))
 }
 
 fn le64(kind: pb::MutationType, key: &[u8], operand: u64) -> pb::Mutation {
@@ -29,8 +29,8 @@ fn le64(kind: pb::MutationType, key: &[u8], operand: u64) -> pb::Mutation {
 }
 
 fn unix_millis() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_millis()).unwrap()
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after it");
+    i64::try_from(since.as_millis()).expect("in range")
 }
 
 #[test]
