@@ -1,5 +1,6 @@
 //! `selvedge serve`: a database over the network, until SIGINT or SIGTERM.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,7 +85,11 @@ impl Serve {
     pub(crate) fn run(self) -> Result<()> {
         let filter = EnvFilter::try_from_env("SELVEDGE_LOG")
             .unwrap_or_else(|_| EnvFilter::new("selvedge=info,selvedge_kv_connect=info"));
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr)
+            .init();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(self.serve())
     }
