@@ -5,7 +5,7 @@ use std::fmt;
 use crate::db::Db;
 
 /// A database, among all that there are. On disk it stays for as long as the database
-/// exists, and goes into no copy that [`Db::backup_to`] makes; one in memory gets
+/// exists, and a copy that [`Db::backup_to`] makes of it has the same; one in memory gets
 /// another in each life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatabaseId(u128);
