@@ -17,6 +17,7 @@ use crate::kv::space::Space;
 use crate::kv::value::KvValue;
 use crate::kv::watch::KvWatch;
 use crate::options::TransactionOptions;
+use crate::read::Sealed as _;
 use crate::retry::RetryPolicy;
 use crate::stores::KeptWrites;
 
@@ -283,7 +284,7 @@ impl Kv {
     pub fn delete_range(&self, selection: impl Into<Selection>) -> Result<u64> {
         let (selection, options) = (selection.into(), TransactionOptions::serializable());
         self.db.transaction_retry_with(RetryPolicy::default(), &options, |ctx| {
-            let keys = ctx.kv_in(self.space).view().keys(&selection)?;
+            let keys = ctx.kv_in(self.space).keys(&selection)?;
             for key in &keys {
                 let key = self.space.key(key);
                 let staged = ctx.entries().mutate(&key, Mutation::Delete);

@@ -14,6 +14,7 @@ use crate::kv::selection::Selection;
 use crate::kv::space::{SPACE_BYTES, Space};
 use crate::kv::value::KvValue;
 use crate::kv::versionstamp::Versionstamp;
+use crate::read::Sealed as _;
 use crate::transaction::Transaction;
 
 /// A keyspace inside a transaction, from [`Transaction::kv`]: what is read is as of
@@ -51,7 +52,7 @@ impl<'t, 'db> KvTransaction<'t, 'db> {
     /// Reading, own writes included.
     #[must_use]
     pub fn view(&self) -> KvView<'_> {
-        self.transaction.kv_view(self.space)
+        self.transaction.kv_in(self.space)
     }
 
     /// The entry with a key.
