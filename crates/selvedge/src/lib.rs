@@ -38,7 +38,8 @@
 //!
 //! # Finding the way
 //! [`Db`] opens transactions ([`Transaction`]) and snapshots ([`Snapshot`]); both
-//! read through [`Read`]. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
+//! read through [`Read`]. [`Kv`] is a keyspace: values under ordered keys, atomic
+//! operations ([`Atomic`]), watches, queues. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
 //! [`Error`] tells what to do about a failure, [`limits`] names every limit.
 #![deny(missing_docs)]
 
