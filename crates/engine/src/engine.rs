@@ -278,6 +278,8 @@ impl<P: Participant> Engine<P> {
         let due = if self.may_write() { self.participant.due(&mut state.writer) } else { None };
         drop(state);
         pin.flush();
+        // It may wait for the disk.
+        drop(pin);
         let commits = due.is_some_and(|writes| self.commit_due(writes));
         self.look_after_log();
         looked_at == most || commits

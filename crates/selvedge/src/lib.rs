@@ -65,7 +65,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use kv::atomic::{Atomic, AtomicOutcome, KvCommit};
 pub use kv::entry::KvEntry;
 pub use kv::error::KvError;
-pub use kv::handle::{Kv, WATCHED_KEYS_MAX};
+pub use kv::handle::Kv;
+pub use kv::limits::{KvLimits, WATCHED_KEYS_MAX};
 pub use kv::queue::{
     Delivery, MESSAGE_BACKOFF_MAX, MESSAGE_DELAY_MAX, MESSAGE_RETRIES_MAX,
     MESSAGE_UNDELIVERED_KEYS_MAX, Message,

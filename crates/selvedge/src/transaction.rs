@@ -14,6 +14,7 @@ use selvedge_keyspace::{EntryView, EntryWrites, Keyspace, ReadTime};
 use crate::error::{Error, Result};
 use crate::kv::error::KvError;
 use crate::kv::handle::Kv;
+use crate::kv::limits::KvLimits;
 use crate::kv::reading::KvView;
 use crate::kv::space::Space;
 use crate::kv::writing::KvTransaction;
@@ -73,6 +74,10 @@ impl<'db> Transaction<'db> {
         let open = self.open.as_ref().expect("open until the end");
         let at = self.engine.at(open);
         EntryView::new(self.keyspace_store(), at, self.writes.entries.as_deref(), &self.time)
+    }
+
+    pub(crate) fn kv_limits(&self) -> KvLimits {
+        self.engine.participant().kv_limits
     }
 
     pub(crate) fn keyspace_store(&self) -> &Keyspace {

@@ -20,9 +20,9 @@ use selvedge_keyspace::{Encoding, EntryWrites, Mutation};
 use crate::error::{Error, Result};
 use crate::kv::error::KvError;
 use crate::kv::handle::Kv;
+use crate::kv::limits::KvLimits;
 use crate::kv::space::{FullKey, Space};
 use crate::kv::value::{KvValue, document};
-use crate::kv::writing::check_key;
 
 const MESSAGES: u8 = 2;
 const BELL: u8 = 3;
@@ -92,7 +92,7 @@ impl<'v> Message<'v> {
         self
     }
 
-    fn check(&self) -> Result<(), KvError> {
+    fn check(&self, limits: &KvLimits) -> Result<(), KvError> {
         let refuse = |what: String| Err(KvError::Message { what });
         if self.delay > MESSAGE_DELAY_MAX {
             return refuse(format!(
@@ -112,20 +112,21 @@ impl<'v> Message<'v> {
             let limit = MESSAGE_UNDELIVERED_KEYS_MAX;
             return refuse(format!("{count} keys if undelivered: the limit is {limit}"));
         }
-        self.undelivered.iter().try_for_each(|key| check_key(key.as_bytes()))
+        self.undelivered.iter().try_for_each(|key| limits.check_key(key.as_bytes()))
     }
 
     /// Stages it as the message with this number of an operation.
     pub(crate) fn stage(
         self,
         space: Space,
-        now: u64,
+        (now, limits): (u64, &KvLimits),
         number: u32,
         writes: &mut EntryWrites,
     ) -> Result<()> {
-        self.check()?;
+        self.check(limits)?;
         let at = now.saturating_add(millis(self.delay));
         let (encoding, payload) = self.payload.encode()?;
+        limits.check_value(&payload)?;
         let record = Record {
             encoding,
             payload: payload.into_owned(),
