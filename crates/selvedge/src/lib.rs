@@ -70,8 +70,9 @@ pub use transaction::Transaction;
 
 pub use selvedge_base::{EdgeId, EdgeTypeId, LabelId, NodeId, Timestamp, limits};
 pub use selvedge_encoding::{
-    DateTime, DocRef, Document, EncodeError, FromValue, ListRef, TypeMismatch, Value, ValueRef,
-    VectorRef, doc,
+    DateTime, DocRef, Document, EncodeError, FromValue, ListRef, ParseDateTimeError, SerdeError,
+    TypeMismatch, Value, ValueRef, Vector, VectorRef, doc, from_document, from_value, to_document,
+    to_value,
 };
 pub use selvedge_engine::{
     Background, CheckpointSummary, OldestSnapshot, Progress, RecoveryStatistics, StorageStatistics,
