@@ -88,7 +88,8 @@ pub use transaction::Transaction;
 pub use selvedge_base::{EdgeId, EdgeTypeId, LabelId, NodeId, Timestamp, limits};
 pub use selvedge_encoding::{
     BigInt, DateTime, DocRef, Document, EncodeError, FromValue, Key, KeyError, KeyPart, ListRef,
-    TypeMismatch, Value, ValueRef, VectorRef, doc, key,
+    ParseDateTimeError, SerdeError, TypeMismatch, Value, ValueRef, Vector, VectorRef, doc,
+    from_document, from_value, key, to_document, to_value,
 };
 pub use selvedge_engine::{
     Background, CheckpointSummary, OldestSnapshot, Progress, RecoveryStatistics, StorageStatistics,

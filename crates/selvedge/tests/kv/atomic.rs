@@ -178,7 +178,7 @@ fn limits_may_be_lower() {
     let checks = |count: usize| (0..count).fold(kv.atomic(), |atomic, _| atomic.check(b"k", None));
     assert!(checks(2).commit().unwrap().is_committed());
     assert_eq!(checks(3).commit(), at_most("checks", 3, 2));
-    let sets = |bytes| kv.atomic().set(b"k", vec![0; 18]).set(b"l", vec![0; bytes]).commit();
+    let sets = |bytes| kv.atomic().set(b"k", vec![0; 8]).set(b"l", vec![0; bytes]).commit();
     assert!(sets(20).unwrap().is_committed());
     assert_eq!(sets(21), Err(KvError::ValueTooLong { bytes: 21, limit: 20 }.into()));
     let more = kv.atomic().set(b"k", vec![0; 18]).set(b"l", vec![0; 20]).delete(b"m").commit();
