@@ -224,7 +224,11 @@ impl<P: Participant> Journal<P> {
         if level == SyncLevel::Full {
             return self.log.sync_through(end);
         }
-        self.log.poisoned().map_or(Ok(()), Err)
+        match self.log.poisoned() {
+            // Closing makes everything durable, and poisons the log then.
+            Some(error) if self.log.durable() < end => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Whether something waits to be written, synced or marked.
