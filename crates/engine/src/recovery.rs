@@ -10,9 +10,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use selvedge_base::sync::atomic::Ordering;
+use selvedge_base::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use selvedge_base::sync::thread;
 use selvedge_base::{Timestamp, mutant};
 use selvedge_mvcc::pin;
 use selvedge_storage::{
@@ -312,7 +313,7 @@ impl<P: Durable> Engine<P> {
                 replay.batch(&batch)?;
             }
         } else {
-            reader = std::thread::scope(|scope| {
+            reader = thread::scope(|scope| {
                 let (full, batches) = sync_channel(BATCHES_AHEAD);
                 let (back, empty) = sync_channel(BATCHES_AHEAD + 1);
                 let reading = scope.spawn(move || read_ahead(reader, &full, &empty));
