@@ -1,4 +1,4 @@
-//! Values and documents, owned and as bytes.
+//! Values, documents and ordered keys, owned and as bytes.
 //!
 //! A document is a map of field names to values. In memory it is a
 //! [`Document`]; stored, it is a byte string in which one field is found by
@@ -33,7 +33,8 @@
 //! Reading order: [`Value`], [`DateTime`], [`Document`], [`doc!`] and the order
 //! of values; then `format` (the layout, byte by byte), `container`, `encode`;
 //! then the readers [`DocRef`], [`ValueRef`], [`ListRef`], [`VectorRef`],
-//! `parse`, `path`, [`FromValue`]; then `splice`, which edits bytes; `error`.
+//! `parse`, `path`, [`FromValue`]; then `splice`, which edits bytes; `error`. Keys
+//! that sort as their parts do are apart: [`Key`], [`KeyPart`].
 
 mod container;
 mod datetime;
@@ -43,6 +44,8 @@ mod encode;
 mod error;
 mod format;
 mod from;
+mod key;
+mod key_part;
 mod list_ref;
 mod literal;
 mod order;
@@ -59,7 +62,10 @@ pub use doc_ref::{DocIter, DocRef};
 pub use document::{Document, DocumentIntoIter, DocumentIter};
 pub use encode::{encode, encode_into};
 pub use error::{DecodeError, EncodeError, TypeMismatch};
+pub use key::{KEY_INTEGER_BYTES_MAX, Key, KeyError};
+pub use key_part::KeyPart;
 pub use list_ref::{ListIter, ListRef};
+pub use num_bigint::BigInt;
 pub use splice::{set_field, set_fields, set_path, unset_field};
 pub use typed::FromValue;
 pub use value::Value;

@@ -15,7 +15,8 @@ use selvedge_base::limits::NODES_MAX;
 use selvedge_mvcc::{Record, Stamp, VersionBox};
 
 use crate::codec::{
-    Bytes, Misfit, document, misfit, put_bytes, put_number, put_option, put_optional_bytes, text,
+    Bytes, GraphBytes as _, Misfit, document, misfit, put_bytes, put_number, put_option,
+    put_optional_bytes, text,
 };
 use crate::edge_type::EdgeTypeDef;
 use crate::entity::Edge;

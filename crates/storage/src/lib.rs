@@ -9,6 +9,7 @@ pub mod blocks;
 pub mod check;
 pub mod checkpoint;
 pub mod checksum;
+pub mod codec;
 pub mod contents;
 pub mod data_file;
 mod data_writer;
