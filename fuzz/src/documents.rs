@@ -46,13 +46,15 @@ fn value_at(input: &mut Unstructured<'_>, depth: usize) -> Result<Value> {
         1 => Value::Bool(input.arbitrary()?),
         2 => Value::I64(i64::from(input.arbitrary::<i8>()?)),
         3 => Value::I64(input.arbitrary()?),
-        4 => Value::U64(input.arbitrary()?),
+        4 => Value::from(input.arbitrary::<u64>()?),
         5 => Value::F64(f64::from_bits(input.arbitrary()?)),
         6 => Value::String(input.arbitrary::<&str>()?.to_owned()),
         7 => Value::String("x".repeat(input.int_in_range(0..=LONG)?)),
         8 => Value::Bytes(input.arbitrary()?),
         9 => Value::Timestamp(DateTime::from_micros(input.arbitrary()?)),
-        10 => Value::Vector(input.arbitrary::<Vec<u32>>()?.into_iter().map(f32::from_bits).collect()),
+        10 => {
+            Value::Vector(input.arbitrary::<Vec<u32>>()?.into_iter().map(f32::from_bits).collect())
+        }
         11 => {
             let len = input.int_in_range(0..=ELEMENTS_MAX)?;
             let elements: Result<_> = (0..len).map(|_| value_at(input, depth - 1)).collect();

@@ -1,5 +1,6 @@
 //! The checks of this workspace, run as `cargo xtask ci | layers | tidy | deps`,
-//! and the long ones outside of `ci`: `crash`, `history` and `sim` ([`program`]).
+//! and the long ones outside of `ci`: `crash`, `history`, `sim` and `soak`
+//! ([`program`]), `fuzz` ([`fuzz`]).
 //!
 //! Layout and layering hold only while something refuses to merge what breaks
 //! them. Three checks do that, and `ci` runs them one after the other:
@@ -19,6 +20,7 @@ mod absences;
 mod ci;
 mod deps;
 mod exceptions;
+mod fuzz;
 mod layers;
 mod links;
 mod map;
@@ -63,10 +65,20 @@ enum Check {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Fuzzing: `--seconds S` for each target, `--replay`, `--minimise`,
+    /// `--target T`. Not part of `ci`: it takes cargo-fuzz and time.
+    Fuzz(fuzz::Arguments),
     /// Transactions of many threads, recorded and judged: `--seeds N`, `--txns N`,
     /// `--threads N`, `--mutants`. Not part of `ci`: it takes time.
     #[command(disable_help_flag = true)]
     History {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Hours of mixed load on real files, in bounded memory: `--minutes N`, see
+    /// `--help`. Not part of `ci`: it takes time.
+    #[command(disable_help_flag = true)]
+    Soak {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -87,7 +99,9 @@ fn main() -> anyhow::Result<ExitCode> {
         Check::Tidy => tidy::run(&root)?.print(),
         Check::Deps => deps::run(&root)?.print(),
         Check::Crash { arguments } => match program::run(&root, "crash", &arguments)? {},
+        Check::Fuzz(arguments) => fuzz::run(&root, &arguments)?,
         Check::History { arguments } => match program::run(&root, "history", &arguments)? {},
+        Check::Soak { arguments } => match program::run(&root, "soak", &arguments)? {},
         Check::Sim { arguments } => match program::run(&root, "sim", &arguments)? {},
     };
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
