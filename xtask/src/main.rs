@@ -1,5 +1,6 @@
 //! The checks of this workspace, run as `cargo xtask ci | layers | tidy | deps`,
-//! and the long ones outside of `ci`: `crash`, `history` and `sim` ([`program`]).
+//! and the long ones outside of `ci`: `crash`, `history`, `sim` and `soak`
+//! ([`program`]), `fuzz` ([`fuzz`]).
 //!
 //! Layout and layering hold only while something refuses to merge what breaks
 //! them. Three checks do that, and `ci` runs them one after the other:
@@ -20,6 +21,7 @@ mod ci;
 mod coverage;
 mod deps;
 mod exceptions;
+mod fuzz;
 mod groups;
 mod layers;
 mod links;
@@ -71,6 +73,9 @@ enum Check {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Fuzzing: `--seconds S` for each target, `--replay`, `--minimise`,
+    /// `--target T`. Not part of `ci`: it takes cargo-fuzz and time.
+    Fuzz(fuzz::Arguments),
     /// Transactions of many threads, recorded and judged: `--seeds N`, `--txns N`,
     /// `--threads N`, `--mutants`. Not part of `ci`: it takes time.
     #[command(disable_help_flag = true)]
@@ -84,6 +89,13 @@ enum Check {
     /// The stress tests under a sanitizer, after a control that it must report. Not
     /// part of `ci`: each takes a build of its own.
     Sanitize(sanitize::Options),
+    /// Hours of mixed load on real files, in bounded memory: `--minutes N`, see
+    /// `--help`. Not part of `ci`: it takes time.
+    #[command(disable_help_flag = true)]
+    Soak {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Lives of databases on a simulated disk that fails: `--seeds N`, `--first S`,
     /// `--verbose`, `--mutants`. Not part of `ci`: it takes time.
     #[command(disable_help_flag = true)]
@@ -102,9 +114,11 @@ fn main() -> anyhow::Result<ExitCode> {
         Check::Deps => deps::run(&root)?.print(),
         Check::Coverage(options) => coverage::run(&root, &options)?,
         Check::Crash { arguments } => match program::run(&root, "crash", &arguments)? {},
+        Check::Fuzz(arguments) => fuzz::run(&root, &arguments)?,
         Check::History { arguments } => match program::run(&root, "history", &arguments)? {},
         Check::Mutation(options) => mutation::run(&root, &options)?,
         Check::Sanitize(options) => sanitize::run(&root, &options)?,
+        Check::Soak { arguments } => match program::run(&root, "soak", &arguments)? {},
         Check::Sim { arguments } => match program::run(&root, "sim", &arguments)? {},
     };
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -95,11 +95,7 @@ fn named(all: &[Mutant], names: &str) -> Result<Vec<Mutant>> {
 }
 
 /// What became of each, by its name.
-fn run_rounds(
-    tree: &Path,
-    folder: &Path,
-    drawn: &[Mutant],
-) -> Result<BTreeMap<String, Outcome>> {
+fn run_rounds(tree: &Path, folder: &Path, drawn: &[Mutant]) -> Result<BTreeMap<String, Outcome>> {
     let mut outcomes = BTreeMap::new();
     for round in ROUNDS {
         let is_open = |mutant: &&Mutant| match outcomes.get(&mutant.name) {
@@ -150,10 +146,8 @@ fn report(folder: &Path, drawn: &[Mutant], outcomes: &BTreeMap<String, Outcome>)
     let mut enough = true;
     println!("\ngroup        caught  timeout  missed  unviable  caught of viable");
     for group in GROUPS.map(Some).into_iter().chain([None]) {
-        let among: Vec<&Mutant> = drawn
-            .iter()
-            .filter(|mutant| group.is_none_or(|group| mutant.group == group))
-            .collect();
+        let among: Vec<&Mutant> =
+            drawn.iter().filter(|mutant| group.is_none_or(|group| mutant.group == group)).collect();
         let count = |outcome| among.iter().filter(|mutant| of(mutant) == outcome).count();
         let [caught, timeout, missed, unviable] =
             [Outcome::Caught, Outcome::Timeout, Outcome::Missed, Outcome::Unviable].map(count);

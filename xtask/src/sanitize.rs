@@ -69,8 +69,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
         command.env("CARGO_TARGET_DIR", &folder).current_dir(root);
         command.env("SELVEDGE_STRESS_SECONDS", seconds.to_string());
         sanitizer.environment(&mut command, &programs, root);
-        tools::run(&mut command)
-            .with_context(|| format!("{} over {package}", sanitizer.name()))?;
+        tools::run(&mut command).with_context(|| format!("{} over {package}", sanitizer.name()))?;
     }
     println!("sanitize {}: no report", sanitizer.name());
     Ok(true)
@@ -125,13 +124,15 @@ impl Sanitizer {
         let suppressions = format!("suppressions={}", suppressions.display());
         match self {
             Self::Address => {
-                let options = format!("{symbolizer}:detect_leaks=0:detect_stack_use_after_return=1");
+                let options =
+                    format!("{symbolizer}:detect_leaks=0:detect_stack_use_after_return=1");
                 command.env("ASAN_OPTIONS", options)
             }
             Self::Leak => command.env("LSAN_OPTIONS", format!("{symbolizer}:{suppressions}")),
             // A history as long as it gets: a report needs both stacks.
-            Self::Thread => command
-                .env("TSAN_OPTIONS", format!("{symbolizer}:{suppressions}:history_size=7")),
+            Self::Thread => {
+                command.env("TSAN_OPTIONS", format!("{symbolizer}:{suppressions}:history_size=7"))
+            }
             Self::Valgrind => {
                 let runner = "valgrind --quiet --error-exitcode=99 --fair-sched=yes \
                               --leak-check=full --errors-for-leak-kinds=definite \

@@ -44,6 +44,12 @@ pub enum LockRank {
     WorkerThread,
     /// Labels of open snapshots.
     SnapshotLabels,
+    /// Messages of queues that somebody works on.
+    QueueClaims,
+    /// Who waits for which keys to change.
+    Watchers,
+    /// What one of them waits at.
+    Bell,
 }
 
 #[cfg(debug_assertions)]
@@ -69,7 +75,7 @@ mod held {
     }
 
     impl LockRank {
-        const ALL: [Self; 15] = [
+        const ALL: [Self; 18] = [
             Self::Succession,
             Self::Checkpoints,
             Self::CheckpointEnded,
@@ -85,6 +91,9 @@ mod held {
             Self::WorkerSignal,
             Self::WorkerThread,
             Self::SnapshotLabels,
+            Self::QueueClaims,
+            Self::Watchers,
+            Self::Bell,
         ];
 
         const fn bit(self) -> u32 {

@@ -5,19 +5,21 @@
 use std::path::Path;
 
 use selvedge_base::hash::Map;
-use selvedge_base::limits::{EDGE_TYPES_MAX, LABELS_MAX};
+use selvedge_base::limits::{EDGE_TYPES_MAX, LABELS_MAX, NODE_KEY_BYTES_MAX, NODES_MAX};
 use selvedge_base::{LabelId, NodeId, Timestamp};
 use selvedge_engine::Evict;
 use selvedge_mvcc::{Arena, Record, Retired, VersionBox};
 use selvedge_storage::{BlockKey, Contents, Place, StorageError};
 
 use crate::adjacency::loaded;
+use crate::block::Block;
 use crate::catalog::Named;
 use crate::catalog_block::{EDGE_TYPES, LABELS, StoredName, read_names};
 use crate::changes::GraphTable;
 use crate::codec::{Misfit, misfit, text};
 use crate::graph::{
     EdgeHeader, EdgeVersion, Graph, LEAF_IDS, NodeHeader, NodeRead as _, NodeVersion, Records,
+    leaf_of,
 };
 use crate::install::install;
 use crate::leaf_block::{StoredDocument, StoredEntry, read_edges, read_entries};
@@ -95,15 +97,21 @@ impl Graph {
         contents: &Contents,
         load: &mut GraphLoad,
     ) -> Result<(), Trouble> {
-        let first = key.leaf.saturating_mul(LEAF_IDS as u64);
+        if key.leaf > leaf_of(NODES_MAX) {
+            return Ok(misfit(format!("there are no identifiers in leaf {}", key.leaf))?);
+        }
+        let (first, newest) = (key.leaf * LEAF_IDS as u64, contents.manifest().timestamp);
         // SAFETY: the caller's contract, here and below.
         unsafe {
             match GraphTable::numbered(key.table) {
                 None => Ok(()),
-                Some(GraphTable::Catalog) => Ok(self.load_names(key.leaf, block, writer)?),
+                Some(GraphTable::Catalog) => {
+                    Ok(self.load_names((key.leaf, newest), block, writer)?)
+                }
                 Some(GraphTable::Nodes) => {
                     let mut trouble = None;
                     read_entries(block, |entry| {
+                        committed(entry.commit, newest)?;
                         let id = NodeId::new(first + entry.slot);
                         match self.node_of(&entry, contents, &mut load.arena) {
                             Ok(version) => self.load_node(id, version, entry.commit, writer, load),
@@ -117,21 +125,30 @@ impl Graph {
                 }
                 Some(GraphTable::Edges) => {
                     let mut trouble = None;
-                    read_entries(block, |entry| match edge_of(&entry, contents, &mut load.arena) {
-                        Ok(version) => {
-                            install(&self.edges, first + entry.slot, version, entry.commit);
-                            Ok(())
-                        }
-                        Err(error) => {
-                            trouble = Some(error.into());
-                            misfit("")
+                    read_entries(block, |entry| {
+                        committed(entry.commit, newest)?;
+                        match edge_of(&entry, contents, &mut load.arena) {
+                            Ok(version) => {
+                                install(&self.edges, first + entry.slot, version, entry.commit);
+                                Ok(())
+                            }
+                            Err(error) => {
+                                trouble = Some(error.into());
+                                misfit("")
+                            }
                         }
                     })
                     .map_err(|misfit| trouble.unwrap_or(Trouble::Misfit(misfit)))
                 }
                 Some(table @ (GraphTable::Out | GraphTable::In)) => {
                     let records = if table == GraphTable::Out { &self.out } else { &self.into };
+                    let known = self.edge_types.current();
                     Ok(read_edges(block, |edges| {
+                        committed(edges.commit, newest)?;
+                        let mut types = Block::new(edges.shape, edges.bytes).edge_types();
+                        if types.any(|kind| known.by_number(kind.get()).is_none()) {
+                            return misfit("an edge has a type without a name");
+                        }
                         let version = loaded(edges.shape, edges.bytes, &mut load.arena);
                         install(records, first + edges.slot, version, edges.commit);
                         Ok(())
@@ -145,7 +162,7 @@ impl Graph {
     /// As [`Graph::load`].
     unsafe fn load_names(
         &self,
-        leaf: u64,
+        (leaf, newest): (u64, Timestamp),
         block: &[u8],
         writer: &mut GraphWriter,
     ) -> Result<(), Misfit> {
@@ -153,6 +170,7 @@ impl Graph {
             LABELS => {
                 let mut labels = Vec::new();
                 read_names(block, LABELS_MAX, |stored| {
+                    committed(stored.newest(), newest)?;
                     let label = self.labels.reserve_as(stored.number, stored.name);
                     let _ = label.created.set(stored.created);
                     // SAFETY: the caller's contract.
@@ -168,6 +186,7 @@ impl Graph {
             EDGE_TYPES => {
                 let mut edge_types = Vec::new();
                 read_names(block, EDGE_TYPES_MAX, |stored| {
+                    committed(stored.newest(), newest)?;
                     let kind = self.edge_types.reserve_as(stored.number, stored.name);
                     let _ = kind.created.set((stored.created, stored.def.clone()));
                     // SAFETY: the caller's contract.
@@ -201,6 +220,9 @@ impl Graph {
         }
         if let Some(key) = entry.key {
             text(key)?;
+            if key.len() > NODE_KEY_BYTES_MAX {
+                return Ok(misfit(format!("a key has {} bytes", key.len()))?);
+            }
         }
         let key = entry.key.unwrap_or_default();
         Ok(match entry.document {
@@ -349,6 +371,14 @@ fn misfit_in(contents: &Contents, key: BlockKey, misfit: &Misfit) -> StorageErro
     let file = place.and_then(|place| contents.file(place.file));
     let path = file.map_or(Path::new("a data file"), |file| file.path());
     StorageError::corrupt(path, place.map_or(0, |place| place.offset), misfit.to_string())
+}
+
+/// A checkpoint holds what was committed up to its timestamp.
+fn committed(commit: Timestamp, newest: Timestamp) -> Result<(), Misfit> {
+    if commit <= newest {
+        return Ok(());
+    }
+    misfit(format!("something of {commit} is in the checkpoint of {newest}"))
 }
 
 /// Where a document lies in the mapping of its file.

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use selvedge_base::EdgeId;
-use selvedge_base::limits::NODES_MAX;
+use selvedge_base::limits::{NODE_KEY_BYTES_MAX, NODES_MAX};
 use selvedge_mvcc::{Record, Stamp, VersionBox};
 
 use crate::codec::{
@@ -186,6 +186,9 @@ impl Graph {
         let (id, label, key) = (bytes.node()?, bytes.label()?, bytes.optional_bytes()?);
         if let Some(key) = key {
             text(key)?;
+            if key.len() > NODE_KEY_BYTES_MAX {
+                return misfit(format!("a key has {} bytes", key.len()));
+            }
         }
         // SAFETY: the caller holds the commit lock.
         let (record, known) = unsafe { (self.nodes.slot(id.get()), self.labels.current()) };

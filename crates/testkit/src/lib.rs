@@ -47,10 +47,12 @@
 
 mod command;
 pub mod history;
+pub mod model;
 mod names;
 mod script;
 mod session;
 pub mod simulation;
+pub mod soak;
 
 pub use command::{Command, ScriptError};
 pub use script::{Difference, Script};

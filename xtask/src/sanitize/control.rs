@@ -50,9 +50,7 @@ const UNORDERED_WRITES: &str = r"
 impl Control {
     fn of(sanitizer: Sanitizer) -> Self {
         match sanitizer {
-            Sanitizer::Address => {
-                Self { source: READ_AFTER_FREE, report: "heap-use-after-free" }
-            }
+            Sanitizer::Address => Self { source: READ_AFTER_FREE, report: "heap-use-after-free" },
             Sanitizer::Leak => Self { source: LOST_BOX, report: "detected memory leaks" },
             Sanitizer::Thread => Self { source: UNORDERED_WRITES, report: "data race" },
             Sanitizer::Valgrind => Self { source: READ_AFTER_FREE, report: "Invalid read" },

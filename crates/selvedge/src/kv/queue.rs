@@ -13,7 +13,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use selvedge_base::hash::Set;
-use selvedge_base::sync::{Arc, Mutex};
+use selvedge_base::sync::{Arc, LockRank, Mutex, mutex};
 use selvedge_encoding::{Document, Key, Value, encode};
 use selvedge_keyspace::{Encoding, EntryWrites, Mutation};
 
@@ -212,8 +212,14 @@ fn queue_key(kind: u8, space: Space) -> FullKey {
 }
 
 /// Messages that somebody is working on, by their keys.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Claims(Mutex<Set<Box<[u8]>>>);
+
+impl Default for Claims {
+    fn default() -> Self {
+        Self(mutex(LockRank::QueueClaims, Set::default()))
+    }
+}
 
 impl Claims {
     fn take(&self, key: &[u8]) -> bool {

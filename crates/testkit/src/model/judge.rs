@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use selvedge::{Direction, EdgeTypeDef, NodeId, Timestamp};
 
-use crate::state::{EdgeName, Name, State};
-use crate::transaction::{Change, Demand, ModelTransaction, Seen};
+use super::state::{EdgeName, Name, State};
+use super::transaction::{Change, Demand, ModelTransaction, Seen};
 
 /// What the history keeps the last change of.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -26,7 +26,7 @@ enum Touched {
 
 /// What must come of a commit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Verdict {
+pub(super) enum Verdict {
     Commits,
     CheckFails,
     Conflicts,
@@ -36,8 +36,8 @@ pub(crate) enum Verdict {
 }
 
 #[derive(Default, Debug)]
-pub(crate) struct History {
-    pub(crate) latest: State,
+pub(super) struct History {
+    pub(super) latest: State,
     changed: BTreeMap<Touched, Timestamp>,
 }
 
@@ -46,7 +46,7 @@ impl History {
         self.changed.get(&touched).is_some_and(|at| *at > start)
     }
 
-    pub(crate) fn judge(&self, txn: &ModelTransaction) -> Verdict {
+    pub(super) fn judge(&self, txn: &ModelTransaction) -> Verdict {
         if txn.written.is_empty() {
             return Verdict::Commits;
         }
@@ -95,7 +95,7 @@ impl History {
         let dangling = |end: &NodeId| {
             written.nodes.get(end) != Some(&Change::Insert) && !self.latest.nodes.contains_key(end)
         };
-        let edge = |(edge, change): (&EdgeName, &crate::transaction::EdgeChange)| {
+        let edge = |(edge, change): (&EdgeName, &super::transaction::EdgeChange)| {
             let wrote = change.existed.is_some() || change.now.is_some();
             let new = change.existed.is_none();
             wrote
@@ -186,7 +186,7 @@ impl History {
     }
 
     /// Applies what a transaction wrote.
-    pub(crate) fn apply(&mut self, txn: &ModelTransaction, commit: Timestamp) {
+    pub(super) fn apply(&mut self, txn: &ModelTransaction, commit: Timestamp) {
         let latest = &mut self.latest;
         let mut touched = Vec::new();
         for name in txn.written.types.keys() {

@@ -4,12 +4,13 @@ use std::fmt::Debug;
 
 use selvedge::{Direction, EdgeRef, NodeId, Read, Uniqueness};
 
-use crate::state::{DIRECTIONS, EdgeName, KEYS, LABELS, Name, State, TYPES, Walk};
-use crate::transaction::{Demand, ModelTransaction, Seen};
+use super::state::{DIRECTIONS, EdgeName, KEYS, LABELS, Name, State, TYPES, Walk};
+use super::transaction::{Demand, ModelTransaction, Seen};
 
 /// One reading operation; `N` names a node.
 #[derive(Clone, Debug)]
-pub(crate) enum Look<N> {
+#[expect(missing_docs, reason = "they are the operations of a reader")]
+pub enum Look<N> {
     Node(N),
     Contains(N),
     Key(Name, Name),
@@ -30,7 +31,7 @@ pub(crate) enum Look<N> {
 }
 
 impl<N> Look<N> {
-    pub(crate) fn map<M>(self, node: impl Fn(N) -> M) -> Look<M> {
+    pub(super) fn map<M>(self, node: impl Fn(N) -> M) -> Look<M> {
         match self {
             Self::Node(a) => Look::Node(node(a)),
             Self::Contains(a) => Look::Contains(node(a)),
@@ -58,7 +59,7 @@ fn same<T: PartialEq + Debug>(found: T, expected: T, look: &Look<NodeId>) {
 }
 
 /// Reads once, and compares.
-pub(crate) fn compare(reader: &impl Read, state: &State, look: &Look<NodeId>) {
+pub(super) fn compare(reader: &impl Read, state: &State, look: &Look<NodeId>) {
     match *look {
         Look::Node(id) => node(reader, state, id),
         Look::Contains(id) => {
@@ -234,7 +235,7 @@ fn path(
 }
 
 /// What a transaction learns from a look.
-pub(crate) fn note(txn: &mut ModelTransaction, look: &Look<NodeId>) {
+pub(super) fn note(txn: &mut ModelTransaction, look: &Look<NodeId>) {
     let seen = match *look {
         Look::Node(id) => return txn.see_node(id),
         Look::Contains(id) => {
@@ -306,7 +307,7 @@ fn see_document(txn: &mut ModelTransaction, edge: EdgeName) {
 
 /// Reads of everything. The edges of one node in four, and the walks from one
 /// node, which one `turn` says: the rest has its turn later.
-pub(crate) fn everything(nodes: &[NodeId], turn: usize) -> Vec<Look<NodeId>> {
+pub(super) fn everything(nodes: &[NodeId], turn: usize) -> Vec<Look<NodeId>> {
     let mut looks = vec![Look::NodeCount, Look::EdgeCount, Look::Labels, Look::EdgeTypes];
     for label in LABELS {
         looks.extend([Look::Scan(label), Look::Count(label)]);

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use selvedge::{Document, Edge, EdgeTypeId, Error, InputError, NodeId, Result, Transaction, Value};
 
-use crate::harness::World;
-use crate::state::{EdgeName, Name, State};
-use crate::transaction::{Demand, ModelTransaction, Refusal, Seen};
-use crate::transition::{Pick, Write};
+use super::harness::World;
+use super::state::{EdgeName, Name, State};
+use super::transaction::{Demand, ModelTransaction, Refusal, Seen};
+use super::transition::{Pick, Write};
 
 /// An answer of the database in the words of the model.
 fn answer<T>(result: Result<T>) -> Result<T, Refusal> {
@@ -42,7 +42,7 @@ struct Writer<'w, 'db> {
 }
 
 /// Puts one write to both.
-pub(crate) fn write(
+pub(super) fn write(
     ctx: &mut Transaction<'_>,
     model: &mut ModelTransaction,
     type_ids: &mut BTreeMap<Name, EdgeTypeId>,

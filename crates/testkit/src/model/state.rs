@@ -7,68 +7,77 @@ use std::ops::RangeInclusive;
 use selvedge::{Direction, Document, EdgeId, EdgeTypeDef, NodeId, Timestamp, Uniqueness};
 
 /// A label, key or edge type: there are few of each, so that things collide.
-pub(crate) type Name = &'static str;
-pub(crate) const LABELS: [Name; 3] = ["A", "B", "C"];
-pub(crate) const KEYS: [Name; 3] = ["p", "q", "r"];
-pub(crate) const TYPES: [Name; 3] = ["E", "F", "G"];
-pub(crate) const FIELDS: [Name; 3] = ["x", "y", "z"];
-pub(crate) const DIRECTIONS: [Direction; 3] = [Direction::Out, Direction::In, Direction::Both];
+pub type Name = &'static str;
+/// Labels of nodes.
+pub const LABELS: [Name; 3] = ["A", "B", "C"];
+/// Keys of nodes.
+pub const KEYS: [Name; 3] = ["p", "q", "r"];
+/// Types of edges.
+pub const TYPES: [Name; 3] = ["E", "F", "G"];
+/// Fields of documents.
+pub const FIELDS: [Name; 3] = ["x", "y", "z"];
+/// Ways along edges.
+pub const DIRECTIONS: [Direction; 3] = [Direction::Out, Direction::In, Direction::Both];
 
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct NodeState {
-    pub(crate) label: Name,
-    pub(crate) key: Option<Name>,
-    pub(crate) document: Document,
+pub(super) struct NodeState {
+    pub(super) label: Name,
+    pub(super) key: Option<Name>,
+    pub(super) document: Document,
     /// The commit that last wrote it; none for a transaction's own write.
-    pub(crate) version: Option<Timestamp>,
+    pub(super) version: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct EdgeName {
-    pub(crate) source: NodeId,
-    pub(crate) edge_type: Name,
-    pub(crate) target: NodeId,
-    pub(crate) id: Option<EdgeId>,
+pub(super) struct EdgeName {
+    pub(super) source: NodeId,
+    pub(super) edge_type: Name,
+    pub(super) target: NodeId,
+    pub(super) id: Option<EdgeId>,
 }
 
 impl EdgeName {
     /// The other end, seen from `node`.
-    pub(crate) fn neighbour(&self, direction: Direction) -> NodeId {
+    pub(super) fn neighbour(&self, direction: Direction) -> NodeId {
         if direction == Direction::In { self.source } else { self.target }
     }
 }
 
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct EdgeState {
-    pub(crate) document: Document,
+pub(super) struct EdgeState {
+    pub(super) document: Document,
     /// Which record holds the document; 0 for none. An edge that gets a record
     /// is another entry in the adjacency of its ends.
-    pub(crate) record: u64,
+    pub(super) record: u64,
 }
 
 /// The database at one moment.
 #[derive(Clone, Default, PartialEq, Debug)]
-pub(crate) struct State {
-    pub(crate) nodes: BTreeMap<NodeId, NodeState>,
-    pub(crate) edges: BTreeMap<EdgeName, EdgeState>,
-    pub(crate) labels: BTreeSet<Name>,
-    pub(crate) types: BTreeMap<Name, EdgeTypeDef>,
+pub(super) struct State {
+    pub(super) nodes: BTreeMap<NodeId, NodeState>,
+    pub(super) edges: BTreeMap<EdgeName, EdgeState>,
+    pub(super) labels: BTreeSet<Name>,
+    pub(super) types: BTreeMap<Name, EdgeTypeDef>,
     /// Types that a transaction linked by and no longer does: it goes on as if
     /// they were defined, but they are not listed.
-    pub(crate) implied: BTreeMap<Name, EdgeTypeDef>,
+    pub(super) implied: BTreeMap<Name, EdgeTypeDef>,
 }
 
 /// A walk to compare.
 #[derive(Clone, Debug)]
-pub(crate) struct Walk {
-    pub(crate) direction: Direction,
-    pub(crate) edge_type: Option<Name>,
-    pub(crate) depth: RangeInclusive<u32>,
-    pub(crate) uniqueness: Uniqueness,
+pub struct Walk {
+    /// Which edges are followed.
+    pub direction: Direction,
+    /// Of which type, if of one.
+    pub edge_type: Option<Name>,
+    /// How far.
+    pub depth: RangeInclusive<u32>,
+    /// What comes once.
+    pub uniqueness: Uniqueness,
 }
 
 impl State {
-    pub(crate) fn holder(&self, label: Name, key: Name) -> Option<NodeId> {
+    pub(super) fn holder(&self, label: Name, key: Name) -> Option<NodeId> {
         let mut holders =
             self.nodes.iter().filter(|(_, node)| node.label == label && node.key == Some(key));
         let holder = holders.next().map(|(id, _)| *id);
@@ -76,16 +85,16 @@ impl State {
         holder
     }
 
-    pub(crate) fn scan(&self, label: Name) -> Vec<NodeId> {
+    pub(super) fn scan(&self, label: Name) -> Vec<NodeId> {
         self.nodes.iter().filter(|(_, node)| node.label == label).map(|(id, _)| *id).collect()
     }
 
-    pub(crate) fn count_edges(&self, edge_type: Name) -> usize {
+    pub(super) fn count_edges(&self, edge_type: Name) -> usize {
         self.edges.keys().filter(|edge| edge.edge_type == edge_type).count()
     }
 
     /// The edges at a node: those out, then those in. A loop comes twice.
-    pub(crate) fn edges_at(
+    pub(super) fn edges_at(
         &self,
         node: NodeId,
         direction: Direction,
@@ -106,7 +115,7 @@ impl State {
         }
     }
 
-    pub(crate) fn between(&self, source: NodeId, edge_type: Name, target: NodeId) -> Vec<EdgeName> {
+    pub(super) fn between(&self, source: NodeId, edge_type: Name, target: NodeId) -> Vec<EdgeName> {
         let wanted = (source, edge_type, target);
         let named = |edge: &&EdgeName| (edge.source, edge.edge_type, edge.target) == wanted;
         self.edges.keys().filter(named).copied().collect()
@@ -114,7 +123,7 @@ impl State {
 
     /// What a walk yields, as depths and nodes, sorted; and the nodes that it
     /// left.
-    pub(crate) fn walk(&self, start: NodeId, walk: &Walk) -> (Vec<(u32, NodeId)>, Vec<NodeId>) {
+    pub(super) fn walk(&self, start: NodeId, walk: &Walk) -> (Vec<(u32, NodeId)>, Vec<NodeId>) {
         let (mut yielded, mut left) = (Vec::new(), Vec::new());
         if !self.nodes.contains_key(&start) {
             return (yielded, left);
@@ -146,7 +155,7 @@ impl State {
     }
 
     /// The number of edges on a shortest path.
-    pub(crate) fn distance(
+    pub(super) fn distance(
         &self,
         from: NodeId,
         to: NodeId,

@@ -1,112 +1,17 @@
-//! What a run consists of, and which step may follow which. The state that this
-//! needs is what each handle is: nodes and edges are picked by number from
-//! whatever there is when the step is taken.
+//! Runs of the model, drawn at random, and shrunk when they fail.
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
 use proptest::strategy::{BoxedStrategy, Union};
-use proptest_state_machine::ReferenceStateMachine;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 use selvedge::{Document, EdgeTypeDef, Isolation, Uniqueness, Value};
+use selvedge_testkit::model::{
+    DIRECTIONS, Expected, FIELDS, Harness, KEYS, LABELS, Look, Name, Pick, Shape, Slot, TYPES,
+    Transition, Walk, Write,
+};
 
-use crate::look::Look;
-use crate::state::{DIRECTIONS, FIELDS, KEYS, LABELS, Name, TYPES, Walk};
-
-/// Picks a node or an edge.
-pub(crate) type Pick = u8;
-/// Handles that are open at the same time.
-pub(crate) const SLOTS: usize = 5;
-
-#[derive(Clone, Debug)]
-pub(crate) enum Write {
-    Insert { label: Name, key: Option<Name>, document: Document },
-    Upsert { label: Name, key: Name, document: Document },
-    Set { node: Pick, field: Name, value: Value },
-    SetMany { node: Pick, fields: Document },
-    Unset { node: Pick, field: Name },
-    Replace { node: Pick, document: Document },
-    Delete { node: Pick },
-    Define { name: Name, def: EdgeTypeDef },
-    Link { source: Pick, edge_type: Name, target: Pick, document: Document },
-    Unlink { source: Pick, edge_type: Name, target: Pick },
-    UnlinkEdge { edge: Pick },
-    UpdateEdge { edge: Pick, fields: Document },
-    UnsetEdge { edge: Pick, field: Name },
-    ReplaceEdge { edge: Pick, document: Document },
-}
-
-/// Which version a check expects.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Expected {
-    Seen,
-    Latest,
-    Absent,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Transition {
-    Begin {
-        slot: usize,
-        isolation: Isolation,
-    },
-    Snapshot {
-        slot: usize,
-    },
-    Commit {
-        slot: usize,
-    },
-    Drop {
-        slot: usize,
-    },
-    Write {
-        slot: usize,
-        write: Write,
-    },
-    /// One write as a transaction of its own.
-    Auto(Write),
-    Savepoint {
-        slot: usize,
-    },
-    RollbackTo {
-        slot: usize,
-        savepoint: Pick,
-    },
-    Release {
-        slot: usize,
-        savepoint: Pick,
-    },
-    Look {
-        slot: usize,
-        look: Look<Pick>,
-    },
-    GetForUpdate {
-        slot: usize,
-        node: Pick,
-    },
-    Check {
-        slot: usize,
-        node: Pick,
-        expected: Expected,
-    },
-    Step {
-        most: usize,
-    },
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum Slot {
-    #[default]
-    Empty,
-    Snapshot,
-    Transaction,
-}
-
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Shape(pub(crate) [Slot; SLOTS]);
-
-impl Shape {
-    fn slots(&self, wanted: Slot) -> Option<BoxedStrategy<usize>> {
-        let slots: Vec<_> = (0..SLOTS).filter(|slot| self.0[*slot] == wanted).collect();
-        (!slots.is_empty()).then(|| prop::sample::select(slots).boxed())
-    }
+fn slots(shape: &Shape, wanted: Slot) -> Option<BoxedStrategy<usize>> {
+    let slots = shape.slots(wanted);
+    (!slots.is_empty()).then(|| prop::sample::select(slots).boxed())
 }
 
 fn one_of(names: [Name; 3]) -> impl Strategy<Value = Name> + Clone {
@@ -214,17 +119,17 @@ impl ReferenceStateMachine for Runs {
             (8, write().prop_map(Transition::Auto).boxed()),
             (1, (1..4_usize).prop_map(|most| Transition::Step { most }).boxed()),
         ];
-        if let Some(slots) = shape.slots(Slot::Empty) {
+        if let Some(slots) = slots(shape, Slot::Empty) {
             let isolation = prop_oneof![Just(Isolation::Snapshot), Just(Isolation::Serializable)];
             let begin = (slots.clone(), isolation);
             let begin = begin.prop_map(|(slot, isolation)| Transition::Begin { slot, isolation });
             choices.push((8, begin.boxed()));
             choices.push((2, slots.prop_map(|slot| Transition::Snapshot { slot }).boxed()));
         }
-        if let Some(slots) = shape.slots(Slot::Snapshot) {
+        if let Some(slots) = slots(shape, Slot::Snapshot) {
             choices.push((1, slots.prop_map(|slot| Transition::Drop { slot }).boxed()));
         }
-        if let Some(slots) = shape.slots(Slot::Transaction) {
+        if let Some(slots) = slots(shape, Slot::Transaction) {
             choices.push((1, slots.clone().prop_map(|slot| Transition::Drop { slot }).boxed()));
             choices.push((5, slots.clone().prop_map(|slot| Transition::Commit { slot }).boxed()));
             choices.extend(within(&slots));
@@ -233,33 +138,11 @@ impl ReferenceStateMachine for Runs {
     }
 
     fn preconditions(shape: &Shape, transition: &Transition) -> bool {
-        match transition {
-            Transition::Begin { slot, .. } | Transition::Snapshot { slot } => {
-                shape.0[*slot] == Slot::Empty
-            }
-            Transition::Drop { slot } => shape.0[*slot] != Slot::Empty,
-            Transition::Auto(_) | Transition::Step { .. } => true,
-            Transition::Commit { slot }
-            | Transition::Write { slot, .. }
-            | Transition::Savepoint { slot }
-            | Transition::RollbackTo { slot, .. }
-            | Transition::Release { slot, .. }
-            | Transition::Look { slot, .. }
-            | Transition::GetForUpdate { slot, .. }
-            | Transition::Check { slot, .. } => shape.0[*slot] == Slot::Transaction,
-        }
+        shape.permits(transition)
     }
 
-    fn apply(mut shape: Shape, transition: &Transition) -> Shape {
-        match transition {
-            Transition::Begin { slot, .. } => shape.0[*slot] = Slot::Transaction,
-            Transition::Snapshot { slot } => shape.0[*slot] = Slot::Snapshot,
-            Transition::Commit { slot } | Transition::Drop { slot } => {
-                shape.0[*slot] = Slot::Empty;
-            }
-            _ => {}
-        }
-        shape
+    fn apply(shape: Shape, transition: &Transition) -> Shape {
+        shape.after(transition)
     }
 }
 
@@ -297,4 +180,30 @@ fn within(slots: &BoxedStrategy<usize>) -> Vec<(u32, BoxedStrategy<Transition>)>
                 .boxed(),
         ),
     ]
+}
+
+/// The test that `proptest-state-machine` runs.
+pub(crate) struct ModelTest;
+
+impl StateMachineTest for ModelTest {
+    type SystemUnderTest = Harness;
+    type Reference = Runs;
+
+    fn init_test(_: &Shape) -> Harness {
+        Harness::in_memory()
+    }
+
+    fn apply(mut harness: Harness, _: &Shape, transition: Transition) -> Harness {
+        harness.step(transition);
+        harness
+    }
+
+    fn check_invariants(harness: &Harness, _: &Shape) {
+        harness.compare_one();
+        harness.compare_statistics();
+    }
+
+    fn teardown(harness: Harness, _: Shape) {
+        harness.end();
+    }
 }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge::{Direction, Document, EdgeTypeDef, Isolation, NodeId, Timestamp};
 
-use crate::state::{EdgeName, EdgeState, Name, NodeState, State};
+use super::state::{EdgeName, EdgeState, Name, NodeState, State};
 
 /// Why an operation is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Refusal {
+pub(super) enum Refusal {
     NotFound,
     MissingEndpoint(NodeId),
     KeyExists(NodeId),
@@ -17,7 +17,7 @@ pub(crate) enum Refusal {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Change {
+pub(super) enum Change {
     Insert,
     Update,
     Delete,
@@ -28,24 +28,24 @@ pub(crate) enum Change {
 /// From the record that an edge had at the start to the one it has now; `None`
 /// where there is no edge.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct EdgeChange {
-    pub(crate) existed: Option<u64>,
-    pub(crate) now: Option<u64>,
+pub(super) struct EdgeChange {
+    pub(super) existed: Option<u64>,
+    pub(super) now: Option<u64>,
 }
 
 #[derive(Clone, Default, Debug)]
-pub(crate) struct Written {
-    pub(crate) nodes: BTreeMap<NodeId, Change>,
-    pub(crate) keys: BTreeMap<(Name, Name), Option<NodeId>>,
-    pub(crate) edges: BTreeMap<EdgeName, EdgeChange>,
+pub(super) struct Written {
+    pub(super) nodes: BTreeMap<NodeId, Change>,
+    pub(super) keys: BTreeMap<(Name, Name), Option<NodeId>>,
+    pub(super) edges: BTreeMap<EdgeName, EdgeChange>,
     /// Definitions that are new, and whether they were asked for: one that a
     /// link implied comes to be only if an edge stays.
-    pub(crate) types: BTreeMap<Name, (EdgeTypeDef, bool)>,
-    pub(crate) checks: Vec<(NodeId, Option<Timestamp>)>,
+    pub(super) types: BTreeMap<Name, (EdgeTypeDef, bool)>,
+    pub(super) checks: Vec<(NodeId, Option<Timestamp>)>,
 }
 
 impl Written {
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
             && self.edges.is_empty()
             && self.types.is_empty()
@@ -55,7 +55,7 @@ impl Written {
 
 /// Something that a transaction learned from the database.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Seen {
+pub(super) enum Seen {
     Node(NodeId),
     NodeExists(NodeId),
     Holder(Name, Name),
@@ -75,45 +75,45 @@ pub(crate) enum Seen {
 
 /// Whether a commit must be refused when this is no longer so, or only may.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Demand {
+pub(super) enum Demand {
     Must,
     May,
 }
 
 #[derive(Debug)]
-pub(crate) struct ModelTransaction {
-    pub(crate) start: Timestamp,
-    pub(crate) isolation: Isolation,
-    pub(crate) base: State,
-    pub(crate) now: State,
-    pub(crate) written: Written,
-    pub(crate) seen: Vec<(Seen, Demand)>,
+pub(super) struct ModelTransaction {
+    pub(super) start: Timestamp,
+    pub(super) isolation: Isolation,
+    pub(super) base: State,
+    pub(super) now: State,
+    pub(super) written: Written,
+    pub(super) seen: Vec<(Seen, Demand)>,
     /// Names used before any commit did, until the end.
-    pub(crate) reserved: BTreeSet<Name>,
+    pub(super) reserved: BTreeSet<Name>,
 }
 
 impl ModelTransaction {
-    pub(crate) fn new(start: Timestamp, isolation: Isolation, base: &State) -> Self {
+    pub(super) fn new(start: Timestamp, isolation: Isolation, base: &State) -> Self {
         let (base, now) = (base.clone(), base.clone());
         let (written, seen, reserved) = Default::default();
         Self { start, isolation, base, now, written, seen, reserved }
     }
 
     /// Notes a read, if reads are validated.
-    pub(crate) fn see(&mut self, seen: Seen, demand: Demand) {
+    pub(super) fn see(&mut self, seen: Seen, demand: Demand) {
         if self.isolation == Isolation::Serializable {
             self.seen.push((seen, demand));
         }
     }
 
     /// Notes a read of a node, unless it reads its own write.
-    pub(crate) fn see_node(&mut self, id: NodeId) {
+    pub(super) fn see_node(&mut self, id: NodeId) {
         if !self.written.nodes.contains_key(&id) {
             self.see(Seen::Node(id), Demand::Must);
         }
     }
 
-    pub(crate) fn see_holder(&mut self, label: Name, key: Name) -> Option<NodeId> {
+    pub(super) fn see_holder(&mut self, label: Name, key: Name) -> Option<NodeId> {
         if !self.written.keys.contains_key(&(label, key)) {
             self.see(Seen::Holder(label, key), Demand::Must);
         }
@@ -129,14 +129,14 @@ impl ModelTransaction {
         if self.now.nodes.contains_key(&id) { Ok(()) } else { Err(Refusal::NotFound) }
     }
 
-    pub(crate) fn may_insert(&mut self, label: Name, key: Option<Name>) -> Result<(), Refusal> {
+    pub(super) fn may_insert(&mut self, label: Name, key: Option<Name>) -> Result<(), Refusal> {
         match key.and_then(|key| self.see_holder(label, key)) {
             Some(existing) => Err(Refusal::KeyExists(existing)),
             None => Ok(()),
         }
     }
 
-    pub(crate) fn insert(&mut self, id: NodeId, label: Name, key: Option<Name>, doc: Document) {
+    pub(super) fn insert(&mut self, id: NodeId, label: Name, key: Option<Name>, doc: Document) {
         let old = self.now.nodes.insert(id, NodeState { label, key, document: doc, version: None });
         assert!(old.is_none(), "{id} is given out twice");
         self.written.nodes.insert(id, Change::Insert);
@@ -148,7 +148,7 @@ impl ModelTransaction {
     }
 
     /// Changes a node's document.
-    pub(crate) fn rewrite(
+    pub(super) fn rewrite(
         &mut self,
         id: NodeId,
         edit: impl FnOnce(&mut Document),
@@ -162,7 +162,7 @@ impl ModelTransaction {
         Ok(())
     }
 
-    pub(crate) fn delete(&mut self, id: NodeId) -> Result<u64, Refusal> {
+    pub(super) fn delete(&mut self, id: NodeId) -> Result<u64, Refusal> {
         self.existing(id)?;
         // How many edges go is told, even if the deletion is taken back.
         self.see(Seen::Edges(id, Direction::Both, None), Demand::Must);
@@ -215,12 +215,12 @@ impl ModelTransaction {
 
     /// How a type is defined for this transaction's writes: definitions are
     /// never changed, so the newest state tells.
-    pub(crate) fn definition(&self, name: Name, latest: &State) -> Option<EdgeTypeDef> {
+    pub(super) fn definition(&self, name: Name, latest: &State) -> Option<EdgeTypeDef> {
         let own = self.written.types.get(name).map(|(def, _)| def);
         own.or_else(|| latest.types.get(name)).cloned()
     }
 
-    pub(crate) fn define(
+    pub(super) fn define(
         &mut self,
         name: Name,
         def: &EdgeTypeDef,
@@ -244,7 +244,7 @@ impl ModelTransaction {
     }
 
     /// Judges a new edge; gives the definition of its type.
-    pub(crate) fn may_link(
+    pub(super) fn may_link(
         &mut self,
         source: NodeId,
         edge_type: Name,
@@ -280,7 +280,7 @@ impl ModelTransaction {
     }
 
     /// Links, or replaces the document of the unique edge that is there.
-    pub(crate) fn link(&mut self, edge: EdgeName, document: Document, next_record: &mut u64) {
+    pub(super) fn link(&mut self, edge: EdgeName, document: Document, next_record: &mut u64) {
         let found = self.now.edges.get(&edge).map(|edge| edge.record);
         let existed = self.written.edges.get(&edge).map_or(found, |written| written.existed);
         let fresh = edge.id.is_some() || !document.is_empty();
@@ -297,7 +297,7 @@ impl ModelTransaction {
         self.name();
     }
 
-    pub(crate) fn unlink(&mut self, edge: EdgeName) {
+    pub(super) fn unlink(&mut self, edge: EdgeName) {
         let found = self.now.edges.remove(&edge).expect("it exists").record;
         let written = self.written.edges.get(&edge);
         let existed = written.map_or(Some(found), |written| written.existed);
@@ -306,13 +306,13 @@ impl ModelTransaction {
     }
 
     /// Whether an edge exists that is named by a handle.
-    pub(crate) fn existing_edge(&mut self, edge: EdgeName) -> Result<(), Refusal> {
+    pub(super) fn existing_edge(&mut self, edge: EdgeName) -> Result<(), Refusal> {
         let own = self.written.edges.contains_key(&edge);
         self.see(Seen::Document(edge), if own { Demand::May } else { Demand::Must });
         if self.now.edges.contains_key(&edge) { Ok(()) } else { Err(Refusal::NotFound) }
     }
 
-    pub(crate) fn rewrite_edge(
+    pub(super) fn rewrite_edge(
         &mut self,
         edge: EdgeName,
         next_record: &mut u64,

@@ -2,32 +2,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proptest_state_machine::StateMachineTest;
+use selvedge::env::{Env, SimulatedFiles};
 use selvedge::{
     Background, Db, EdgeTypeId, Error, Isolation, NodeId, Read, Savepoint, Snapshot, Transaction,
-    TransactionOptions, doc, env::Env,
+    TransactionOptions, doc,
 };
 
-use crate::judge::{History, Verdict};
-use crate::look::{Look, compare, everything, note};
-use crate::state::{EdgeName, Name, State, TYPES};
-use crate::transaction::{Demand, ModelTransaction, Seen, Written};
-use crate::transition::{Expected, Pick, Runs, SLOTS, Shape, Transition, Write};
-use crate::write::write;
+use super::judge::{History, Verdict};
+use super::look::{Look, compare, everything, note};
+use super::state::{EdgeName, Name, State, TYPES};
+use super::transaction::{Demand, ModelTransaction, Seen, Written};
+use super::transition::{Ending, Expected, Pick, SLOTS, Transition, Write};
+use super::write::write;
+
+/// Opens the database of a run, as a new process.
+fn open(files: &SimulatedFiles) -> Db {
+    let (env, _) = Env::simulated_on(files, 7);
+    let builder = Db::builder().background(Background::Manual).env(env);
+    let builder = builder.log_segment_bytes(4096).document_bytes(0);
+    builder.open("/db.selvedge").expect("nothing goes wrong")
+}
 
 /// What was ever given out, for picking from.
 #[derive(Default, Debug)]
-pub(crate) struct World {
-    pub(crate) nodes: Vec<NodeId>,
-    pub(crate) edges: BTreeSet<EdgeName>,
+pub(super) struct World {
+    pub(super) nodes: Vec<NodeId>,
+    pub(super) edges: BTreeSet<EdgeName>,
     /// Of the types that a commit defined.
-    pub(crate) type_ids: BTreeMap<Name, EdgeTypeId>,
-    pub(crate) next_record: u64,
+    pub(super) type_ids: BTreeMap<Name, EdgeTypeId>,
+    pub(super) next_record: u64,
 }
 
 impl World {
     /// Mostly a node that exists, now and then one that does not.
-    pub(crate) fn pick(&self, pick: Pick, state: &State) -> NodeId {
+    pub(super) fn pick(&self, pick: Pick, state: &State) -> NodeId {
         let at = usize::from(pick);
         match (pick, state.nodes.len()) {
             (255, _) => NodeId::new(1_000_000),
@@ -38,7 +46,7 @@ impl World {
 }
 
 /// A transaction of both.
-pub(crate) struct Both {
+pub(super) struct Both {
     transaction: Transaction<'static>,
     model: ModelTransaction,
     savepoints: Vec<(Savepoint, State, Written)>,
@@ -54,12 +62,16 @@ enum Handle {
     Transaction(Box<Both>),
 }
 
-pub(crate) struct Harness {
+/// A database and its model, at the same work.
+pub struct Harness {
     db: Db,
+    /// Of a database on disk.
+    files: Option<SimulatedFiles>,
     history: History,
     world: World,
     handles: [Handle; SLOTS],
     turn: usize,
+    /// Since the database was opened.
     commits: u64,
     conflicts: u64,
 }
@@ -69,11 +81,25 @@ fn compare_all(reader: &impl Read, state: &State, nodes: &[NodeId], turn: usize)
 }
 
 impl Harness {
-    fn new() -> Self {
+    /// A database in memory.
+    #[must_use]
+    pub fn in_memory() -> Self {
         let (env, _) = Env::simulated(7);
-        let db = Db::builder().background(Background::Manual).env(env).in_memory();
+        Self::new(Db::builder().background(Background::Manual).env(env).in_memory(), None)
+    }
+
+    /// A database on a simulated disk, from which documents are read as soon as a
+    /// checkpoint has written them.
+    #[must_use]
+    pub fn on_disk() -> Self {
+        let files = SimulatedFiles::new(7);
+        Self::new(open(&files), Some(files))
+    }
+
+    fn new(db: Db, files: Option<SimulatedFiles>) -> Self {
         let (history, world, handles) = Default::default();
-        let mut harness = Self { db, history, world, handles, turn: 0, commits: 0, conflicts: 0 };
+        let (turn, commits, conflicts) = (0, 0, 0);
+        let mut harness = Self { db, files, history, world, handles, turn, commits, conflicts };
         for (at, label) in ["A", "B", "A", "C"].into_iter().enumerate() {
             let key = ["p", "q", "r"].get(at).copied();
             harness.auto(Write::Insert { label, key, document: doc! { "x": at } });
@@ -238,7 +264,45 @@ impl Harness {
         both.model.written.checks.push((id, expected));
     }
 
-    fn step(&mut self, transition: Transition) {
+    fn checkpoint(&mut self) {
+        if self.files.is_some() {
+            self.db.checkpoint().expect("nothing goes wrong");
+        }
+    }
+
+    /// Ends the database and opens it again. All that was committed is there.
+    fn reopen(&mut self, ending: Ending) {
+        let Some(files) = self.files.clone() else { return };
+        let mut kept = Vec::new();
+        for slot in 0..SLOTS {
+            match std::mem::take(&mut self.handles[slot]) {
+                Handle::Snapshot(snapshot, state) if ending == Ending::Close => {
+                    kept.push((snapshot, state));
+                }
+                handle => {
+                    self.handles[slot] = handle;
+                    self.drop_handle(slot);
+                }
+            }
+        }
+        let placeholder = Db::in_memory();
+        let db = std::mem::replace(&mut self.db, placeholder);
+        match ending {
+            Ending::Close => db.close().expect("nothing goes wrong"),
+            Ending::Drop => drop(db),
+            Ending::Kill => files.kill(),
+            Ending::Crash => files.crash(),
+        }
+        self.db = open(&files);
+        (self.commits, self.conflicts) = (0, 0);
+        for (snapshot, state) in kept {
+            compare_all(&snapshot, &state, &self.world.nodes, self.turn);
+        }
+        assert_eq!(self.db.check().expect("few snapshots"), [""; 0]);
+    }
+
+    /// Takes a step. Both take it, and what they answer is compared.
+    pub fn step(&mut self, transition: Transition) {
         match transition {
             Transition::Begin { slot, isolation } => {
                 self.handles[slot] = Handle::Transaction(Box::new(self.begin(isolation)));
@@ -265,13 +329,18 @@ impl Harness {
             Transition::Step { most } => {
                 self.db.step(most);
             }
+            Transition::Compact => {
+                self.db.compact().expect("the database is well");
+            }
+            Transition::Checkpoint => self.checkpoint(),
+            Transition::Reopen(ending) => self.reopen(ending),
         }
         self.turn += 1;
     }
 
     /// Compares one handle, in turn; not a serializable transaction, whose reads
     /// would all count.
-    fn compare_one(&self) {
+    pub fn compare_one(&self) {
         let nodes = &self.world.nodes;
         match self.handles.get(self.turn % (SLOTS + 1)) {
             Some(Handle::Snapshot(snapshot, state)) => {
@@ -287,7 +356,8 @@ impl Harness {
         }
     }
 
-    fn compare_statistics(&self) {
+    /// Compares what the database counts.
+    pub fn compare_statistics(&self) {
         let statistics = self.db.statistics();
         let open = self.handles.iter().filter(|handle| !matches!(handle, Handle::Empty)).count();
         assert_eq!(statistics.snapshots_open, open as u64);
@@ -306,7 +376,8 @@ impl Harness {
         assert_eq!(statistics.names_reserved, reserved.len() as u64, "{reserved:?}");
     }
 
-    fn end(mut self) {
+    /// Ends all handles; nothing is retained for them any more.
+    pub fn end(mut self) {
         (0..SLOTS).for_each(|slot| self.drop_handle(slot));
         let newest = self.db.snapshot().expect("a free slot");
         (0..4).for_each(|turn| {
@@ -321,28 +392,8 @@ impl Harness {
     }
 }
 
-/// The test that `proptest-state-machine` runs.
-pub(crate) struct ModelTest;
-
-impl StateMachineTest for ModelTest {
-    type SystemUnderTest = Harness;
-    type Reference = Runs;
-
-    fn init_test(_: &Shape) -> Harness {
-        Harness::new()
-    }
-
-    fn apply(mut harness: Harness, _: &Shape, transition: Transition) -> Harness {
-        harness.step(transition);
-        harness
-    }
-
-    fn check_invariants(harness: &Harness, _: &Shape) {
-        harness.compare_one();
-        harness.compare_statistics();
-    }
-
-    fn teardown(harness: Harness, _: Shape) {
-        harness.end();
+impl std::fmt::Debug for Harness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Harness").field("turn", &self.turn).finish_non_exhaustive()
     }
 }
