@@ -392,6 +392,55 @@ impl Kv {
         }
     }
 
+    /// Takes messages and hands them to `work`, one after the other, until the database
+    /// is closed: finished if it returns `Ok`, failed otherwise. Several threads may
+    /// listen to one queue.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    /// use selvedge::KvValue;
+    ///
+    /// let db = Db::in_memory();
+    /// let kv = db.kv();
+    /// let listener = std::thread::spawn(move || {
+    ///     let mut sum = 0;
+    ///     kv.listen(|message| {
+    ///         if let KvValue::U64(number) = message.value()? {
+    ///             sum += number;
+    ///         }
+    ///         Ok::<_, Error>(())
+    ///     })?;
+    ///     Ok::<_, Error>(sum)
+    /// });
+    /// let kv = db.kv();
+    /// kv.enqueue(3_u64)?;
+    /// kv.enqueue(4_u64)?;
+    /// # while db.statistics().entries > 0 { std::thread::yield_now(); db.step(100); }
+    /// db.close()?;
+    /// assert_eq!(listener.join().expect("no panic")?, 7);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`dequeue`](Self::dequeue), but for [`Error::Closed`].
+    pub fn listen<E>(&self, mut work: impl FnMut(&Delivery) -> Result<(), E>) -> Result<()> {
+        let handled = |delivery: Delivery, work: &mut dyn FnMut(&Delivery) -> Result<(), E>| {
+            if work(&delivery).is_ok() { delivery.finish() } else { delivery.fail() }
+        };
+        loop {
+            let done = match self.dequeue_within(Duration::MAX) {
+                Ok(Some(delivery)) => handled(delivery, &mut work),
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(()) => {}
+                Err(Error::Closed) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     fn due(&self) -> Result<Due> {
         let engine = self.db.engine()?;
         let (keyspace, claims) = (&engine.participant().keyspace, &engine.participant().claims);
