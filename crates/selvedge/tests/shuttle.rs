@@ -26,10 +26,11 @@
 //! | `validation-off`, `write-validation-off` | `increments_of_one_node` |
 //! | `read-validation-off` | `write_skew_is_refused` |
 //! | `endpoint-unchecked` | `linking_against_deleting` |
-//! | `publish-before-install` | `snapshots_beside_pruning` |
-//! | `prune-one-too-far`, `horizon-without-recheck`, `walk-without-pin` | `snapshots_beside_pruning` |
+//! | `publish-before-install` | `increments_of_one_node`, `snapshots_beside_pruning` |
+//! | `prune-one-too-far`, `horizon-without-recheck` | `snapshots_beside_pruning` |
 //! | `fsync-left-out`, `acknowledged-before-sync` | `a_crash_beside_commits` |
-//! | `failure-told-to-nobody`, `heir-left-asleep` | `a_failing_sync_beside_commits` |
+//! | `failure-told-to-nobody`, `synced-after-failure` | `a_failing_sync_beside_commits` |
+//! | `heir-left-asleep` | `closing_beside_commits` |
 //!
 //! Left out: orders weaker than sequential consistency, which are loom's business; the
 //! collector of epochs, in place of which is one that frees as early as it may.
