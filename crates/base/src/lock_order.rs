@@ -52,18 +52,18 @@ pub enum LockRank {
     Bell,
 }
 
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, not(any(loom, shuttle))))]
 pub(crate) use held::{Holding, check_waiting};
 
 /// To be called before a thread waits for another one's work other than by a lock or
 /// a condition: it may not hold the commit lock.
 #[inline(always)]
 pub fn assert_may_wait() {
-    #[cfg(all(debug_assertions, not(loom), not(shuttle)))]
+    #[cfg(all(debug_assertions, not(any(loom, shuttle))))]
     check_waiting();
 }
 
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, not(any(loom, shuttle))))]
 mod held {
     use std::cell::Cell;
 

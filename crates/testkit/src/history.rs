@@ -54,6 +54,7 @@ pub use self::anomaly::{Anomaly, Finding};
 pub use self::edn::list_append;
 pub use self::judge::{Verdict, judge};
 pub use self::life::{Medium, Plan, Ran, run, run_beside};
+pub use self::recorder::{Active, Done, Seat, Worker};
 pub use self::txn::{
     Clash, Content, EdgeName, History, Interval, Isolation, Name, NodeId, Op, Outcome, SeenNode,
     Timestamp, Txn, Way,

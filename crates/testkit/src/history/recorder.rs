@@ -17,7 +17,7 @@ use super::txn::{
 };
 
 /// The result of whatever the database may fail at, for no good reason.
-pub(super) type Done<T = ()> = Result<T, String>;
+pub type Done<T = ()> = Result<T, String>;
 
 fn fault(what: &str) -> impl Fn(Error) -> String {
     move |error| format!("{what} fails: {error}")
@@ -48,25 +48,32 @@ impl Pen {
 }
 
 /// One thread in one round of a history.
-pub(super) struct Worker {
+pub struct Worker {
     pen: Rc<Pen>,
     db: Db,
     /// The share of the history that is done, from 0 to 1.
-    pub(super) progress: f64,
+    pub progress: f64,
 }
 
 /// What makes a worker.
 #[derive(Clone, Copy)]
-pub(super) struct Seat {
-    pub(super) seed: u64,
-    pub(super) thread: usize,
-    pub(super) round: usize,
-    pub(super) began: Instant,
-    pub(super) yields: usize,
+pub struct Seat {
+    /// Decides what is drawn.
+    pub seed: u64,
+    /// Which thread it is.
+    pub thread: usize,
+    /// Which round.
+    pub round: usize,
+    /// When the history began.
+    pub began: Instant,
+    /// Of so many operations, one lets other threads run.
+    pub yields: usize,
 }
 
 impl Worker {
-    pub(super) fn new(db: Db, seat: Seat) -> Self {
+    /// A worker, in its seat.
+    #[must_use]
+    pub fn new(db: Db, seat: Seat) -> Self {
         let Seat { seed, thread, round, began, yields } = seat;
         let place = (thread as u64 + 1) << 40 | (round as u64) << 32;
         let random = fastrand::Rng::with_seed(seed ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -82,21 +89,25 @@ impl Worker {
     }
 
     /// A number below `end`, drawn.
-    pub(super) fn below(&self, end: usize) -> usize {
+    pub fn below(&self, end: usize) -> usize {
         self.pen.random.borrow_mut().usize(..end)
     }
 
     /// Whether a draw of one in `of` came out.
-    pub(super) fn one_in(&self, of: usize) -> bool {
+    pub fn one_in(&self, of: usize) -> bool {
         self.below(of) == 0
     }
 
-    pub(super) fn one_of<'a, T>(&self, all: &'a [T]) -> &'a T {
+    /// One of several, drawn.
+    pub fn one_of<'a, T>(&self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }
 
     /// Begins a transaction.
-    pub(super) fn begin(&self, isolation: Isolation) -> Done<Active> {
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn begin(&self, isolation: Isolation) -> Done<Active> {
         let mut options = TransactionOptions::new().isolation(isolation);
         if self.one_in(100) {
             options = options.sync(SyncLevel::Full);
@@ -105,7 +116,10 @@ impl Worker {
     }
 
     /// Opens a snapshot.
-    pub(super) fn snapshot(&self) -> Done<Active> {
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn snapshot(&self) -> Done<Active> {
         self.open(Isolation::Snapshot, || Ok(Reader::Snapshot(self.db.snapshot()?)))
     }
 
@@ -136,7 +150,7 @@ impl Worker {
     }
 
     /// What was recorded.
-    pub(super) fn into_txns(self) -> Vec<Txn> {
+    pub fn into_txns(self) -> Vec<Txn> {
         self.pen.txns.take()
     }
 }
@@ -147,7 +161,7 @@ enum Reader {
 }
 
 /// A transaction or a snapshot that is open.
-pub(super) struct Active {
+pub struct Active {
     pen: Rc<Pen>,
     reader: Reader,
     txn: Txn,
@@ -230,37 +244,61 @@ impl Active {
         self.pen.pause();
     }
 
-    pub(super) fn node(&mut self, node: NodeId) -> Done<Option<SeenNode>> {
+    /// Reads a node.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn node(&mut self, node: NodeId) -> Done<Option<SeenNode>> {
         let seen = read!(self, reader => seen_node(reader, node));
         self.note(Op::Node { node, seen: seen.clone() });
         Ok(seen)
     }
 
-    pub(super) fn get(&mut self, label: &'static str, key: &str) -> Done<Option<NodeId>> {
+    /// Looks a key up.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn get(&mut self, label: &'static str, key: &str) -> Done<Option<NodeId>> {
         let seen = read!(self, reader => reader.get(label, key)).map(|node| node.id());
         self.note(Op::Get { label: label.into(), key: key.to_owned(), seen });
         Ok(seen)
     }
 
-    pub(super) fn scan(&mut self, label: &'static str) -> Done<Vec<NodeId>> {
+    /// Reads which nodes have a label.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn scan(&mut self, label: &'static str) -> Done<Vec<NodeId>> {
         let seen: Vec<_> = read!(self, reader => reader.scan(label)).collect();
         self.note(Op::Scan { label: label.into(), seen: seen.clone() });
         Ok(seen)
     }
 
-    pub(super) fn count(&mut self, label: &'static str) -> Done<u64> {
+    /// Reads how many nodes have a label.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn count(&mut self, label: &'static str) -> Done<u64> {
         let seen = read!(self, reader => reader.count(label));
         self.note(Op::Count { label: label.into(), seen });
         Ok(seen)
     }
 
-    pub(super) fn count_edges(&mut self, edge_type: &'static str) -> Done<u64> {
+    /// Reads how many edges have a type.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn count_edges(&mut self, edge_type: &'static str) -> Done<u64> {
         let seen = read!(self, reader => reader.count_edges(edge_type));
         self.note(Op::CountEdges { edge_type: edge_type.into(), seen });
         Ok(seen)
     }
 
-    pub(super) fn neighbours(
+    /// Reads who is at the other ends of the edges at a node.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn neighbours(
         &mut self,
         node: NodeId,
         way: Way,
@@ -275,13 +313,21 @@ impl Active {
         Ok(seen)
     }
 
-    pub(super) fn edge(&mut self, edge: &EdgeName) -> Done<Option<Content>> {
+    /// Reads an edge.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn edge(&mut self, edge: &EdgeName) -> Done<Option<Content>> {
         let seen = read!(self, reader => seen_edge(reader, edge));
         self.note(Op::Edge { edge: edge.clone(), seen: seen.clone() });
         Ok(seen)
     }
 
-    pub(super) fn traverse(
+    /// Walks along edges.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn traverse(
         &mut self,
         start: NodeId,
         edge_type: &'static str,
@@ -294,7 +340,7 @@ impl Active {
     }
 
     /// A document that nobody has written before.
-    pub(super) fn content(&self, number: i64, list: Vec<i64>) -> Content {
+    pub fn content(&self, number: i64, list: Vec<i64>) -> Content {
         let mark = self.pen.next_mark.get();
         self.pen.next_mark.set(mark + 1);
         Content { mark, number, list, is_torn: false }
@@ -315,7 +361,11 @@ impl Active {
         }
     }
 
-    pub(super) fn insert(
+    /// Inserts a node; None if it is refused for what is there.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn insert(
         &mut self,
         label: &'static str,
         key: Option<&str>,
@@ -328,7 +378,11 @@ impl Active {
         Ok(done)
     }
 
-    pub(super) fn put(&mut self, node: NodeId, number: i64, list: Vec<i64>) -> Done<bool> {
+    /// Writes the document of a node; whether there is one.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn put(&mut self, node: NodeId, number: i64, list: Vec<i64>) -> Done<bool> {
         let content = self.content(number, list);
         // Two ways to the same document.
         let in_place = content.mark.is_multiple_of(2);
@@ -341,13 +395,21 @@ impl Active {
         Ok(done)
     }
 
-    pub(super) fn delete(&mut self, node: NodeId) -> Done<Option<u64>> {
+    /// Deletes a node; how many edges went with it.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn delete(&mut self, node: NodeId) -> Done<Option<u64>> {
         let done = self.write(|txn| txn.delete(node))?;
         self.note(Op::Delete { node, done });
         Ok(done)
     }
 
-    pub(super) fn link(&mut self, edge: &EdgeName, number: i64) -> Done<bool> {
+    /// Links two nodes, or writes their edge; whether both are there.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn link(&mut self, edge: &EdgeName, number: i64) -> Done<bool> {
         let content = self.content(number, Vec::new());
         let EdgeName { source, edge_type, target } = edge;
         let done = self.write(|txn| txn.link(*source, edge_type, *target, document(&content)))?;
@@ -356,7 +418,11 @@ impl Active {
         Ok(done)
     }
 
-    pub(super) fn unlink(&mut self, edge: &EdgeName) -> Done<bool> {
+    /// Removes an edge; whether there was one.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn unlink(&mut self, edge: &EdgeName) -> Done<bool> {
         let EdgeName { source, edge_type, target } = edge;
         let done = self.write(|txn| txn.unlink(*source, edge_type, *target))?;
         let done = done.is_some_and(|edges| edges > 0);
@@ -365,7 +431,10 @@ impl Active {
     }
 
     /// Commits; whether it did, or conflicted.
-    pub(super) fn commit(self) -> Done<bool> {
+    ///
+    /// # Errors
+    /// Any other than a conflict.
+    pub fn commit(self) -> Done<bool> {
         let Self { pen, reader, mut txn } = self;
         let called = pen.now();
         let result = match reader {
@@ -388,7 +457,7 @@ impl Active {
     }
 
     /// Rolls back.
-    pub(super) fn rollback(self) {
+    pub fn rollback(self) {
         let Self { pen, reader, mut txn } = self;
         let called = pen.now();
         drop(reader);
