@@ -51,6 +51,7 @@ mod names;
 mod script;
 mod session;
 pub mod simulation;
+pub mod threads;
 
 pub use command::{Command, ScriptError};
 pub use script::{Difference, Script};
