@@ -50,9 +50,7 @@ const UNORDERED_WRITES: &str = r"
 impl Control {
     fn of(sanitizer: Sanitizer) -> Self {
         match sanitizer {
-            Sanitizer::Address => {
-                Self { source: READ_AFTER_FREE, report: "heap-use-after-free" }
-            }
+            Sanitizer::Address => Self { source: READ_AFTER_FREE, report: "heap-use-after-free" },
             Sanitizer::Leak => Self { source: LOST_BOX, report: "detected memory leaks" },
             Sanitizer::Thread => Self { source: UNORDERED_WRITES, report: "data race" },
             Sanitizer::Valgrind => Self { source: READ_AFTER_FREE, report: "Invalid read" },
@@ -64,6 +62,7 @@ impl Control {
 pub(super) fn run(
     sanitizer: Sanitizer,
     programs: &Programs,
+    flags: &[String],
     root: &Path,
     folder: &Path,
 ) -> Result<()> {
@@ -72,7 +71,7 @@ pub(super) fn run(
     std::fs::write(&source, control.source)?;
     let mut build = Command::new("rustc");
     build.args(["--edition", "2024", "-O", "-g", "--target", TARGET]);
-    build.args(sanitizer.flags()).env("RUSTC_BOOTSTRAP", "1");
+    build.args(flags).env("RUSTC_BOOTSTRAP", "1");
     tools::run(build.arg("-o").arg(&program).arg(&source))?;
     let mut command = match sanitizer {
         Sanitizer::Valgrind => {
