@@ -1,6 +1,7 @@
 //! The checks of this workspace, run as `cargo xtask ci | layers | tidy | deps`,
 //! and the long ones outside of `ci`: `crash`, `history`, `sim` and `soak`
-//! ([`program`]), `fuzz` ([`fuzz`]).
+//! ([`program`]), [`fuzz`], [`coverage`], [`mutation`] and [`sanitize`]. What the last
+//! three need they install ([`tools`]).
 //!
 //! Layout and layering hold only while something refuses to merge what breaks
 //! them. Three checks do that, and `ci` runs them one after the other:
@@ -13,8 +14,8 @@
 //! - [`deps`]: how many foreign crates the public crate brings along.
 //!
 //! Rules are functions from text to violations, so that each has a unit test
-//! with an input that must fail. Only [`tree`], [`workspace`] and [`deps`] touch
-//! the outside: git, cargo and the files.
+//! with an input that must fail. Of the quick ones only [`tree`], [`workspace`] and
+//! [`deps`] touch the outside: git, cargo and the files.
 
 mod absences;
 mod ci;

@@ -16,6 +16,7 @@ mod tree_copy;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -27,6 +28,10 @@ use sample::Mutant;
 
 /// Of a hundred viable faults, this many must be caught.
 const CAUGHT_PERCENT_MIN: usize = 85;
+
+/// Tests that take so many times as long as without a fault, and a while, hang.
+const TIMEOUT_FACTOR: u32 = 4;
+const TIMEOUT_MIN: Duration = Duration::from_secs(60);
 
 const CARGO_MUTANTS: CargoTool = CargoTool {
     package: "cargo-mutants",
@@ -43,6 +48,9 @@ pub(crate) struct Options {
     /// Which ones: the same seed draws the same faults from the same sources.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Leaves out as many that would be drawn before: a sample in several runs.
+    #[arg(long, default_value_t = 0)]
+    skip: usize,
     /// Only tells which ones.
     #[arg(long)]
     list: bool,
@@ -63,7 +71,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
             .context("no run has left a list of what it missed")?;
         named(&all, &names)?
     } else {
-        sample::draw(&all, options.sample, options.seed)
+        sample::draw(&all, options.skip..options.skip + options.sample, options.seed)
     };
     println!("{} of {} mutants, seed {}", drawn.len(), all.len(), options.seed);
     if options.list {
@@ -126,10 +134,13 @@ fn run_round(
     std::fs::create_dir_all(&output)?;
     // One target folder for all rounds: most of what is built stays the same.
     let target = folder.join("target");
-    tools::run(round.baseline(tree).env("CARGO_TARGET_DIR", &target))
+    tools::run(round.baseline(tree, true).env("CARGO_TARGET_DIR", &target))?;
+    let started = Instant::now();
+    tools::run(round.baseline(tree, false).env("CARGO_TARGET_DIR", &target))
         .context("the tests fail without any fault")?;
+    let timeout = TIMEOUT_MIN + started.elapsed() * TIMEOUT_FACTOR;
     let status = round
-        .command(tree, &output, open)
+        .command(tree, &output, open, timeout)
         .env("CARGO_TARGET_DIR", &target)
         .status()
         .context("cannot run cargo mutants")?;

@@ -6,8 +6,8 @@
 //! says nothing of it would say nothing of the engine either.
 //!
 //! The stable compiler has the sanitizers and hides them: `RUSTC_BOOTSTRAP`. The
-//! standard library is not instrumented, which only the thread sanitizer minds:
-//! `xtask/sanitizers/thread.txt` says what that costs, line by line.
+//! standard library is not instrumented, and the thread sanitizer sees no fences:
+//! `xtask/sanitizers` says what follows from that, line by line.
 
 mod control;
 
@@ -47,6 +47,7 @@ pub(crate) struct Options {
 /// Tests with threads, by package, and the arguments of their programs.
 const TESTS: &[(&str, &[&str], &[&str])] = &[
     ("selvedge", &["stress", "compaction", "retention"], &[]),
+    ("selvedge", &["durability"], &["traps::", "checkpoints::", "poison::"]),
     ("selvedge-index", &["hash_stress", "ordered_stress"], &[]),
     ("selvedge-keyspace", &["keyspace"], &["threads::"]),
     ("selvedge-storage", &["log"], &["group_commit::"]),
@@ -58,16 +59,19 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
     let programs = Programs::require()?;
     let folder = tools::target(root).join("sanitizers").join(sanitizer.name());
     std::fs::create_dir_all(&folder)?;
-    control::run(sanitizer, &programs, root, &folder)?;
+    let flags = sanitizer.flags(root, &folder)?;
+    control::run(sanitizer, &programs, &flags, root, &folder)?;
     let seconds = options.seconds.unwrap_or(sanitizer.seconds());
     for (package, tests, filters) in TESTS {
         let mut command = Command::new("cargo");
         command.args(["test", "--release", "--target", TARGET, "--package", package]);
         command.args(tests.iter().flat_map(|test| ["--test", *test]));
-        // One test after the other: each has threads of its own.
-        command.arg("--").arg("--test-threads=1").args(*filters);
+        // One test after the other, since each has threads of its own; and the harness
+        // shares no buffer with them.
+        command.args(["--", "--test-threads=1", "--nocapture"]).args(*filters);
         command.env("CARGO_TARGET_DIR", &folder).current_dir(root);
         command.env("SELVEDGE_STRESS_SECONDS", seconds.to_string());
+        command.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", flags.join(" "));
         sanitizer.environment(&mut command, &programs, root);
         tools::run(&mut command).with_context(|| format!("{} over {package}", sanitizer.name()))?;
     }
@@ -107,18 +111,27 @@ impl Sanitizer {
     }
 
     /// What the compiler is told.
-    fn flags(self) -> &'static [&'static str] {
-        match self {
+    fn flags(self, root: &Path, folder: &Path) -> Result<Vec<String>> {
+        let flags: &[&str] = match self {
             Self::Address => &["-Zsanitizer=address"],
             Self::Leak => &["-Zsanitizer=leak"],
             Self::Thread => &["-Zsanitizer=thread", "-Cunsafe-allow-abi-mismatch=sanitizer"],
             Self::Valgrind => &[],
+        };
+        let mut flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        if self == Self::Thread {
+            let object = folder.join("acquire.o");
+            let mut build = Command::new("rustc");
+            build.args(["--edition", "2024", "-O", "--crate-type", "lib", "--emit", "obj", "-o"]);
+            tools::run(build.arg(&object).arg(root.join("xtask/sanitizers/acquire.rs")))?;
+            flags.push(format!("-Clink-arg={}", object.display()));
+            flags.push("-Clink-arg=-Wl,--wrap=__tsan_atomic64_fetch_sub".to_owned());
         }
+        Ok(flags)
     }
 
-    /// What the build and the programs are told.
+    /// What the programs are told.
     fn environment(self, command: &mut Command, programs: &Programs, root: &Path) {
-        command.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", self.flags().join(" "));
         let symbolizer = format!("external_symbolizer_path={}", programs.symbolizer.display());
         let suppressions = root.join("xtask/sanitizers").join(format!("{}.txt", self.name()));
         let suppressions = format!("suppressions={}", suppressions.display());
@@ -150,8 +163,8 @@ mod tests {
     #[test]
     fn suppression_files_argue_every_line() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sanitizers");
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for name in ["thread.txt", "leak.txt"] {
+            let text = std::fs::read_to_string(folder.join(name)).unwrap();
             let mut argued = false;
             for line in text.lines() {
                 let is_comment = line.starts_with('#');

@@ -345,7 +345,9 @@ impl Registry {
     fn settle(&self, slot: &Slot, oracle: &Oracle) {
         loop {
             let start = oracle.visible();
-            slot.start.store(start.get(), Ordering::Relaxed);
+            // Release: a scan that finds this, and not the FREE of the owner before,
+            // comes behind what that owner read all the same.
+            slot.start.store(start.get(), Ordering::Release);
             let mark = self.cover(slot.index);
             if self.is_settled(start, mark, oracle) {
                 return;

@@ -53,6 +53,7 @@ mod script;
 mod session;
 pub mod simulation;
 pub mod soak;
+pub mod threads;
 
 pub use command::{Command, ScriptError};
 pub use script::{Difference, Script};

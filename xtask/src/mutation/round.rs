@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -19,8 +20,6 @@ pub(crate) struct Round {
     pub(crate) concerns: fn(&Mutant) -> bool,
     packages: &'static [&'static str],
     tests: &'static [&'static str],
-    /// A multiple of what they take; who takes longer hangs.
-    timeout_seconds: u32,
 }
 
 /// The profile of the builds: `Cargo.toml` says why.
@@ -32,22 +31,19 @@ pub(crate) const ROUNDS: &[Round] = &[
         name: "memory",
         concerns: |mutant| !touches_disk(mutant),
         packages: &["selvedge-mvcc", "selvedge-engine", "selvedge-graph", "selvedge"],
-        tests: &["engine", "scripts", "model", "adjacency", "retention", "regressions"],
-        timeout_seconds: 60,
+        tests: &["engine", "durable", "scripts", "model", "adjacency", "retention", "regressions"],
     },
     Round {
         name: "disk",
         concerns: touches_disk,
         packages: &["selvedge-storage", "selvedge-testkit"],
         tests: &["store", "log", "simulation"],
-        timeout_seconds: 120,
     },
     Round {
         name: "rest",
         concerns: |_| false,
         packages: &["selvedge"],
         tests: &["bad_input", "compaction", "stress", "durability", "durability_regressions"],
-        timeout_seconds: 180,
     },
 ];
 
@@ -60,10 +56,13 @@ fn touches_disk(mutant: &Mutant) -> bool {
 }
 
 impl Round {
-    /// Runs its tests without any fault: they must pass.
-    pub(crate) fn baseline(&self, tree: &Path) -> Command {
+    /// Runs its tests without any fault, or only builds them.
+    pub(crate) fn baseline(&self, tree: &Path, only_build: bool) -> Command {
         let mut command = Command::new("cargo");
         command.args(["test", "--quiet", "--profile", PROFILE]).current_dir(tree);
+        if only_build {
+            command.arg("--no-run");
+        }
         for package in self.packages {
             command.args(["--package", package]);
         }
@@ -73,12 +72,18 @@ impl Round {
     }
 
     /// Runs its tests against each of the faults.
-    pub(crate) fn command(&self, tree: &Path, output: &Path, open: &[&Mutant]) -> Command {
+    pub(crate) fn command(
+        &self,
+        tree: &Path,
+        output: &Path,
+        open: &[&Mutant],
+        timeout: Duration,
+    ) -> Command {
         let mut command = Command::new("cargo");
         command.args(["mutants", "--in-place", "--no-shuffle", "--profile", PROFILE]);
         // Of its own accord it runs other tests than these without a fault.
         command.args(["--baseline", "skip", "--build-timeout", "900"]);
-        command.args(["--timeout", &self.timeout_seconds.to_string()]);
+        command.args(["--timeout", &timeout.as_secs().to_string()]);
         command.args(["--colors", "never"]);
         command.arg("--output").arg(output).current_dir(tree);
         for mutant in open {

@@ -1,6 +1,7 @@
 //! What faults there are, and which of them are drawn.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -38,15 +39,19 @@ pub(crate) fn parse(json: &str) -> Result<Vec<Mutant>> {
     Ok(mutants)
 }
 
-/// Draws `number` of them. Each has a rank that follows from the seed and its
+/// Draws those of the `places`. Each has a rank that follows from the seed and its
 /// name, so that a change of one file moves no other file's faults in or out by
 /// more than the room it leaves.
-pub(crate) fn draw(mutants: &[Mutant], number: usize, seed: u64) -> Vec<Mutant> {
+pub(crate) fn draw(mutants: &[Mutant], places: Range<usize>, seed: u64) -> Vec<Mutant> {
     let mut ranked: Vec<(u64, &Mutant)> =
         mutants.iter().map(|mutant| (rank(seed, &mutant.name), mutant)).collect();
     ranked.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
-    let mut drawn: Vec<Mutant> =
-        ranked.into_iter().take(number).map(|(_, mutant)| mutant.clone()).collect();
+    let mut drawn: Vec<Mutant> = ranked
+        .into_iter()
+        .take(places.end)
+        .skip(places.start)
+        .map(|(_, mutant)| mutant.clone())
+        .collect();
     drawn.sort_by(|a, b| a.name.cmp(&b.name));
     drawn
 }
@@ -75,21 +80,25 @@ mod tests {
     #[test]
     fn a_seed_draws_the_same_and_another_seed_others() {
         let all = mutants(1000);
-        let drawn = draw(&all, 100, 1);
+        let drawn = draw(&all, 0..100, 1);
         assert_eq!(drawn.len(), 100);
-        assert_eq!(drawn, draw(&all, 100, 1));
-        let again = draw(&all, 100, 2);
+        assert_eq!(drawn, draw(&all, 0..100, 1));
+        let again = draw(&all, 0..100, 2);
         let shared = again.iter().filter(|mutant| drawn.contains(mutant)).count();
         assert!((1..30).contains(&shared), "{shared}");
-        assert_eq!(draw(&all, 5000, 1).len(), 1000);
+        assert_eq!(draw(&all, 0..5000, 1).len(), 1000);
+        let mut parts = draw(&all, 0..40, 1);
+        parts.extend(draw(&all, 40..100, 1));
+        parts.sort_by(|a, b| a.name.cmp(&b.name));
+        assert_eq!(parts, drawn, "a sample in two runs");
     }
 
     #[test]
     fn a_mutant_that_goes_lets_one_other_in() {
         let all = mutants(1000);
-        let drawn = draw(&all, 100, 1);
+        let drawn = draw(&all, 0..100, 1);
         let without: Vec<Mutant> = all.iter().filter(|m| **m != drawn[7]).cloned().collect();
-        let shared = draw(&without, 100, 1).iter().filter(|m| drawn.contains(m)).count();
+        let shared = draw(&without, 0..100, 1).iter().filter(|m| drawn.contains(m)).count();
         assert_eq!(shared, 99);
     }
 

@@ -62,6 +62,7 @@ impl Control {
 pub(super) fn run(
     sanitizer: Sanitizer,
     programs: &Programs,
+    flags: &[String],
     root: &Path,
     folder: &Path,
 ) -> Result<()> {
@@ -70,7 +71,7 @@ pub(super) fn run(
     std::fs::write(&source, control.source)?;
     let mut build = Command::new("rustc");
     build.args(["--edition", "2024", "-O", "-g", "--target", TARGET]);
-    build.args(sanitizer.flags()).env("RUSTC_BOOTSTRAP", "1");
+    build.args(flags).env("RUSTC_BOOTSTRAP", "1");
     tools::run(build.arg("-o").arg(&program).arg(&source))?;
     let mut command = match sanitizer {
         Sanitizer::Valgrind => {

@@ -1,11 +1,12 @@
 //! Many threads, few syncs; one thread, no detour.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use selvedge_base::Timestamp;
+use selvedge_base::sync::Mutex;
 use selvedge_env::{Fault, FileSystem, OperationKind, SimulatedFiles};
 use selvedge_storage::{Log, LogOptions, LogPosition, LogStart, RecordKind, StorageError};
 
@@ -281,7 +282,7 @@ fn threads_of_every_kind_at_once() {
             early.extend(thread.to_le_bytes());
             early.resize(bytes - 8, 7);
             let mut payload = log.payload(early);
-            let mut next = order.lock().expect(FINE);
+            let mut next = order.lock();
             payload.extend(&next.to_le_bytes());
             let timestamp = Timestamp::new(*next);
             let end = log.append(reservation, RecordKind::Commit, timestamp, payload);
