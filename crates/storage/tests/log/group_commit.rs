@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use selvedge_base::Timestamp;
-use selvedge_base::sync::Mutex;
+use selvedge_base::sync::{LockRank, mutex};
 use selvedge_env::{Fault, FileSystem, OperationKind, SimulatedFiles};
 use selvedge_storage::{Log, LogOptions, LogPosition, LogStart, RecordKind, StorageError};
 
@@ -272,7 +272,7 @@ fn threads_of_every_kind_at_once() {
     let process = files.process();
     let log = Log::create(process, dir(), SALT, LogStart::default(), 1, options).unwrap();
     // Stands for the commit lock: who holds it appends next.
-    let order = Mutex::new(0_u64);
+    let order = mutex(LockRank::Commits, 0_u64);
     let running = AtomicUsize::new(THREADS as usize);
     let client = |thread: u64| {
         for commit in 0..COMMITS {
