@@ -40,7 +40,7 @@ fn read(engine: &Engine<Shelf>) -> [u64; shelf::SLOTS] {
 
 /// Lets the limbo see that nobody reads any more.
 fn settle(engine: &Engine<Shelf>, value: u64) {
-    set(engine, 0, value).unwrap();
+    set(engine, 0, value).expect("nothing is wrong with the log");
     while engine.step(100) {}
 }
 
