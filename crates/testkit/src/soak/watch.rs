@@ -138,7 +138,7 @@ mod tests {
     fn growth_is_told_and_a_warm_up_is_none() {
         let time = Duration::from_secs(1000);
         // Much at the beginning, then up and down.
-        let flat = watch(|second| (100 << 20) - (50 << 20) / (second + 1) + (second % 7 << 19));
+        let flat = watch(|second| (100 << 20) - (50 << 20) / (second + 1) + ((second % 7) << 19));
         assert!(flat.judge(time).is_ok());
         // A leak of a tenth over the whole time.
         let leak = watch(|second| (100 << 20) + second * (10 << 20) / 1000);
