@@ -58,6 +58,13 @@ fn tolerate(what: &str, error: &Error) {
     assert!(is_told && !error.to_string().is_empty(), "{what}: {error:?}");
 }
 
+/// Where nothing of a database is left there is none.
+fn tolerate_opening(image: &Image, error: &Error) {
+    if image.0.contains_key("MANIFEST") || error.kind() != ErrorKind::Input {
+        tolerate("open", error);
+    }
+}
+
 /// Opens a database from files whose checksums have nothing to say: it opens or does
 /// not; what is there can be read; and if it finds nothing wrong with itself, all ways of
 /// reading agree, it can be written, and it is the same when it is opened again.
@@ -65,7 +72,7 @@ pub(crate) fn open_and_use(image: &Image) {
     let (files, db) = open(image);
     let db = match db {
         Ok(db) => db,
-        Err(error) => return tolerate("open", &error),
+        Err(error) => return tolerate_opening(image, &error),
     };
     let complaints = db.check().expect("few snapshots are open");
     let Ok(snapshot) = db.snapshot() else { return };
@@ -130,10 +137,7 @@ pub(crate) fn open_damaged(image: &Image) {
     let (_, db) = open(image);
     let db = match db {
         Ok(db) => db,
-        Err(error) if error.kind() == ErrorKind::Usage => {
-            return;
-        }
-        Err(error) => return tolerate("open", &error),
+        Err(error) => return tolerate_opening(image, &error),
     };
     let Ok(snapshot) = db.snapshot() else { return };
     let _ = db.check().expect("few snapshots are open");

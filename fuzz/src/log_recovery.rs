@@ -97,7 +97,7 @@ fn raw(input: &mut Unstructured<'_>) -> Result<()> {
     let first = if is_far { input.arbitrary::<Number>()?.get() } else { 0 };
     let mut image = Image::default();
     let segments = input.bytes(input.len())?.chunks(SEGMENT_BYTES);
-    for (number, bytes) in (first..).zip(segments) {
+    for (number, bytes) in (0..).map(|more| first.wrapping_add(more)).zip(segments) {
         let mut bytes = bytes.to_vec();
         // As many bytes as there are, or as there should be.
         if flags & 2 == 0 {

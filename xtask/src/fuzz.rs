@@ -4,9 +4,9 @@
 //! `RUSTC_BOOTSTRAP` has it take them all the same.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -25,6 +25,10 @@ pub(crate) struct Actions {
     /// have found, as much as covers something of its own.
     #[arg(long)]
     minimise: bool,
+    /// Looks for planted faults with the inputs of `fuzz/corpus` and random changes of
+    /// them: each must be found by its target, and nothing without one.
+    #[arg(long)]
+    mutants: bool,
 }
 
 /// How fuzzing is asked for.
@@ -37,6 +41,8 @@ pub(crate) struct Arguments {
     target: Option<String>,
 }
 
+/// Names the fault that is planted.
+const VARIABLE: &str = "SELVEDGE_MUTANT";
 /// An input longer than this only takes time.
 const INPUT_BYTES_MAX: usize = 4096;
 /// An input that takes longer hangs.
@@ -44,6 +50,19 @@ const INPUT_SECONDS_MAX: usize = 20;
 /// Memory of the whole process, and of one allocation, in MiB.
 const MEMORY_MAX: usize = 2048;
 const ALLOCATION_MAX: usize = 512;
+/// Faults that are planted, and the target that finds each.
+const FAULTS: &[(&str, &str)] = &[
+    ("checkpoint_reading", "block-checksum-ignored"),
+    ("checkpoint_reading", "checksum-ignored"),
+    ("document_decoding", "document-order-unchecked"),
+    ("log_recovery", "checksum-ignored"),
+    ("ordered_keys", "key-zero-unescaped"),
+    ("transactions", "validation-off"),
+    ("transactions", "prune-one-too-far"),
+    ("transactions", "tombstone-ignored"),
+];
+/// Random changes of each input, where faults are planted.
+const MUTATIONS: u32 = 40;
 /// Of all committed inputs of one target; the short ones come first.
 const CORPUS_BYTES_MAX: u64 = 200 << 10;
 
@@ -59,6 +78,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
         let is_fine = match &arguments.actions {
             Actions { seconds: Some(seconds), .. } => search(root, target, *seconds)?,
             Actions { replay: true, .. } => replay(root, target)?,
+            Actions { mutants: true, .. } => find_mutants(root, target)?,
             Actions { .. } => minimise(root, target)?,
         };
         if !is_fine {
@@ -98,6 +118,8 @@ fn fuzz(root: &Path, target: &str, directories: &[PathBuf], options: &[String]) 
     let mut command = cargo(root);
     command.args(["fuzz", "run", target]).args(directories).arg("--").args(options).args([
         format!("-max_len={INPUT_BYTES_MAX}"),
+        // Short inputs do little here: the long ones must not wait for their turn.
+        "-len_control=0".to_owned(),
         format!("-timeout={INPUT_SECONDS_MAX}"),
         format!("-rss_limit_mb={MEMORY_MAX}"),
         format!("-malloc_limit_mb={ALLOCATION_MAX}"),
@@ -128,6 +150,33 @@ fn replay(root: &Path, target: &str) -> Result<bool> {
     fuzz(root, target, &[corpus(target)], &["-runs=0".to_owned()])
 }
 
+/// Whether the faults of a target are found, each, and nothing else.
+fn find_mutants(root: &Path, target: &str) -> Result<bool> {
+    let dir = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let dir = root.join(dir).join("fuzz-mutants");
+    let mut is_well = true;
+    let faults = FAULTS.iter().filter(|(by, _)| *by == target).map(|(_, fault)| Some(*fault));
+    for fault in [None].into_iter().chain(faults) {
+        let mut replay = Command::new("cargo");
+        replay.current_dir(root).env_remove(VARIABLE);
+        replay.env("RUSTFLAGS", "--cfg selvedge_mutants").arg("run").arg("--target-dir").arg(&dir);
+        replay.args(["--quiet", "--release", "--manifest-path", "fuzz/Cargo.toml"]);
+        replay.args(["--example", "replay", "--", "fuzz/corpus", target]);
+        replay.arg("--mutations").arg(MUTATIONS.to_string());
+        replay.envs(fault.map(|fault| (VARIABLE, fault)));
+        let output = replay.output().context("cannot run cargo")?;
+        let told = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        // Not built, or not run, is not found.
+        ensure!(!told.is_empty(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+        let as_expected = output.status.success() == fault.is_none();
+        is_well &= as_expected;
+        let verdict = if as_expected { "ok" } else { "NOT AS EXPECTED" };
+        let told: String = told.chars().take(100).collect();
+        println!("{}: {verdict}; {told}", fault.unwrap_or("no fault"));
+    }
+    Ok(is_well)
+}
+
 fn minimise(root: &Path, target: &str) -> Result<bool> {
     let all = root.join(grown(target));
     let kept = root.join("fuzz/grown").join(format!("{target}.minimised"));
@@ -142,7 +191,9 @@ fn minimise(root: &Path, target: &str) -> Result<bool> {
         .context("cannot run cargo")?;
     ensure!(seeds.success(), "the first inputs cannot be made");
     let directories = [kept.clone(), all, corpus(target)];
-    if !fuzz(root, target, &directories, &["-merge=1".to_owned()])? {
+    // By what code they reach, not by how often: that would keep thousands.
+    let options = ["-set_cover_merge=1", "-use_counters=0"].map(str::to_owned);
+    if !fuzz(root, target, &directories, &options)? {
         return Ok(false);
     }
     replace(&kept, &root.join(corpus(target)))?;

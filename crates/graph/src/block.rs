@@ -202,6 +202,11 @@ impl<'a> Block<'a> {
         self.runs().iter().map(|run| EdgeTypeId::new(run.edge_type))
     }
 
+    /// The largest number of an edge; 0 if none has one.
+    pub(crate) fn number_max(self) -> u64 {
+        self.ids().iter().copied().max().unwrap_or(0)
+    }
+
     /// Whether in each run the neighbours ascend; edges to the same one, by their ids.
     fn is_sorted(self) -> bool {
         let (runs, ids) = (self.runs(), self.ids());

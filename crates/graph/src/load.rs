@@ -11,7 +11,7 @@ use selvedge_engine::Evict;
 use selvedge_mvcc::{Arena, Record, Retired, VersionBox};
 use selvedge_storage::{BlockKey, Contents, Place, StorageError};
 
-use crate::adjacency::loaded;
+use crate::adjacency::{Adjacency, loaded};
 use crate::block::Block;
 use crate::catalog::Named;
 use crate::catalog_block::{EDGE_TYPES, LABELS, StoredName, read_names};
@@ -100,7 +100,9 @@ impl Graph {
         if key.leaf > leaf_of(NODES_MAX) {
             return Ok(misfit(format!("there are no identifiers in leaf {}", key.leaf))?);
         }
-        let (first, newest) = (key.leaf * LEAF_IDS as u64, contents.manifest().timestamp);
+        let newest = contents.manifest().timestamp;
+        let leaf = Leaf { first: key.leaf * LEAF_IDS as u64, newest };
+        let [node_ids, _] = self.sequences();
         // SAFETY: the caller's contract, here and below.
         unsafe {
             match GraphTable::numbered(key.table) {
@@ -111,8 +113,9 @@ impl Graph {
                 Some(GraphTable::Nodes) => {
                     let mut trouble = None;
                     read_entries(block, |entry| {
-                        committed(entry.commit, newest)?;
-                        let id = NodeId::new(first + entry.slot);
+                        let id = NodeId::new(leaf.id(entry.slot, entry.commit)?);
+                        // Whatever was leased, what is there is not given out again.
+                        node_ids.skip_to(id.get() + 1);
                         match self.node_of(&entry, contents, &mut load.arena) {
                             Ok(version) => self.load_node(id, version, entry.commit, writer, load),
                             Err(error) => {
@@ -126,10 +129,10 @@ impl Graph {
                 Some(GraphTable::Edges) => {
                     let mut trouble = None;
                     read_entries(block, |entry| {
-                        committed(entry.commit, newest)?;
+                        let number = leaf.id(entry.slot, entry.commit)?;
                         match edge_of(&entry, contents, &mut load.arena) {
                             Ok(version) => {
-                                install(&self.edges, first + entry.slot, version, entry.commit);
+                                install(&self.edges, number, version, entry.commit);
                                 Ok(())
                             }
                             Err(error) => {
@@ -142,20 +145,40 @@ impl Graph {
                 }
                 Some(table @ (GraphTable::Out | GraphTable::In)) => {
                     let records = if table == GraphTable::Out { &self.out } else { &self.into };
-                    let known = self.edge_types.current();
-                    Ok(read_edges(block, |edges| {
-                        committed(edges.commit, newest)?;
-                        let mut types = Block::new(edges.shape, edges.bytes).edge_types();
-                        if types.any(|kind| known.by_number(kind.get()).is_none()) {
-                            return misfit("an edge has a type without a name");
-                        }
-                        let version = loaded(edges.shape, edges.bytes, &mut load.arena);
-                        install(records, first + edges.slot, version, edges.commit);
-                        Ok(())
-                    })?)
+                    Ok(self.load_edges(leaf, block, records, &mut load.arena)?)
                 }
             }
         }
+    }
+
+    /// # Safety
+    /// As [`Graph::load`].
+    unsafe fn load_edges(
+        &self,
+        leaf: Leaf,
+        block: &[u8],
+        records: &Records<Adjacency>,
+        arena: &mut Arena,
+    ) -> Result<(), Misfit> {
+        // SAFETY: the caller's contract, here and below.
+        let known = unsafe { self.edge_types.current() };
+        let [_, numbers] = self.sequences();
+        read_edges(block, |edges| {
+            let node = leaf.id(edges.slot, edges.commit)?;
+            let block = Block::new(edges.shape, edges.bytes);
+            if block.edge_types().any(|kind| known.by_number(kind.get()).is_none()) {
+                return misfit("an edge has a type without a name");
+            }
+            let number = block.number_max();
+            if number > NODES_MAX {
+                return misfit(format!("an edge has the number {number}"));
+            }
+            numbers.skip_to(number + 1);
+            let version = loaded(edges.shape, edges.bytes, arena);
+            // SAFETY: as above.
+            unsafe { install(records, node, version, edges.commit) };
+            Ok(())
+        })
     }
 
     /// # Safety
@@ -371,6 +394,24 @@ fn misfit_in(contents: &Contents, key: BlockKey, misfit: &Misfit) -> StorageErro
     let file = place.and_then(|place| contents.file(place.file));
     let path = file.map_or(Path::new("a data file"), |file| file.path());
     StorageError::corrupt(path, place.map_or(0, |place| place.offset), misfit.to_string())
+}
+
+/// The leaf of a table, and the timestamp of its checkpoint.
+#[derive(Clone, Copy)]
+struct Leaf {
+    first: u64,
+    newest: Timestamp,
+}
+
+impl Leaf {
+    /// The identifier of a slot, if there can be one that was committed then.
+    fn id(self, slot: u64, commit: Timestamp) -> Result<u64, Misfit> {
+        committed(commit, self.newest)?;
+        match self.first + slot {
+            id @ 1..=NODES_MAX => Ok(id),
+            id => misfit(format!("nothing has the number {id}")),
+        }
+    }
 }
 
 /// A checkpoint holds what was committed up to its timestamp.

@@ -204,6 +204,8 @@ impl Graph {
         if known.by_number(label.get()).is_none() && !reserved() {
             return misfit(format!("node {id} has a label without a name"));
         }
+        let [node_ids, _] = self.sequences();
+        node_ids.skip_to(id.get() + 1);
         let header = NodeHeader::new(label, key);
         let key = key.unwrap_or_default();
         let version = match change {
@@ -236,6 +238,9 @@ impl Graph {
         if [existed, now].into_iter().flatten().any(|number| number > NODES_MAX) {
             return misfit("the number of an edge is too large");
         }
+        let [_, edge_numbers] = self.sequences();
+        let newest = now.max(id.map(EdgeId::get)).unwrap_or(0);
+        edge_numbers.skip_to(newest + 1);
         let edge = Edge { source, edge_type, target, id };
         if writes.edges.get(&edge).is_some() {
             return misfit("an edge comes twice");

@@ -40,10 +40,10 @@ pub(super) fn guest_key(number: usize) -> String {
 pub(super) fn lay(db: &Db) -> Told<Ground> {
     let laid = db.transaction(|ctx| {
         let mut ground = Ground::default();
-        ctx.define_edge_type("PAID", EdgeTypeDef::multi().from("Account").to("Account"))?;
+        ctx.define_edge_type("PAID", EdgeTypeDef::multi().from("Saver").to("Saver"))?;
         for number in 0..ACCOUNTS {
-            let key = format!("account-{number}");
-            let account = ctx.insert("Account", &*key, doc! { "balance": BALANCE })?;
+            let key = format!("saver-{number}");
+            let account = ctx.insert("Saver", &*key, doc! { "balance": BALANCE })?;
             ground.accounts.push(account);
         }
         for number in 0..PAIRS {

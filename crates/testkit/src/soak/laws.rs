@@ -40,7 +40,7 @@ pub(super) fn uphold(reader: &impl Read, ground: &Ground) -> Told<u64> {
         }
         format!("{left:?}").hash(&mut digest);
     }
-    let payments = edges(reader, "Account", "PAID", "Account", &mut digest)?;
+    let payments = edges(reader, "Saver", "PAID", "Saver", &mut digest)?;
     if payments.iter().any(|payments| *payments > PAYMENTS_MAX) {
         return Err("an account remembers more payments than it may".to_owned());
     }
