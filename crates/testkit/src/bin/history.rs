@@ -145,6 +145,7 @@ struct Totals {
     txns: usize,
     commits: usize,
     conflicts: usize,
+    checks_failed: usize,
     reads: usize,
     write_skews: usize,
     run: Duration,
@@ -159,6 +160,7 @@ impl Totals {
         self.txns += history.txns.len();
         self.commits += count(|outcome| matches!(outcome, Outcome::Committed(_)));
         self.conflicts += count(|outcome| matches!(outcome, Outcome::Conflict(..)));
+        self.checks_failed += count(|outcome| matches!(outcome, Outcome::ChecksFailed(_)));
         let ops = history.txns.iter().flat_map(|txn| &txn.ops);
         self.reads += ops.filter(|op: &&Op| !op.is_write()).count();
         self.write_skews += verdict.write_skews;
@@ -278,12 +280,13 @@ fn describe(history: &History, verdict: &Verdict) -> String {
 
 fn print_totals(all: &BTreeMap<&str, Totals>) {
     println!(
-        "{:16} {:>9} {:>9} {:>9} {:>9} {:>10} {:>6} {:>6} {:>7} {:>6}",
+        "{:16} {:>9} {:>9} {:>9} {:>9} {:>7} {:>10} {:>6} {:>6} {:>7} {:>6}",
         "workload",
         "histories",
         "txns",
         "commits",
         "conflicts",
+        "checks",
         "reads",
         "skews",
         "run s",
@@ -293,9 +296,9 @@ fn print_totals(all: &BTreeMap<&str, Totals>) {
     for (name, totals) in all {
         let Totals { histories, alarms, txns, commits, conflicts, reads, .. } = totals;
         let (run, judged) = (totals.run.as_secs_f64(), totals.judged.as_secs_f64());
-        let skews = totals.write_skews;
+        let (skews, checks) = (totals.write_skews, totals.checks_failed);
         println!(
-            "{name:16} {histories:>9} {txns:>9} {commits:>9} {conflicts:>9} {reads:>10} \
+            "{name:16} {histories:>9} {txns:>9} {commits:>9} {conflicts:>9} {checks:>7} {reads:>10} \
              {skews:>6} {run:>6.1} {judged:>7.1} {alarms:>6}"
         );
     }

@@ -74,7 +74,7 @@ impl<'h> Judge<'h> {
             self.changes.read(txn.number, entity, seen, How::AtCommit);
             if found != expected {
                 self.found(Anomaly::CheckIgnored, txn, op, || {
-                    let found = found.map_or("none".to_owned(), |found| format!("@{found}"));
+                    let found = found.map_or("none".to_owned(), |found| found.to_string());
                     format!("right before its commit at {commit} there was {found}")
                 });
             }

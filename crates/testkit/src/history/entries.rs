@@ -185,7 +185,8 @@ impl<'h> Judge<'h> {
             let Op::Sum { key, result: Some(told), .. } = op else { continue };
             let made = self.entries.versions(key).last().and_then(|version| version.value.clone());
             if made != Some(EntryValue::Number(*told)) {
-                self.found(Anomaly::WrongSum, txn, op, || format!("it is {made:?}"));
+                let made = made.map_or("none".to_owned(), |made| made.to_string());
+                self.found(Anomaly::WrongSum, txn, op, || format!("it is {made}"));
             }
         }
     }
