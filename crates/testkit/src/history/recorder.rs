@@ -3,18 +3,23 @@
 //! Every thread records for itself: nothing that it does for the record is seen by
 //! another thread, lest recording order what is to be left to chance.
 
+mod atomic;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 
 use selvedge::{
-    Conflict, ConflictKind, Db, Direction, DocRef, Document, Entity, Error, ErrorKind, Read,
-    Snapshot, SyncLevel, Transaction, TransactionOptions, doc,
+    Conflict, ConflictKind, Db, Direction, DocRef, Document, Entity, Error, ErrorKind, KvEntry,
+    Read, Selection, Snapshot, SyncLevel, Transaction, TransactionOptions, Versionstamp, doc,
 };
 
 use super::txn::{
-    Clash, Content, EdgeName, Interval, Isolation, Name, NodeId, Op, Outcome, SeenNode, Txn, Way,
+    Clash, Content, EdgeName, EntryValue, Interval, Isolation, KeyRange, Name, NodeId, Op, Outcome,
+    SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
+
+pub(super) use self::atomic::Atomic;
 
 /// The result of whatever the database may fail at, for no good reason.
 pub type Done<T = ()> = Result<T, String>;
@@ -36,6 +41,13 @@ struct Pen {
 }
 
 impl Pen {
+    /// A document that nobody has written before.
+    fn content(&self, number: i64, list: Vec<i64>) -> Content {
+        let mark = self.next_mark.get();
+        self.next_mark.set(mark + 1);
+        Content { mark, number, list, is_torn: false }
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
@@ -123,6 +135,11 @@ impl Worker {
         self.open(Isolation::Snapshot, || Ok(Reader::Snapshot(self.db.snapshot()?)))
     }
 
+    /// An atomic operation that does nothing yet.
+    pub(super) fn atomic(&self) -> Atomic<'_> {
+        Atomic { worker: self, ops: Vec::new() }
+    }
+
     fn open(
         &self,
         isolation: Isolation,
@@ -140,6 +157,7 @@ impl Worker {
             number: 0,
             thread: self.pen.thread,
             isolation,
+            is_atomic: false,
             start,
             begin,
             end: Interval::UNKNOWN,
@@ -206,6 +224,30 @@ fn seen_node(reader: &impl Read, id: NodeId) -> Result<Option<SeenNode>, Error> 
         content: content_of(node.document()),
         version: node.version(),
     }))
+}
+
+fn seen_entry(entry: &KvEntry<'_>) -> SeenEntry {
+    let value = match (entry.number(), entry.document()) {
+        (Some(number), _) => EntryValue::Number(number),
+        (None, Ok(document)) => EntryValue::Document(content_of(document)),
+        (None, Err(_)) => EntryValue::Document(Content { is_torn: true, ..Content::default() }),
+    };
+    SeenEntry { value, version: entry.versionstamp().map(Versionstamp::timestamp) }
+}
+
+fn seen_range(reader: &impl Read, range: &KeyRange) -> Result<Vec<(Name, SeenEntry)>, Error> {
+    let mut selection = Selection::range(&*range.from, &*range.to);
+    selection = selection.limit(range.limit.unwrap_or(usize::MAX));
+    if range.is_backward {
+        selection = selection.reverse();
+    }
+    let entries = reader.kv_view().range(selection)?;
+    let seen = entries.map(|entry| {
+        let entry = entry?;
+        let key = String::from_utf8_lossy(entry.key_bytes()).into_owned();
+        Ok((key.into(), seen_entry(&entry)))
+    });
+    seen.collect()
 }
 
 fn seen_neighbours(
@@ -341,9 +383,7 @@ impl Active {
 
     /// A document that nobody has written before.
     pub fn content(&self, number: i64, list: Vec<i64>) -> Content {
-        let mark = self.pen.next_mark.get();
-        self.pen.next_mark.set(mark + 1);
-        Content { mark, number, list, is_torn: false }
+        self.pen.content(number, list)
     }
 
     /// Does what may be refused for what there is, and for nothing else.
@@ -430,10 +470,59 @@ impl Active {
         Ok(done)
     }
 
-    /// Commits; whether it did, or conflicted.
+    /// An entry, by its key.
+    pub(super) fn entry(&mut self, key: &Name) -> Done<Option<SeenEntry>> {
+        let seen = read!(self, reader => {
+            reader.kv_view().get(&**key).map(|entry| entry.as_ref().map(seen_entry))
+        });
+        self.note(Op::Entry { key: key.clone(), seen: seen.clone() });
+        Ok(seen)
+    }
+
+    pub(super) fn range(&mut self, range: KeyRange) -> Done<Vec<(Name, SeenEntry)>> {
+        let seen = read!(self, reader => seen_range(reader, &range));
+        self.note(Op::Range { range, seen: seen.clone() });
+        Ok(seen)
+    }
+
+    /// Does what may not be refused.
+    fn stage<T>(
+        &mut self,
+        stage: impl FnOnce(&mut Transaction<'static>) -> Result<T, Error>,
+    ) -> Done {
+        let done = self.write(stage)?;
+        done.map(drop).ok_or_else(|| "a write to a keyspace is refused".to_owned())
+    }
+
+    pub(super) fn set(&mut self, key: &Name, number: i64) -> Done {
+        let content = self.content(number, Vec::new());
+        self.stage(|txn| txn.kv().set(&**key, document(&content)))?;
+        self.note(Op::Set { key: key.clone(), value: EntryValue::Document(content) });
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, key: &Name) -> Done {
+        self.stage(|txn| txn.kv().delete(&**key))?;
+        self.note(Op::Remove { key: key.clone() });
+        Ok(())
+    }
+
+    pub(super) fn sum(&mut self, key: &Name, operand: u64) -> Done {
+        self.stage(|txn| txn.kv().sum(&**key, operand))?;
+        self.note(Op::Sum { key: key.clone(), operand, result: None });
+        Ok(())
+    }
+
+    pub(super) fn check(&mut self, key: &Name, expected: Option<Timestamp>) -> Done {
+        self.stage(|txn| txn.kv().check(&**key, expected.map(Versionstamp::from)))?;
+        self.note(Op::Check { key: key.clone(), expected });
+        Ok(())
+    }
+
+    /// Commits; whether it did, or was refused.
     ///
     /// # Errors
-    /// Any other than a conflict.
+    /// Any other than a conflict, or a check that failed.
     pub fn commit(self) -> Done<bool> {
         let Self { pen, reader, mut txn } = self;
         let called = pen.now();
@@ -449,6 +538,7 @@ impl Active {
             Err(Error::Conflict(conflict)) => {
                 Outcome::Conflict(clash(&conflict), conflict.committed)
             }
+            Err(Error::ChecksFailed(failed)) => Outcome::ChecksFailed(failed),
             Err(error) => return Err(fault("a commit")(error)),
         };
         let is_committed = txn.is_committed();
@@ -469,6 +559,7 @@ impl Active {
 
 fn clash(conflict: &Conflict) -> Clash {
     match &conflict.entity {
+        Entity::Entry(key) => Clash::Entry(String::from_utf8_lossy(key).into_owned().into()),
         _ if conflict.kind != ConflictKind::Write => Clash::Other,
         Entity::Node(node) => Clash::Node(*node),
         Entity::Key { label, key } => Clash::Key(label.clone().into(), key.clone()),
