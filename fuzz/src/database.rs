@@ -96,7 +96,12 @@ pub(crate) fn open_and_use(image: &Image) {
     if let Err(error) = db.close() {
         return tolerate("close", &error);
     }
-    let again = builder(&files).open(DIR).expect("it was closed well");
+    let again = match builder(&files).open(DIR) {
+        Ok(again) => again,
+        // It was opened with the last number of something that there is.
+        Err(error) if error.to_string().ends_with("are left") => return,
+        Err(error) => panic!("it was closed well: {error:?}"),
+    };
     let found = see(&again.snapshot().expect("a free slot"));
     assert_eq!(found.things, after.things, "what was there is there again");
     assert!(found.disagreements.is_empty(), "{:#?}", found.disagreements);

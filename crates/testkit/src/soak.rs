@@ -11,9 +11,11 @@
 //! The data set is bounded: what comes goes, what grows is cut. So everything else must
 //! be, too:
 //! - *memory*: behind a warm-up of a fifth of the time, the median of the anonymous
-//!   resident memory (`RssAnon`) over the last fifth of what is left is at most 5 %
-//!   above that over the first;
-//! - *files*: the same with 25 %, and never more than a fixed number of bytes;
+//!   resident memory (`RssAnon`) between rounds, when the allocator has given back what
+//!   is free, over the last fifth of what is left is at most 5 % above that over the
+//!   first; at any time it is below a gibibyte;
+//! - *files*: the same at any time with 25 %, and never more than a fixed number of
+//!   bytes;
 //! - *versions*: never more of them retained than records times open snapshots, and none
 //!   once no snapshot is open.
 //!

@@ -166,6 +166,7 @@ impl Soak {
     /// other, and is the same when it is opened again.
     fn between(&mut self, db: Db, round: u64) -> Told<Db> {
         settle(&db)?;
+        self.watch.look_at_memory()?;
         let digest = self.look_at_all(&db)?;
         match round % 3 {
             0 => return Ok(db),

@@ -1,4 +1,6 @@
-//! What is watched all the time: memory, files, versions; and the verdict.
+//! What is watched: files and versions all the time, memory at the end of each round;
+//! and the verdict.
+#![expect(unsafe_code, reason = "asks the allocator to give back what is free")]
 
 use std::fs;
 use std::path::Path;
@@ -17,30 +19,30 @@ const FILES_GROWTH_MAX: f64 = 0.25;
 /// Bytes of all files of the database: some times what the data takes, and the log
 /// between two checkpoints with its spare segments.
 const FILES_MAX: u64 = 96 << 20;
+/// Resident memory at any time, free memory that the allocator keeps included.
+const MEMORY_MAX: u64 = 1 << 30;
 /// Growth takes some time to be told from chance.
 const JUDGED_FROM: Duration = Duration::from_secs(120);
 const MEBIBYTE: f64 = (1 << 20) as f64;
 
-/// One look.
-#[derive(Clone, Copy, Debug)]
-struct Sample {
-    at: Duration,
-    memory: u64,
-    files: u64,
-}
+/// What was found at some time.
+type Samples = Vec<(Duration, u64)>;
 
 /// All looks.
 #[derive(Debug)]
 pub(super) struct Watch {
     began: Instant,
-    samples: Vec<Sample>,
+    /// Between rounds.
+    memory: Samples,
+    files: Samples,
     versions_max: u64,
-    files_max: u64,
+    memory_max: u64,
 }
 
 impl Watch {
     pub(super) fn new() -> Self {
-        Self { began: Instant::now(), samples: Vec::new(), versions_max: 0, files_max: 0 }
+        let (memory, files) = (Vec::new(), Vec::new());
+        Self { began: Instant::now(), memory, files, versions_max: 0, memory_max: 0 }
     }
 
     /// Looks; what is beyond all bounds is told at once.
@@ -51,33 +53,43 @@ impl Watch {
         if versions > RECORDS_MAX * (open + 4) {
             return Err(format!("{versions} versions are retained for {open} snapshots"));
         }
-        let sample =
-            Sample { at: self.began.elapsed(), memory: anonymous_memory()?, files: bytes_in(dir) };
-        if sample.files > FILES_MAX {
-            return Err(format!("the files have {} bytes", sample.files));
+        let (memory, files) = (anonymous_memory()?, bytes_in(dir));
+        if files > FILES_MAX || memory > MEMORY_MAX {
+            return Err(format!("{files} bytes of files, {memory} of memory"));
         }
         self.versions_max = self.versions_max.max(versions);
-        self.files_max = self.files_max.max(sample.files);
-        self.samples.push(sample);
+        self.memory_max = self.memory_max.max(memory);
+        self.files.push((self.began.elapsed(), files));
+        Ok(())
+    }
+
+    /// Looks at what is in memory when nobody reads or writes. What the allocator keeps
+    /// of a moment when much was held back is not counted: it gives that back first.
+    pub(super) fn look_at_memory(&mut self) -> Told {
+        // SAFETY: it only gives free memory back to the system.
+        unsafe { libc::malloc_trim(0) };
+        self.memory.push((self.began.elapsed(), anonymous_memory()?));
         Ok(())
     }
 
     /// Whether memory and files stay within bounds.
     pub(super) fn judge(&self, time: Duration) -> Told<Report> {
+        let files_max = self.files.iter().map(|(_, bytes)| *bytes).max().unwrap_or(0);
         let mut told = vec![format!(
-            "at most {} versions retained, {:.1} MiB of files",
+            "at most {} versions retained, {:.1} MiB of files, {:.1} MiB of memory",
             self.versions_max,
-            self.files_max as f64 / MEBIBYTE
+            files_max as f64 / MEBIBYTE,
+            self.memory_max as f64 / MEBIBYTE
         )];
         if time < JUDGED_FROM {
             told.push(format!("growth is not judged below {} s", JUDGED_FROM.as_secs()));
             return Ok(Report(told));
         }
-        for (what, of, growth_max) in [
-            ("memory", (|sample| sample.memory) as fn(&Sample) -> u64, MEMORY_GROWTH_MAX),
-            ("files", |sample| sample.files, FILES_GROWTH_MAX),
+        for (what, samples, growth_max) in [
+            ("memory between rounds", &self.memory, MEMORY_GROWTH_MAX),
+            ("files", &self.files, FILES_GROWTH_MAX),
         ] {
-            let (first, last) = self.first_and_last(time, of)?;
+            let (first, last) = first_and_last(samples, time)?;
             let growth = last / first - 1.0;
             let line = format!(
                 "{what}: median of the first fifth {:.1} MiB, of the last {:.1} MiB, {:+.1} %",
@@ -92,19 +104,19 @@ impl Watch {
         }
         Ok(Report(told))
     }
+}
 
-    /// The medians of the first and the last fifth of the time behind the warm-up.
-    fn first_and_last(&self, time: Duration, of: fn(&Sample) -> u64) -> Told<(f64, f64)> {
-        let fifth = time.mul_f64((1.0 - WARM_UP) / 5.0);
-        let starts = [time.mul_f64(WARM_UP), time - fifth];
-        let [first, last] = starts.map(|start| {
-            let within = |sample: &&Sample| sample.at >= start && sample.at < start + fifth;
-            let mut values: Vec<_> = self.samples.iter().filter(within).map(of).collect();
-            values.sort_unstable();
-            values.get(values.len() / 2).map(|median| *median as f64)
-        });
-        first.zip(last).ok_or_else(|| "a fifth of the time went by without a look".to_owned())
-    }
+/// The medians of the first and the last fifth of the time behind the warm-up.
+fn first_and_last(samples: &Samples, time: Duration) -> Told<(f64, f64)> {
+    let fifth = time.mul_f64((1.0 - WARM_UP) / 5.0);
+    let starts = [time.mul_f64(WARM_UP), time - fifth];
+    let [first, last] = starts.map(|start| {
+        let within = |(at, _): &&(Duration, u64)| *at >= start && *at < start + fifth;
+        let mut values: Vec<_> = samples.iter().filter(within).map(|(_, value)| *value).collect();
+        values.sort_unstable();
+        values.get(values.len() / 2).map(|median| *median as f64)
+    });
+    first.zip(last).ok_or_else(|| "a fifth of the time went by without a look".to_owned())
 }
 
 /// Resident memory of this process that is not that of a file.
@@ -126,12 +138,9 @@ mod tests {
     use super::*;
 
     fn watch(memory: impl Fn(u64) -> u64) -> Watch {
-        let sample = |second: u64| Sample {
-            at: Duration::from_secs(second),
-            memory: memory(second),
-            files: 1 << 20,
-        };
-        Watch { samples: (0..1000).map(sample).collect(), ..Watch::new() }
+        let memory = (0..1000).map(|second| (Duration::from_secs(second), memory(second)));
+        let files = (0..1000).map(|second| (Duration::from_secs(second), 1 << 20));
+        Watch { memory: memory.collect(), files: files.collect(), ..Watch::new() }
     }
 
     #[test]
