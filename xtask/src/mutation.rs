@@ -14,6 +14,7 @@ mod sample;
 mod tree_copy;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -64,6 +65,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
     CARGO_MUTANTS.require()?;
     let folder = tools::target(root).join("mutation-testing");
     let tree = folder.join("tree");
+    std::fs::create_dir_all(&tree)?;
+    let lock = File::create(folder.join("lock"))?;
+    // Whoever refreshed the copy now would take a planted fault out of it.
+    lock.try_lock().context("another run is at work on the copy of the workspace")?;
     tree_copy::refresh(root, &tree)?;
     let all = list(&tree)?;
     let drawn = if options.missed {
