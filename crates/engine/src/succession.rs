@@ -9,11 +9,11 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use selvedge_base::sync::atomic::Ordering;
 use selvedge_base::sync::{LockRank, Mutex, mutex};
-use selvedge_storage::{RecordKind, StorageError};
+use selvedge_storage::{LogPosition, RecordKind, StorageError};
 
 use crate::durable::Durable;
 use crate::engine::{Engine, EngineOptions, OpenSnapshot};
-use crate::journal::Journal;
+use crate::journal::{Footing, Journal};
 use crate::lease::{IDS_LEASED, Leases, TIMESTAMPS_LEASED};
 use crate::participant::Participant;
 use crate::snapshot_error::SnapshotError;
@@ -150,6 +150,35 @@ impl<P: Durable> Engine<P> {
 }
 
 impl<P: Participant> Engine<P> {
+    /// Where the log ends, if something before that may not be durable yet. What was
+    /// visible before the call was appended before that.
+    #[must_use]
+    pub fn owes_sync(&self) -> Option<LogPosition> {
+        let log = &self.journal()?.log;
+        let end = log.end().position;
+        (log.durable() < end).then_some(end)
+    }
+
+    /// Waits until everything before `end` is durable, which
+    /// [`owes_sync`](Self::owes_sync) of this engine gave.
+    ///
+    /// # Errors
+    /// The failure of the log: nobody knows whether it is durable.
+    pub fn sync_through(&self, end: LogPosition) -> Result<(), StorageError> {
+        let Some(journal) = self.journal() else { return Ok(()) };
+        journal.log.sync_through(end).inspect_err(|error| self.notice(error))
+    }
+
+    /// The number of the database among all that there are; None in memory.
+    #[must_use]
+    pub fn database_id(&self) -> Option<u128> {
+        let contents = match self.footing.get()? {
+            Footing::Durable(journal) => journal.store.contents(),
+            Footing::ReadOnly { contents, .. } => Arc::clone(contents),
+        };
+        Some(contents.manifest().identity.database)
+    }
+
     /// Ends writing: what was logged is made durable, leases are given back, and
     /// the directory is free for others. Snapshots can be read on.
     ///

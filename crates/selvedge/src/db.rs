@@ -52,6 +52,11 @@ impl Db {
         Ok(EngineRef::Owned { engine, handles })
     }
 
+    /// The number of the database among all that there are.
+    pub(crate) fn database_id(&self) -> u128 {
+        self.handles.database_id()
+    }
+
     /// The engine that this handle was made with.
     pub(crate) fn handle(&self) -> &DbEngine {
         &self.engine

@@ -45,11 +45,13 @@
 
 mod auto_commit;
 mod batch;
+mod database_id;
 mod db;
 mod error;
 mod kv;
 mod nested;
 mod options;
+mod pending_sync;
 mod read;
 mod retry;
 mod savepoint;
@@ -60,6 +62,7 @@ mod stores;
 mod transaction;
 
 pub use batch::{Op, OpResult, Target};
+pub use database_id::DatabaseId;
 pub use db::Db;
 pub use error::{Error, ErrorKind, Result};
 pub use kv::atomic::{Atomic, AtomicOutcome, KvCommit};
@@ -78,6 +81,7 @@ pub use kv::versionstamp::Versionstamp;
 pub use kv::watch::{KvChanges, KvWatch, Watched};
 pub use kv::writing::KvTransaction;
 pub use options::{DbBuilder, Isolation, TransactionOptions};
+pub use pending_sync::PendingSync;
 pub use read::Read;
 pub use retry::RetryPolicy;
 pub use savepoint::Savepoint;

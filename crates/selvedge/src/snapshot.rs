@@ -13,7 +13,7 @@ use crate::kv::handle::Kv;
 use crate::kv::reading::KvView;
 use crate::kv::space::Space;
 use crate::read::{Read, Sealed};
-use crate::stores::EngineRef;
+use crate::stores::{DbEngine, EngineRef};
 
 /// The database as of one moment. It never changes, never blocks anybody and
 /// never conflicts; while it is open, versions that it sees are kept.
@@ -46,6 +46,10 @@ impl<'db> Snapshot<'db> {
     #[inline]
     pub(crate) fn new(engine: EngineRef<'db>, open: OpenSnapshot) -> Self {
         Self { engine, open: ManuallyDrop::new(open), time: ReadTime::new() }
+    }
+
+    pub(crate) fn engine(&self) -> &DbEngine {
+        &self.engine
     }
 
     pub(crate) fn entry_view(&self) -> EntryView<'_> {

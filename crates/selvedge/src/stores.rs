@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::kv::limits::KvLimits;
 use crate::kv::queue::Claims;
@@ -393,19 +393,31 @@ impl Participant for Stores {
 /// database is closed, there and then. Threads in the background may keep the engine
 /// itself a little longer.
 #[derive(Debug)]
-pub(crate) struct Handles(Arc<DbEngine>);
+pub(crate) struct Handles {
+    engine: Arc<DbEngine>,
+    /// Of a database in memory, once somebody asks.
+    id: OnceLock<u128>,
+}
 
 impl Handles {
     /// The handles of an engine, of which there is one now.
     pub(crate) fn of(engine: &Arc<DbEngine>) -> Arc<Self> {
-        Arc::new(Self(Arc::clone(engine)))
+        Arc::new(Self { engine: Arc::clone(engine), id: OnceLock::new() })
+    }
+
+    /// The number of the database among all that there are.
+    pub(crate) fn database_id(&self) -> u128 {
+        let env = self.engine.env();
+        let half = || u128::from(env.random_up_to(u64::MAX));
+        let stored = self.engine.database_id();
+        stored.unwrap_or_else(|| *self.id.get_or_init(|| half() << 64 | half()))
     }
 }
 
 impl Drop for Handles {
     fn drop(&mut self) {
         // Who wants to know of errors calls `Db::close`.
-        let _ = self.0.end();
+        let _ = self.engine.end();
     }
 }
 

@@ -18,7 +18,8 @@ use crate::kv::space::{FullKey, SPACE_BYTES};
 use crate::kv::value::KvValue;
 use crate::kv::versionstamp::Versionstamp;
 use crate::kv::writing::expected;
-use crate::stores::{KeptWrites, StoreRefusal};
+use crate::pending_sync::PendingSync;
+use crate::stores::{DbEngine, KeptWrites, StoreRefusal};
 
 /// An atomic operation under way, from [`Kv::atomic`]: checks of what the caller has
 /// seen, and mutations, which are applied in order if every check holds when it is
@@ -343,14 +344,32 @@ impl<'kv> Atomic<'kv> {
     /// Otherwise as [`Transaction::commit`](crate::Transaction::commit), but for
     /// conflicts, of which there are none.
     pub fn commit(self) -> Result<AtomicOutcome> {
+        let level = self.sync;
+        let kv = self.kv;
+        self.commit_on(kv.db.engine()?, level)
+    }
+
+    /// Commits, and does not wait for the disk: everybody sees it, and
+    /// [`PendingSync::wait`] tells when it is durable. Whatever [`sync`](Self::sync)
+    /// says.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn commit_unsynced(self) -> Result<(AtomicOutcome, Option<PendingSync>)> {
+        let kv = self.kv;
+        let engine = kv.db.engine()?;
+        let outcome = self.commit_on(engine, Some(SyncLevel::Off))?;
+        Ok((outcome, PendingSync::of(engine)))
+    }
+
+    fn commit_on(self, engine: &DbEngine, level: Option<SyncLevel>) -> Result<AtomicOutcome> {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
         }
-        let engine = self.kv.db.engine()?;
         let mut writes = KeptWrites::take();
         writes.entries = Some(self.writes);
         let open = engine.open()?;
-        match engine.commit(open, &mut writes, self.sync) {
+        match engine.commit(open, &mut writes, level) {
             Ok(commit) => {
                 let entries = writes.entries.as_deref();
                 let computed = entries.into_iter().flat_map(EntryWrites::computed);

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::kv::entry::KvEntry;
 use crate::kv::handle::Kv;
 use crate::kv::space::SPACE_BYTES;
+use crate::pending_sync::PendingSync;
 
 /// The entries of watched keys, in the order of the keys, as of one moment.
 pub type Watched = Vec<Option<KvEntry<'static>>>;
@@ -44,12 +45,14 @@ pub struct KvWatch {
     durable_only: bool,
     /// What was told last, by versions.
     told: Option<Vec<Option<Timestamp>>>,
+    /// What of that may not be on the disk.
+    pending: Option<PendingSync>,
 }
 
 impl KvWatch {
     /// The keys are entered before anything is read, so that no change falls between.
     pub(crate) fn new(kv: &Kv, watcher: Watcher) -> Self {
-        Self { kv: kv.clone(), watcher, durable_only: false, told: None }
+        Self { kv: kv.clone(), watcher, durable_only: false, told: None, pending: None }
     }
 
     /// Tells only what is on the disk.
@@ -57,6 +60,13 @@ impl KvWatch {
     pub fn durable_only(mut self) -> Self {
         self.durable_only = true;
         self
+    }
+
+    /// What was told last and is not on the disk yet, once: for those who wait for it
+    /// elsewhere, before they tell anybody.
+    #[must_use]
+    pub fn pending_sync(&mut self) -> Option<PendingSync> {
+        self.pending.take()
     }
 
     /// The state of the keys, if it is another than was told last.
@@ -76,6 +86,7 @@ impl KvWatch {
             return Ok(None);
         }
         self.told = Some(versions);
+        self.pending = snapshot.pending_sync();
         Ok(Some(watched.into_iter().map(|entry| entry.map(KvEntry::into_owned)).collect()))
     }
 

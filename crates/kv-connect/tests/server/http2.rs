@@ -1,0 +1,77 @@
+//! HTTP/2 without negotiation, as Deno speaks it, on the port that speaks HTTP/1.1 too.
+
+use bytes::Bytes;
+use denokv_proto::datapath as pb;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::client::conn::http2::SendRequest;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message;
+
+use crate::client::{point, set};
+use crate::running::{Running, TOKEN};
+
+async fn connect(server: &Running) -> SendRequest<Full<Bytes>> {
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let handshake =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (sender, connection) = handshake.await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+fn request(server: &Running, call: &str, body: Vec<u8>) -> Request<Full<Bytes>> {
+    Request::post(format!("http://test/v2/{call}"))
+        .header("authorization", format!("Bearer {TOKEN}"))
+        .header("x-denokv-version", "3")
+        .header("x-denokv-database-id", server.db.id().to_string())
+        .body(Full::from(body))
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_of_one_connection_do_not_wait_for_each_other() {
+    let server = Running::start();
+    let mut sender = connect(&server).await;
+    let keys = vec![pb::WatchKey { key: b"k".to_vec() }];
+    let watch = request(&server, "watch", pb::Watch { keys }.encode_to_vec());
+    let mut watch = sender.send_request(watch).await.unwrap().into_body();
+    let mut frame = async || watch.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(&*frame().await, [0; 4]);
+    assert!(frame().await.len() > 4);
+
+    let writes = (0..100_u8).map(|i| {
+        let mutations = vec![set(&[i], &[i]), set(b"k", &[i])];
+        let write = pb::AtomicWrite { mutations, ..Default::default() };
+        sender.clone().send_request(request(&server, "atomic_write", write.encode_to_vec()))
+    });
+    let writes: Vec<_> = writes.map(tokio::spawn).collect();
+    for write in writes {
+        assert_eq!(write.await.unwrap().unwrap().status(), 200);
+    }
+    assert!(frame().await.len() > 4, "the watch goes on meanwhile");
+    let ranges = vec![pb::ReadRange { limit: 200, end: vec![100], ..point(&[]) }];
+    let read = request(&server, "snapshot_read", pb::SnapshotRead { ranges }.encode_to_vec());
+    let answer = sender.send_request(read).await.unwrap();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    let output = pb::SnapshotReadOutput::decode(body).unwrap();
+    assert_eq!(output.ranges[0].values.len(), 100);
+    // The same port, the other version.
+    assert!(server.client().get(&[7]).is_some());
+    drop(sender);
+    drop(watch);
+}
+
+#[tokio::test]
+async fn refusals_are_told_over_http2_too() {
+    let server = Running::start();
+    let mut sender = connect(&server).await;
+    for (call, body, status) in [
+        ("atomic_write", vec![0; 3 << 20], 413),
+        ("atomic_write", b"\x0f".to_vec(), 400),
+        ("other", vec![], 404),
+    ] {
+        let answer = sender.send_request(request(&server, call, body)).await.unwrap();
+        assert_eq!(answer.status(), status);
+    }
+}

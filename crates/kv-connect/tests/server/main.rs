@@ -1,0 +1,17 @@
+//! The server as a client on a socket meets it, byte by byte where it matters.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod client;
+mod connections;
+mod databases;
+mod decoding;
+mod http2;
+mod limits;
+mod metadata;
+mod reading;
+mod refusals;
+mod running;
+mod tls;
+mod watching;
+mod writing;
