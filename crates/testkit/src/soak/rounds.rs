@@ -10,7 +10,7 @@ use selvedge::{Db, Snapshot, SyncLevel};
 
 use super::ground::{Ground, lay};
 use super::laws::uphold;
-use super::watch::Watch;
+use super::watch::{Watch, allocate_from_one_heap};
 use super::{Plan, Report, Told, is_planted, readers, writers};
 use crate::history::{self, Medium, WORKLOADS, judge};
 
@@ -65,6 +65,7 @@ struct Soak {
 /// # Errors
 /// What is wrong, in words.
 pub fn run(plan: Plan) -> Result<Report, String> {
+    allocate_from_one_heap();
     let name = format!("selvedge-soak-{}-{}", std::process::id(), plan.seed);
     let scratch = Scratch(std::env::temp_dir().join(name));
     let db = open(&scratch.0)?;

@@ -28,6 +28,14 @@ const MEBIBYTE: f64 = (1 << 20) as f64;
 /// What was found at some time.
 type Samples = Vec<(Duration, u64)>;
 
+/// Has all threads allocate from one heap. With one for each, what is resident tells how
+/// the threads of many rounds met in them, and not what is in use.
+pub(super) fn allocate_from_one_heap() {
+    // SAFETY: it only sets a parameter of the allocator. If that keeps it as it is, the
+    // verdict is stricter.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+}
+
 /// All looks.
 #[derive(Debug)]
 pub(super) struct Watch {
