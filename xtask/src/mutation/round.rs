@@ -31,7 +31,16 @@ pub(crate) const ROUNDS: &[Round] = &[
         name: "memory",
         concerns: |mutant| !touches_disk(mutant),
         packages: &["selvedge-mvcc", "selvedge-engine", "selvedge-graph", "selvedge"],
-        tests: &["engine", "durable", "scripts", "model", "adjacency", "retention", "regressions"],
+        tests: &[
+            "engine",
+            "durable",
+            "scripts",
+            "model",
+            "adjacency",
+            "retention",
+            "regressions",
+            "edge_types",
+        ],
     },
     Round {
         name: "disk",
