@@ -1,5 +1,7 @@
 //! The checks of this workspace, run as `cargo xtask ci | layers | tidy | deps`,
-//! and the long ones outside of `ci`: `crash`, `history` and `sim` ([`program`]).
+//! and the long ones outside of `ci`: `crash`, `history`, `sim` and `soak`
+//! ([`program`]), [`fuzz`], [`coverage`], [`mutation`] and [`sanitize`]. What the last
+//! three need they install ([`tools`]).
 //!
 //! Layout and layering hold only while something refuses to merge what breaks
 //! them. Three checks do that, and `ci` runs them one after the other:
@@ -12,22 +14,28 @@
 //! - [`deps`]: how many foreign crates the public crate brings along.
 //!
 //! Rules are functions from text to violations, so that each has a unit test
-//! with an input that must fail. Only [`tree`], [`workspace`] and [`deps`] touch
-//! the outside: git, cargo and the files.
+//! with an input that must fail. Of the quick ones only [`tree`], [`workspace`] and
+//! [`deps`] touch the outside: git, cargo and the files.
 
 mod absences;
 mod ci;
+mod coverage;
 mod deps;
 mod exceptions;
+mod fuzz;
+mod groups;
 mod layers;
 mod links;
 mod map;
 mod markers;
+mod mutation;
 mod program;
 mod report;
 mod rust_file;
+mod sanitize;
 mod sizes;
 mod tidy;
+mod tools;
 mod tree;
 mod wording;
 mod workspace;
@@ -56,6 +64,9 @@ enum Check {
     Tidy,
     /// How many foreign crates the public crate brings along.
     Deps,
+    /// Which lines of mvcc, the commit path and recovery the tests run: at least 90 %
+    /// of each. Not part of `ci`: it builds everything once more.
+    Coverage(coverage::Options),
     /// Kills processes that commit, and cuts the power below them: `--kills N`,
     /// `--powercuts N`, see `--help`. Not part of `ci`: it takes root and time.
     #[command(disable_help_flag = true)]
@@ -63,10 +74,26 @@ enum Check {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Fuzzing: `--seconds S` for each target, `--replay`, `--minimise`,
+    /// `--target T`. Not part of `ci`: it takes cargo-fuzz and time.
+    Fuzz(fuzz::Arguments),
     /// Transactions of many threads, recorded and judged: `--seeds N`, `--txns N`,
     /// `--threads N`, `--mutants`. Not part of `ci`: it takes time.
     #[command(disable_help_flag = true)]
     History {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Faults planted one at a time, each of which a test must notice: a seeded
+    /// sample, reported, at least 85 % caught. Not part of `ci`: it takes an hour.
+    Mutation(mutation::Options),
+    /// The stress tests under a sanitizer, after a control that it must report. Not
+    /// part of `ci`: each takes a build of its own.
+    Sanitize(sanitize::Options),
+    /// Hours of mixed load on real files, in bounded memory: `--minutes N`, see
+    /// `--help`. Not part of `ci`: it takes time.
+    #[command(disable_help_flag = true)]
+    Soak {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -86,8 +113,13 @@ fn main() -> anyhow::Result<ExitCode> {
         Check::Layers => layers::run(&root)?.print(),
         Check::Tidy => tidy::run(&root)?.print(),
         Check::Deps => deps::run(&root)?.print(),
+        Check::Coverage(options) => coverage::run(&root, &options)?,
         Check::Crash { arguments } => match program::run(&root, "crash", &arguments)? {},
+        Check::Fuzz(arguments) => fuzz::run(&root, &arguments)?,
         Check::History { arguments } => match program::run(&root, "history", &arguments)? {},
+        Check::Mutation(options) => mutation::run(&root, &options)?,
+        Check::Sanitize(options) => sanitize::run(&root, &options)?,
+        Check::Soak { arguments } => match program::run(&root, "soak", &arguments)? {},
         Check::Sim { arguments } => match program::run(&root, "sim", &arguments)? {},
     };
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -83,7 +83,8 @@ impl Tree {
     }
 }
 
-fn list(root: &Path) -> Result<BTreeSet<String>> {
+/// The paths of the files, relative to `root`.
+pub(crate) fn list(root: &Path) -> Result<BTreeSet<String>> {
     let output = Command::new("git")
         // A build machine often runs as another user than the owner of the clone.
         .args(["-c", "safe.directory=*"])

@@ -1,13 +1,14 @@
 //! What every layer shares: identifiers, timestamps, named limits, and the one
-//! door to atomics and locks.
+//! door to atomics, locks and threads.
 //!
 //! This crate knows nothing of versions, bytes on disk or graphs. Reading order:
 //! [`timestamp`], [`id`], [`limits`], [`hash`], [`sync`],
-//! [`mutant`].
+//! [`lock_order`], [`mutant`].
 
 pub mod hash;
 pub mod id;
 pub mod limits;
+pub mod lock_order;
 pub mod mutant;
 pub mod sync;
 pub mod timestamp;

@@ -27,7 +27,7 @@ pub const fn is(_name: &str) -> bool {
 pub fn linger(name: &str) {
     #[cfg(all(selvedge_mutants, not(loom)))]
     if is(name) {
-        std::thread::yield_now();
+        crate::sync::thread::yield_now();
     }
     #[cfg(not(all(selvedge_mutants, not(loom))))]
     let _ = name;

@@ -36,10 +36,7 @@ impl Process {
         Self::spawn(&mut command(dir, options))
     }
 
-    #[expect(
-        clippy::zombie_processes,
-        reason = "waited for by the drop; without it the test fails"
-    )]
+    #[expect(clippy::zombie_processes, reason = "waited for by whoever stops or kills it")]
     fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().expect("a process");
         let mut stderr = BufReader::new(child.stderr.take().expect("piped"));

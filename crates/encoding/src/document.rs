@@ -102,6 +102,18 @@ impl Document {
         Self { fields }
     }
 
+    /// A document of fields in any order.
+    ///
+    /// # Errors
+    /// A name that comes twice.
+    pub(crate) fn from_unique_fields(mut fields: Vec<(String, Value)>) -> Result<Self, String> {
+        fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+        match fields.array_windows().find(|[(a, _), (b, _)]| a == b) {
+            Some([(twice, _), _]) => Err(twice.clone()),
+            None => Ok(Self { fields }),
+        }
+    }
+
     fn position(&self, field: &str) -> Result<usize, usize> {
         self.fields.binary_search_by(|(name, _)| name.as_str().cmp(field))
     }

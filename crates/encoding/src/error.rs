@@ -4,12 +4,12 @@
 //! All three mean "fix the input". Paths read as they are written in
 //! [`DocRef::get_path`](crate::DocRef::get_path): `address.lines[3]`.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use selvedge_base::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, NAME_BYTES_MAX};
 
-/// Characters of an overlong field name that an error repeats.
-const NAME_SHOWN_CHARS: usize = 32;
+/// Characters of an overlong text that an error repeats.
+pub(crate) const SHOWN_CHARS: usize = 32;
 
 /// Why a document cannot be encoded, or an encoded one not be edited.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,34 +74,14 @@ impl EncodeError {
     /// without an error never builds one.
     #[cold]
     pub(crate) fn in_field(mut self, name: &str) -> Self {
-        if let Some(path) = self.path_mut() {
-            let mut whole = if name.len() > NAME_BYTES_MAX {
-                name.chars().take(NAME_SHOWN_CHARS).chain(['…']).collect()
-            } else {
-                name.to_owned()
-            };
-            if !path.is_empty() && !path.starts_with('[') {
-                whole.push('.');
-            }
-            whole.push_str(path);
-            *path = whole;
-        }
+        self.path_mut().into_iter().for_each(|path| prefix_field(path, name));
         self
     }
 
     /// The same error, told by the list whose element `index` it happened in.
     #[cold]
     pub(crate) fn in_element(mut self, index: usize) -> Self {
-        if let Some(path) = self.path_mut() {
-            let mut whole = String::new();
-            // Writing to a String cannot fail.
-            let _ = write!(whole, "[{index}]");
-            if !path.is_empty() && !path.starts_with('[') {
-                whole.push('.');
-            }
-            whole.push_str(path);
-            *path = whole;
-        }
+        self.path_mut().into_iter().for_each(|path| prefix_element(path, index));
         self
     }
 
@@ -113,6 +93,32 @@ impl EncodeError {
             Self::TypeMismatch(mismatch) => Some(&mut mismatch.path),
             Self::ListElement { .. } | Self::NotADocument => None,
         }
+    }
+}
+
+/// Makes a path inside the field `name` one of the map around it. Overlong names
+/// are cut short.
+pub(crate) fn prefix_field(path: &mut String, name: &str) {
+    let mut whole = shown(name, NAME_BYTES_MAX);
+    if !path.is_empty() && !path.starts_with('[') {
+        whole.push('.');
+    }
+    whole.push_str(path);
+    *path = whole;
+}
+
+/// Makes a path inside the element `index` one of the list around it.
+pub(crate) fn prefix_element(path: &mut String, index: usize) {
+    let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+    *path = format!("[{index}]{dot}{path}");
+}
+
+/// `text` for an error to repeat: its beginning, if it has more than `bytes_max` bytes.
+pub(crate) fn shown(text: &str, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        text.chars().take(SHOWN_CHARS).chain(['…']).collect()
+    } else {
+        text.to_owned()
     }
 }
 

@@ -16,6 +16,7 @@
 use std::fmt::{self, Write as _};
 
 use num_bigint::{BigInt, Sign};
+use selvedge_base::mutant;
 use thiserror::Error;
 
 use crate::key_part::{KeyPart, canonical, from_sortable, sortable};
@@ -101,7 +102,7 @@ impl Key {
         self.0.push(tag);
         for byte in bytes {
             self.0.push(*byte);
-            if *byte == 0 {
+            if *byte == 0 && !mutant::is("key-zero-unescaped") {
                 self.0.push(ESCAPED);
             }
         }
@@ -151,7 +152,10 @@ impl Key {
     /// Whether the parts of `prefix` come first in this key.
     #[must_use]
     pub fn starts_with(&self, prefix: &Self) -> bool {
-        self.0.starts_with(&prefix.0)
+        // Behind what looks like the end of bytes or of a string, the end is an
+        // escaped zero in the midst of it. No part begins so.
+        let rest = self.0.strip_prefix(prefix.0.as_slice());
+        rest.is_some_and(|rest| rest.first() != Some(&ESCAPED))
     }
 
     /// The parts.

@@ -33,7 +33,9 @@
 //! Reading order: [`Value`], [`DateTime`], [`Document`], [`doc!`] and the order
 //! of values; then `format` (the layout, byte by byte), `container`, `encode`;
 //! then the readers [`DocRef`], [`ValueRef`], [`ListRef`], [`VectorRef`],
-//! `parse`, `path`, [`FromValue`]; then `splice`, which edits bytes; `error`. Keys
+//! `parse`, `path`, [`FromValue`]; then `splice`, which edits bytes; `error`. Rust
+//! types become documents, and are read back, through serde: `serde` tells what
+//! becomes what; [`to_document`], [`from_document`], [`DocRef::deserialize`]. Keys
 //! that sort as their parts do are apart: [`Key`], [`KeyPart`].
 
 mod container;
@@ -51,12 +53,16 @@ mod literal;
 mod order;
 mod parse;
 mod path;
+mod rfc3339;
+mod serde;
+mod serde_error;
 mod splice;
 mod typed;
 mod value;
 mod value_ref;
 mod vector_ref;
 
+pub use self::serde::{Vector, from_document, from_value, to_document, to_value};
 pub use datetime::DateTime;
 pub use doc_ref::{DocIter, DocRef};
 pub use document::{Document, DocumentIntoIter, DocumentIter};
@@ -66,6 +72,8 @@ pub use key::{KEY_INTEGER_BYTES_MAX, Key, KeyError};
 pub use key_part::KeyPart;
 pub use list_ref::{ListIter, ListRef};
 pub use num_bigint::BigInt;
+pub use rfc3339::ParseDateTimeError;
+pub use serde_error::SerdeError;
 pub use splice::{set_field, set_fields, set_path, unset_field};
 pub use typed::FromValue;
 pub use value::Value;

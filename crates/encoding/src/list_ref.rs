@@ -28,6 +28,11 @@ impl<'a> ListRef<'a> {
         Self { bytes }
     }
 
+    #[inline]
+    pub(crate) fn as_bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// How many elements there are.
     #[inline]
     pub fn len(&self) -> usize {

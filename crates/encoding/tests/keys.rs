@@ -131,3 +131,19 @@ proptest! {
         }
     }
 }
+
+/// The bytes of `""` are the first bytes of `"\0"`, of which the zero is escaped: the one
+/// was told to be a part of the other.
+#[test]
+fn a_part_that_begins_with_the_bytes_of_another_is_another() {
+    for (prefix, key) in [
+        (key![vec![]], key![vec![0]]),
+        (key![""], key!["\0", 1]),
+        (key!["a", "b"], key!["a", "b\0c"]),
+    ] {
+        assert!(key.as_bytes().starts_with(prefix.as_bytes()));
+        assert!(!key.starts_with(&prefix), "{prefix:?} {key:?}");
+        assert!(key.clone().with(prefix.as_bytes()).starts_with(&key));
+        assert!(key.starts_with(&key) && key.starts_with(&Key::new()));
+    }
+}

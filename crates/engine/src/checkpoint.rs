@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::Ordering;
+use selvedge_base::sync::thread;
 use selvedge_mvcc::{Arena, RegistryFull, Retired};
 use selvedge_storage::{
     BlockKey, CheckpointFacts, CheckpointWriter, LogStart, StorageError, Store,
@@ -238,7 +239,7 @@ impl<P: Durable> Engine<P> {
             return finish(self);
         }
         let engine = Arc::clone(self);
-        let spawned = std::thread::Builder::new()
+        let spawned = thread::Builder::new()
             .name("selvedge-checkpoint".into())
             .spawn(move || finish(&engine));
         if spawned.is_err() {

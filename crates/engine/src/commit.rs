@@ -262,6 +262,8 @@ impl<P: Participant> Engine<P> {
         });
         match prepared {
             Ok(prepared) => Ok(Some((journal, prepared))),
+            // Closed meanwhile: nothing has failed, but the log takes no more.
+            Err(_) if self.is_closed() => Err(CommitError::Storage(StorageError::Closed)),
             Err(error) => {
                 self.notice(&error);
                 Err(CommitError::Storage(error))
@@ -291,6 +293,10 @@ impl<P: Participant> Engine<P> {
         let state = self.state.lock();
         // A panic inside the install left versions of a timestamp that was
         // never published. No snapshot sees them; no commit may build on them.
-        if state.installing { Err(CommitError::Poisoned) } else { Ok(state) }
+        if state.installing && !mutant::is("half-commit-forgotten") {
+            Err(CommitError::Poisoned)
+        } else {
+            Ok(state)
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::{AtomicBool, Ordering};
-use selvedge_base::sync::{CachePadded, Mutex, MutexGuard};
+use selvedge_base::sync::{CachePadded, LockRank, Mutex, MutexGuard, mutex};
 use selvedge_env::Env;
 use selvedge_mvcc::{
     Garbage, OpenSlot, Oracle, Registry, RegistryFull, SlotIndex, SnapshotRef, pin,
@@ -103,17 +103,17 @@ impl<P: Participant> Engine<P> {
             oracle: Oracle::new(Timestamp::ZERO),
             registry: Registry::new(),
             participant,
-            state: CachePadded::new(Mutex::new(CommitState::default())),
+            state: CachePadded::new(mutex(LockRank::Commits, CommitState::default())),
             statistics: Counters::default(),
             fenced: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             opened: AtomicBool::new(true),
             footing: OnceLock::new(),
             storage: OnceLock::new(),
-            dead_files: Mutex::default(),
+            dead_files: mutex(LockRank::DeadFiles, Vec::new()),
             succession: Succession::default(),
             env: options.env,
-            handle_labels: Mutex::new(HashMap::new()),
+            handle_labels: mutex(LockRank::SnapshotLabels, HashMap::new()),
             background: options.background,
             worker: Worker::new(options.background),
             myself: myself.clone(),
@@ -278,6 +278,8 @@ impl<P: Participant> Engine<P> {
         let due = if self.may_write() { self.participant.due(&mut state.writer) } else { None };
         drop(state);
         pin.flush();
+        // It may wait for the disk.
+        drop(pin);
         let commits = due.is_some_and(|writes| self.commit_due(writes));
         self.look_after_log();
         looked_at == most || commits

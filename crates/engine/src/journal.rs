@@ -8,7 +8,7 @@ use std::time::Duration;
 use selvedge_base::Timestamp;
 use selvedge_base::hash::Map;
 use selvedge_base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use selvedge_base::sync::{Condvar, Mutex};
+use selvedge_base::sync::{Condvar, LockRank, Mutex, mutex};
 use selvedge_storage::{
     BlockKey, Contents, Log, LogPosition, LogStart, Payload, RecordKind, Reservation, StorageError,
     Store,
@@ -156,11 +156,11 @@ impl<P: Participant> Journal<P> {
             document_bytes: storage.document_bytes,
             incarnation,
             hooks,
-            checkpoints: Mutex::default(),
+            checkpoints: mutex(LockRank::Checkpoints, Checkpoints::default()),
             running: AtomicBool::new(false),
-            done: Default::default(),
+            done: (mutex(LockRank::CheckpointEnded, ()), Condvar::new()),
             replay_from: AtomicU64::new(0),
-            leases: Mutex::default(),
+            leases: mutex(LockRank::Leases, Leases::default()),
             timestamps_leased: AtomicU64::new(0),
             seen: AtomicU64::new(0),
             synced_at: AtomicU64::new(0),
@@ -224,7 +224,11 @@ impl<P: Participant> Journal<P> {
         if level == SyncLevel::Full {
             return self.log.sync_through(end);
         }
-        self.log.poisoned().map_or(Ok(()), Err)
+        match self.log.poisoned() {
+            // Closing makes everything durable, and poisons the log then.
+            Some(error) if self.log.durable() < end => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Whether something waits to be written, synced or marked.

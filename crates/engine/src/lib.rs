@@ -10,10 +10,29 @@
 //!         |       one commit after the other, nothing in here may wait        |
 //! ```
 //!
-//! Lock order, outer first: checkpoints, leases, the commit lock, the locks of the
-//! log and the store, the worker's signal, the handle labels. Reading order:
-//! [`commit`], [`participant`], [`engine`], [`settle`]; on disk [`durable`],
-//! [`journal`], [`recovery`], [`checkpoint`], [`succession`]; [`worker`],
+//! Locks have an order, [`LockRank`](selvedge_base::lock_order::LockRank), which
+//! builds with debug assertions check. Outer first, with what may be done under each:
+//!
+//! | lock | where | under it |
+//! |---|---|---|
+//! | `Succession` | `succession.rs` | a database is opened again, or ended |
+//! | `Checkpoints` | `journal.rs` | a checkpoint is written |
+//! | `CheckpointEnded` | `journal.rs` | a commit waits for a checkpoint |
+//! | `Leases` | `journal.rs` | leases are logged and synced |
+//! | `Commits` | `engine.rs` | nothing waits, and nothing is written |
+//! | `DeadFiles` | `engine.rs` | |
+//! | `LogSpares` | storage, `segments.rs` | segments are made, named and removed |
+//! | `LogTurn` | storage, `log_writer.rs` | who waits for the log does so without it |
+//! | `LogTail` | storage, `log.rs` | |
+//! | `LogReady` | storage, `segments.rs` | |
+//! | `StoreState` | storage, `store.rs` | |
+//! | `NameReservations` | graph, `catalog.rs` | |
+//! | `WorkerSignal` | `worker.rs` | the worker waits without it |
+//! | `WorkerThread` | `worker.rs` | the worker is started |
+//! | `SnapshotLabels` | `engine.rs` | |
+//!
+//! Reading order: [`commit`], [`participant`], [`engine`], [`settle`]; on disk
+//! [`durable`], [`journal`], [`recovery`], [`checkpoint`], [`succession`]; [`worker`],
 //! [`statistics`].
 //!
 //! This crate knows nothing of nodes, documents or keys.

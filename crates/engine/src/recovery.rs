@@ -10,9 +10,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use selvedge_base::sync::atomic::Ordering;
+use selvedge_base::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use selvedge_base::sync::thread;
 use selvedge_base::{Timestamp, mutant};
 use selvedge_mvcc::pin;
 use selvedge_storage::{
@@ -183,7 +184,8 @@ impl<P: Durable> Engine<P> {
             engine.replay(reader, (storage, log_options.segment_bytes))?;
         check_there_is_a_log(manifest, &end, storage)?;
         store.remove_leftovers()?;
-        let incarnation = manifest.incarnation.max(end.newest_incarnation).saturating_add(1);
+        let newest = manifest.incarnation.max(end.newest_incarnation);
+        let incarnation = newest.checked_add(1).ok_or_else(|| used_up(&storage.path))?;
         let log = reader.finish(incarnation)?;
         let recovery = RecoveryStatistics {
             time: env.clock().monotonic().saturating_sub(started),
@@ -312,7 +314,7 @@ impl<P: Durable> Engine<P> {
                 replay.batch(&batch)?;
             }
         } else {
-            reader = std::thread::scope(|scope| {
+            reader = thread::scope(|scope| {
                 let (full, batches) = sync_channel(BATCHES_AHEAD);
                 let (back, empty) = sync_channel(BATCHES_AHEAD + 1);
                 let reading = scope.spawn(move || read_ahead(reader, &full, &empty));
@@ -408,10 +410,10 @@ impl<P: Durable> Engine<P> {
             return Err(StorageError::Closed);
         }
         let sequences = self.participant.sequences();
-        let new = Leases {
-            timestamps: self.oracle.visible().get() + TIMESTAMPS_LEASED,
-            ids: sequences.iter().map(|sequence| sequence.next() + IDS_LEASED).collect(),
-        };
+        let ids = sequences.iter().map(|sequence| sequence.next().checked_add(IDS_LEASED));
+        let timestamps = self.oracle.visible().get() + TIMESTAMPS_LEASED;
+        let ids = ids.collect::<Option<_>>().filter(|_| timestamps <= Timestamp::MAX.get());
+        let new = Leases { timestamps, ids: ids.ok_or_else(|| used_up(journal.store.path()))? };
         self.note(journal, &new)?;
         for (sequence, end) in sequences.iter().zip(&new.ids) {
             sequence.lease(*end);
@@ -481,6 +483,11 @@ fn check_there_is_a_log(
     }
     let what = "nothing of the log is left where the manifest says that it starts";
     Err(log_corrupt(&storage.path, manifest.identity.segment_bytes, start, what))
+}
+
+/// A database in which so much was counted is not one that was ever used so much.
+fn used_up(path: &Path) -> StorageError {
+    StorageError::corrupt(path, 0, "no timestamps, identifiers or incarnations are left")
 }
 
 fn read_ahead(

@@ -7,8 +7,8 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use selvedge_base::sync::Mutex;
 use selvedge_base::sync::atomic::Ordering;
+use selvedge_base::sync::{LockRank, Mutex, mutex};
 use selvedge_storage::{LogPosition, RecordKind, StorageError};
 
 use crate::durable::Durable;
@@ -31,7 +31,8 @@ pub(crate) struct Succession<P: Participant> {
 
 impl<P: Participant> Default for Succession<P> {
     fn default() -> Self {
-        Self { reopened: OnceLock::new(), durable: OnceLock::new(), making: Mutex::default() }
+        let making = mutex(LockRank::Succession, ());
+        Self { reopened: OnceLock::new(), durable: OnceLock::new(), making }
     }
 }
 
@@ -184,11 +185,17 @@ impl<P: Participant> Engine<P> {
     /// # Errors
     /// Of the files.
     pub fn end(&self) -> Result<(), StorageError> {
-        // One that is opened again from now on ends with its last handle, too.
-        let _making = self.succession.making.lock();
+        // Nobody opens it again meanwhile.
+        let making = self.succession.making.lock();
         if let Some(reopened) = self.succession.reopened.get() {
+            drop(making);
             return reopened.end();
         }
+        self.end_writing()
+    }
+
+    /// Ends this engine, which has no successor and gets none.
+    fn end_writing(&self) -> Result<(), StorageError> {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
@@ -292,7 +299,11 @@ impl<P: Participant> Engine<P> {
 
 impl<P: Participant> Drop for Engine<P> {
     fn drop(&mut self) {
-        // Who wants to know calls `shut`.
-        let _ = self.end();
+        // Who wants to know calls `shut`. Nobody else is here, so nothing is locked:
+        // an engine that could not be opened again goes while its predecessor is.
+        let _ = match self.succession.reopened.get() {
+            Some(reopened) => reopened.end(),
+            None => self.end_writing(),
+        };
     }
 }

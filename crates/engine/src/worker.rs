@@ -2,11 +2,11 @@
 //! do, looks after it at intervals, and sleeps when nothing is owed.
 
 use std::sync::{Arc, Weak};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use selvedge_base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use selvedge_base::sync::{Condvar, Mutex};
+use selvedge_base::sync::thread::{self, JoinHandle};
+use selvedge_base::sync::{Condvar, LockRank, Mutex, mutex};
 
 use crate::engine::{Background, Engine};
 use crate::participant::Participant;
@@ -21,7 +21,7 @@ const INTERVAL_MIN: Duration = Duration::from_millis(1);
 /// Versions looked at before the commit lock is released again.
 const STEP_VERSIONS: usize = 256;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Signal {
     state: Mutex<SignalState>,
     changed: Condvar,
@@ -47,9 +47,14 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(background: Background) -> Self {
-        let signal = Arc::new(Signal { idle: AtomicBool::new(true), ..Signal::default() });
-        signal.interval.store(INTERVAL.as_micros() as u64, Ordering::Relaxed);
-        Self { background, signal, thread: Mutex::new(None) }
+        let signal = Signal {
+            state: mutex(LockRank::WorkerSignal, SignalState::default()),
+            changed: Condvar::new(),
+            idle: AtomicBool::new(true),
+            interval: AtomicU64::new(INTERVAL.as_micros() as u64),
+        };
+        let thread = mutex(LockRank::WorkerThread, None);
+        Self { background, signal: Arc::new(signal), thread }
     }
 
     /// Lets the worker look this often at least.

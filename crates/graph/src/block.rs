@@ -66,7 +66,7 @@ impl Shape {
     }
 
     /// Whether bytes from outside, as many as the shape takes, are a block of this
-    /// shape: runs of types in order, none of them empty.
+    /// shape: runs of types in order, none of them empty, and edges in order in each.
     pub(crate) fn fits(self, bytes: &[u8]) -> bool {
         let runs: &[Run] = cast_slice(&bytes[..self.neighbours_at()]);
         let in_order =
@@ -74,6 +74,7 @@ impl Shape {
         runs.first().is_some_and(|first| first.start == 0)
             && runs.windows(2).all(in_order)
             && runs.last().is_some_and(|last| last.start < self.len)
+            && Block::new(self, bytes).is_sorted()
     }
 
     #[inline]
@@ -196,6 +197,33 @@ impl<'a> Block<'a> {
         cast_slice(&self.bytes[..self.shape.neighbours_at()])
     }
 
+    /// The types of its edges, each once.
+    pub(crate) fn edge_types(self) -> impl Iterator<Item = EdgeTypeId> + 'a {
+        self.runs().iter().map(|run| EdgeTypeId::new(run.edge_type))
+    }
+
+    /// The largest number of an edge; 0 if none has one.
+    pub(crate) fn number_max(self) -> u64 {
+        self.ids().iter().copied().max().unwrap_or(0)
+    }
+
+    /// Whether in each run the neighbours ascend; edges to the same one, by their ids.
+    fn is_sorted(self) -> bool {
+        let (runs, ids) = (self.runs(), self.ids());
+        runs.iter().enumerate().all(|(at, run)| {
+            let from = run.start as usize;
+            let until = runs.get(at + 1).map_or(self.len(), |next| next.start as usize);
+            match (self.packed(from, until), ids.get(from..until)) {
+                (Packed::Narrow(neighbours), None) => neighbours.is_sorted_by(|a, b| a < b),
+                (Packed::Wide(neighbours), None) => neighbours.is_sorted_by(|a, b| a < b),
+                (neighbours, Some(ids)) => {
+                    let edges = (0..).map(|at| neighbours.get(at)).zip(ids);
+                    edges.take(until - from).is_sorted_by(|a, b| a < b)
+                }
+            }
+        })
+    }
+
     fn ids(self) -> &'a [u64] {
         if self.shape.ids { cast_slice(&self.bytes[self.shape.ids_at()..]) } else { &[] }
     }
@@ -313,6 +341,39 @@ mod tests {
                     .map(|(edge_type, neighbour, id)| HalfEdge { edge_type, neighbour, id })
                     .collect()
             })
+    }
+
+    /// Edges out of order, or twice, were taken from a checkpoint whose checksums were
+    /// right, and met later, by whoever changed them.
+    #[test]
+    fn edges_out_of_order_are_no_block() {
+        let edge = |kind, to, id| HalfEdge {
+            edge_type: EdgeTypeId::new(kind),
+            neighbour: NodeId::new(to),
+            id,
+        };
+        for (edges, ids) in [
+            (vec![edge(1, 5, 0), edge(1, 9, 0), edge(2, 3, 0), edge(2, 4, 0)], false),
+            (vec![edge(1, 5, 0), edge(1, 9 << 40, 0), edge(2, 3, 0)], false),
+            (vec![edge(1, 5, 1), edge(1, 5, 2), edge(1, 9, 0)], true),
+        ] {
+            let shape = Shape::of(&edges);
+            let mut words = vec![0_u64; shape.bytes().div_ceil(8)];
+            shape.write(&edges, &mut cast_slice_mut(&mut words)[..shape.bytes()]);
+            assert!(shape.fits(&cast_slice(&words)[..shape.bytes()]));
+            // The first two change places.
+            let bytes: &mut [u8] = &mut cast_slice_mut(&mut words)[..shape.bytes()];
+            let (at, width) = match (ids, shape.wide) {
+                (true, _) => (shape.ids_at(), 8),
+                (false, wide) => (shape.neighbours_at(), if wide { 8 } else { 4 }),
+            };
+            let (first, rest) = bytes[at..].split_at_mut(width);
+            first.swap_with_slice(&mut rest[..width]);
+            assert!(!shape.fits(bytes), "{edges:?}");
+            // The first twice.
+            bytes.copy_within(at..at + width, at + width);
+            assert!(!shape.fits(bytes), "{edges:?}");
+        }
     }
 
     proptest! {

@@ -10,8 +10,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use selvedge_base::hash::Map;
-use selvedge_base::sync::Mutex;
 use selvedge_base::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use selvedge_base::sync::{LockRank, Mutex, mutex};
 use selvedge_base::{EdgeTypeId, LabelId, Timestamp};
 use selvedge_mvcc::{Record, Retired, SnapshotRef, Table};
 
@@ -167,7 +167,7 @@ impl<E: Named + 'static> Names<E> {
         let reservations = Reservations { by_name: Map::default(), next: 0, free: Vec::new() };
         Self {
             current: AtomicPtr::new(Box::into_raw(Box::new(NameTable::new()))),
-            reservations: Mutex::new(reservations),
+            reservations: mutex(LockRank::NameReservations, reservations),
             limit,
         }
     }

@@ -23,6 +23,11 @@ pub(crate) struct StoredName<'b> {
 }
 
 impl StoredName<'_> {
+    /// When it changed last.
+    pub(crate) fn newest(&self) -> Timestamp {
+        self.count.map_or(self.created, |(_, since)| since.max(self.created))
+    }
+
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         put_number(out, u64::from(self.number));
         put_bytes(out, self.name.as_bytes());

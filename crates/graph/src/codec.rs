@@ -28,7 +28,10 @@ impl GraphBytes for Bytes<'_> {
     }
 
     fn node(&mut self) -> Result<NodeId, Misfit> {
-        Ok(NodeId::new(self.number_up_to(NODES_MAX, "node")?))
+        match self.number_up_to(NODES_MAX, "node")? {
+            0 => misfit("there is no node 0"),
+            id => Ok(NodeId::new(id)),
+        }
     }
 
     fn edge_number(&mut self) -> Result<u64, Misfit> {

@@ -5,19 +5,21 @@
 use std::path::Path;
 
 use selvedge_base::hash::Map;
-use selvedge_base::limits::{EDGE_TYPES_MAX, LABELS_MAX};
+use selvedge_base::limits::{EDGE_TYPES_MAX, LABELS_MAX, NODE_KEY_BYTES_MAX, NODES_MAX};
 use selvedge_base::{LabelId, NodeId, Timestamp};
 use selvedge_engine::Evict;
 use selvedge_mvcc::{Arena, Record, Retired, VersionBox};
 use selvedge_storage::{BlockKey, Contents, Place, StorageError};
 
-use crate::adjacency::loaded;
+use crate::adjacency::{Adjacency, loaded};
+use crate::block::Block;
 use crate::catalog::Named;
 use crate::catalog_block::{EDGE_TYPES, LABELS, StoredName, read_names};
 use crate::changes::GraphTable;
 use crate::codec::{Misfit, misfit, text};
 use crate::graph::{
     EdgeHeader, EdgeVersion, Graph, LEAF_IDS, NodeHeader, NodeRead as _, NodeVersion, Records,
+    leaf_of,
 };
 use crate::install::install;
 use crate::leaf_block::{StoredDocument, StoredEntry, read_edges, read_entries};
@@ -95,16 +97,25 @@ impl Graph {
         contents: &Contents,
         load: &mut GraphLoad,
     ) -> Result<(), Trouble> {
-        let first = key.leaf.saturating_mul(LEAF_IDS as u64);
+        if key.leaf > leaf_of(NODES_MAX) {
+            return Ok(misfit(format!("there are no identifiers in leaf {}", key.leaf))?);
+        }
+        let newest = contents.manifest().timestamp;
+        let leaf = Leaf { first: key.leaf * LEAF_IDS as u64, newest };
+        let [node_ids, _] = self.sequences();
         // SAFETY: the caller's contract, here and below.
         unsafe {
             match GraphTable::numbered(key.table) {
                 None => Ok(()),
-                Some(GraphTable::Catalog) => Ok(self.load_names(key.leaf, block, writer)?),
+                Some(GraphTable::Catalog) => {
+                    Ok(self.load_names((key.leaf, newest), block, writer)?)
+                }
                 Some(GraphTable::Nodes) => {
                     let mut trouble = None;
                     read_entries(block, |entry| {
-                        let id = NodeId::new(first + entry.slot);
+                        let id = NodeId::new(leaf.id(entry.slot, entry.commit)?);
+                        // Whatever was leased, what is there is not given out again.
+                        node_ids.skip_to(id.get() + 1);
                         match self.node_of(&entry, contents, &mut load.arena) {
                             Ok(version) => self.load_node(id, version, entry.commit, writer, load),
                             Err(error) => {
@@ -117,25 +128,24 @@ impl Graph {
                 }
                 Some(GraphTable::Edges) => {
                     let mut trouble = None;
-                    read_entries(block, |entry| match edge_of(&entry, contents, &mut load.arena) {
-                        Ok(version) => {
-                            install(&self.edges, first + entry.slot, version, entry.commit);
-                            Ok(())
-                        }
-                        Err(error) => {
-                            trouble = Some(error.into());
-                            misfit("")
+                    read_entries(block, |entry| {
+                        let number = leaf.id(entry.slot, entry.commit)?;
+                        match edge_of(&entry, contents, &mut load.arena) {
+                            Ok(version) => {
+                                install(&self.edges, number, version, entry.commit);
+                                Ok(())
+                            }
+                            Err(error) => {
+                                trouble = Some(error.into());
+                                misfit("")
+                            }
                         }
                     })
                     .map_err(|misfit| trouble.unwrap_or(Trouble::Misfit(misfit)))
                 }
                 Some(table @ (GraphTable::Out | GraphTable::In)) => {
                     let records = if table == GraphTable::Out { &self.out } else { &self.into };
-                    Ok(read_edges(block, |edges| {
-                        let version = loaded(edges.shape, edges.bytes, &mut load.arena);
-                        install(records, first + edges.slot, version, edges.commit);
-                        Ok(())
-                    })?)
+                    Ok(self.load_edges(leaf, block, records, &mut load.arena)?)
                 }
             }
         }
@@ -143,9 +153,39 @@ impl Graph {
 
     /// # Safety
     /// As [`Graph::load`].
+    unsafe fn load_edges(
+        &self,
+        leaf: Leaf,
+        block: &[u8],
+        records: &Records<Adjacency>,
+        arena: &mut Arena,
+    ) -> Result<(), Misfit> {
+        // SAFETY: the caller's contract, here and below.
+        let known = unsafe { self.edge_types.current() };
+        let [_, numbers] = self.sequences();
+        read_edges(block, |edges| {
+            let node = leaf.id(edges.slot, edges.commit)?;
+            let block = Block::new(edges.shape, edges.bytes);
+            if block.edge_types().any(|kind| known.by_number(kind.get()).is_none()) {
+                return misfit("an edge has a type without a name");
+            }
+            let number = block.number_max();
+            if number > NODES_MAX {
+                return misfit(format!("an edge has the number {number}"));
+            }
+            numbers.skip_to(number + 1);
+            let version = loaded(edges.shape, edges.bytes, arena);
+            // SAFETY: as above.
+            unsafe { install(records, node, version, edges.commit) };
+            Ok(())
+        })
+    }
+
+    /// # Safety
+    /// As [`Graph::load`].
     unsafe fn load_names(
         &self,
-        leaf: u64,
+        (leaf, newest): (u64, Timestamp),
         block: &[u8],
         writer: &mut GraphWriter,
     ) -> Result<(), Misfit> {
@@ -153,6 +193,7 @@ impl Graph {
             LABELS => {
                 let mut labels = Vec::new();
                 read_names(block, LABELS_MAX, |stored| {
+                    committed(stored.newest(), newest)?;
                     let label = self.labels.reserve_as(stored.number, stored.name);
                     let _ = label.created.set(stored.created);
                     // SAFETY: the caller's contract.
@@ -168,6 +209,7 @@ impl Graph {
             EDGE_TYPES => {
                 let mut edge_types = Vec::new();
                 read_names(block, EDGE_TYPES_MAX, |stored| {
+                    committed(stored.newest(), newest)?;
                     let kind = self.edge_types.reserve_as(stored.number, stored.name);
                     let _ = kind.created.set((stored.created, stored.def.clone()));
                     // SAFETY: the caller's contract.
@@ -201,6 +243,9 @@ impl Graph {
         }
         if let Some(key) = entry.key {
             text(key)?;
+            if key.len() > NODE_KEY_BYTES_MAX {
+                return Ok(misfit(format!("a key has {} bytes", key.len()))?);
+            }
         }
         let key = entry.key.unwrap_or_default();
         Ok(match entry.document {
@@ -349,6 +394,32 @@ fn misfit_in(contents: &Contents, key: BlockKey, misfit: &Misfit) -> StorageErro
     let file = place.and_then(|place| contents.file(place.file));
     let path = file.map_or(Path::new("a data file"), |file| file.path());
     StorageError::corrupt(path, place.map_or(0, |place| place.offset), misfit.to_string())
+}
+
+/// The leaf of a table, and the timestamp of its checkpoint.
+#[derive(Clone, Copy)]
+struct Leaf {
+    first: u64,
+    newest: Timestamp,
+}
+
+impl Leaf {
+    /// The identifier of a slot, if there can be one that was committed then.
+    fn id(self, slot: u64, commit: Timestamp) -> Result<u64, Misfit> {
+        committed(commit, self.newest)?;
+        match self.first + slot {
+            id @ 1..=NODES_MAX => Ok(id),
+            id => misfit(format!("nothing has the number {id}")),
+        }
+    }
+}
+
+/// A checkpoint holds what was committed up to its timestamp.
+fn committed(commit: Timestamp, newest: Timestamp) -> Result<(), Misfit> {
+    if commit <= newest {
+        return Ok(());
+    }
+    misfit(format!("something of {commit} is in the checkpoint of {newest}"))
 }
 
 /// Where a document lies in the mapping of its file.

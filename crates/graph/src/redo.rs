@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use selvedge_base::EdgeId;
-use selvedge_base::limits::NODES_MAX;
+use selvedge_base::limits::{NODE_KEY_BYTES_MAX, NODES_MAX};
 use selvedge_mvcc::{Record, Stamp, VersionBox};
 
 use crate::codec::{
@@ -186,6 +186,9 @@ impl Graph {
         let (id, label, key) = (bytes.node()?, bytes.label()?, bytes.optional_bytes()?);
         if let Some(key) = key {
             text(key)?;
+            if key.len() > NODE_KEY_BYTES_MAX {
+                return misfit(format!("a key has {} bytes", key.len()));
+            }
         }
         // SAFETY: the caller holds the commit lock.
         let (record, known) = unsafe { (self.nodes.slot(id.get()), self.labels.current()) };
@@ -201,6 +204,8 @@ impl Graph {
         if known.by_number(label.get()).is_none() && !reserved() {
             return misfit(format!("node {id} has a label without a name"));
         }
+        let [node_ids, _] = self.sequences();
+        node_ids.skip_to(id.get() + 1);
         let header = NodeHeader::new(label, key);
         let key = key.unwrap_or_default();
         let version = match change {
@@ -233,6 +238,9 @@ impl Graph {
         if [existed, now].into_iter().flatten().any(|number| number > NODES_MAX) {
             return misfit("the number of an edge is too large");
         }
+        let [_, edge_numbers] = self.sequences();
+        let newest = now.max(id.map(EdgeId::get)).unwrap_or(0);
+        edge_numbers.skip_to(newest + 1);
         let edge = Edge { source, edge_type, target, id };
         if writes.edges.get(&edge).is_some() {
             return misfit("an edge comes twice");

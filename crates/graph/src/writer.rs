@@ -154,4 +154,26 @@ mod tests {
         assert!(!writer.remembers_edges());
         assert_eq!(writer.last_written(&edge), None);
     }
+
+    #[test]
+    fn what_a_large_commit_took_is_given_back_when_it_is_forgotten() {
+        let edge = |number: u64| Edge {
+            source: NodeId::new(number),
+            edge_type: EdgeTypeId::new(0),
+            target: NodeId::new(1),
+            id: None,
+        };
+        let mut writer = GraphWriter::default();
+        (0..3 * FORGOTTEN_PER_SETTLING as u64).for_each(|n| writer.note_written(edge(n)));
+        let commit = Timestamp::new(2);
+        writer.settle(commit, &[Timestamp::new(1)].into_iter().collect());
+        assert!(writer.written.capacity() <= FORGOTTEN_PER_SETTLING, "a list for one commit");
+        assert_eq!(writer.by_age.len(), 3 * FORGOTTEN_PER_SETTLING);
+        for left in (0..3).rev() {
+            assert!(writer.remembers_edges());
+            writer.settle(commit, &ActiveStarts::new());
+            assert_eq!(writer.by_age.len(), left * FORGOTTEN_PER_SETTLING, "some at a time");
+        }
+        assert!(writer.recent.capacity() <= FORGOTTEN_PER_SETTLING);
+    }
 }

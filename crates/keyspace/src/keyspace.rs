@@ -4,12 +4,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use selvedge_base::sync::atomic::{AtomicU64, Ordering};
 use selvedge_env::Env;
 use selvedge_index::OrderedIndex;
 use selvedge_mvcc::{Pin, SnapshotRef, Version, pin};
 
 use crate::bounds::Bounds;
 use crate::entry::{Entry, EntryHeader};
+use crate::error::Refusal;
 use crate::time::ExpiryClock;
 use crate::watchers::Watchers;
 
@@ -43,15 +45,36 @@ use crate::watchers::Watchers;
 pub struct Keyspace {
     pub(crate) index: OrderedIndex<Entry>,
     pub(crate) clock: ExpiryClock,
+    pub(crate) refused: RefusedCount,
     watchers: Arc<Watchers>,
+}
+
+/// Commits that were refused, by why.
+#[derive(Debug, Default)]
+pub(crate) struct RefusedCount {
+    conflicts_write: AtomicU64,
+    conflicts_read: AtomicU64,
+    checks_failed: AtomicU64,
+}
+
+impl RefusedCount {
+    pub(crate) fn count(&self, refusal: &Refusal) {
+        let counter = match refusal {
+            Refusal::Conflict { read: false, .. } => &self.conflicts_write,
+            Refusal::Conflict { read: true, .. } => &self.conflicts_read,
+            Refusal::ChecksFailed(_) => &self.checks_failed,
+            Refusal::Computation(_) => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Keyspace {
     /// A keyspace without entries, in which time passes as `env` says.
     #[must_use]
     pub fn new(env: Env) -> Self {
-        let watchers = Arc::default();
-        Self { index: OrderedIndex::new(), clock: ExpiryClock::new(env), watchers }
+        let (watchers, refused) = (Arc::default(), RefusedCount::default());
+        Self { index: OrderedIndex::new(), clock: ExpiryClock::new(env), refused, watchers }
     }
 
     /// An empty one in the place of this one, with the same watchers and a clock that
@@ -93,6 +116,15 @@ impl Keyspace {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
+    }
+
+    /// Commits that were refused because somebody else wrote an entry first, or one
+    /// that was read; and those of which a check failed.
+    #[must_use]
+    pub fn refused(&self) -> [u64; 3] {
+        let RefusedCount { conflicts_write, conflicts_read, checks_failed } = &self.refused;
+        [conflicts_write, conflicts_read, checks_failed]
+            .map(|counter| counter.load(Ordering::Relaxed))
     }
 
     /// Bytes of memory that the index takes, keys included and versions not.

@@ -191,7 +191,7 @@ impl Participant for Keyspace {
         writes: &mut EntryWrites,
         start: Timestamp,
     ) -> Result<(), Refusal> {
-        writes.judge(self, start)
+        writes.judge(self, start).inspect_err(|refusal| self.refused.count(refusal))
     }
 
     unsafe fn install(

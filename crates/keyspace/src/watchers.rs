@@ -16,17 +16,23 @@ use std::time::Duration;
 
 use selvedge_base::hash::Map;
 use selvedge_base::sync::atomic::{AtomicUsize, Ordering, fence};
-use selvedge_base::sync::{Arc, Condvar, Mutex};
+use selvedge_base::sync::{Arc, Condvar, LockRank, Mutex, mutex};
 
 /// The bells of those who wait for a key.
 type Bells = Vec<Weak<Bell>>;
 
 /// Watchers by the keys that they wait for.
-#[derive(Default)]
 pub struct Watchers {
     /// How many there are. The ordinary commit asks this, and no more.
     count: AtomicUsize,
     by_key: Mutex<Map<Box<[u8]>, Bells>>,
+}
+
+impl Default for Watchers {
+    fn default() -> Self {
+        let by_key = mutex(LockRank::Watchers, Map::default());
+        Self { count: AtomicUsize::new(0), by_key }
+    }
 }
 
 impl Watchers {
@@ -127,10 +133,17 @@ impl Drop for Watcher {
 
 /// Rings when something has changed; rings once for all changes that nobody has
 /// heard of yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Bell {
     state: Mutex<BellState>,
     changed: Condvar,
+}
+
+impl Default for Bell {
+    fn default() -> Self {
+        let state = mutex(LockRank::Bell, BellState::default());
+        Self { state, changed: Condvar::new() }
+    }
 }
 
 #[derive(Debug, Default)]

@@ -7,12 +7,12 @@
 //! cannot reach it any more.
 #![expect(unsafe_code, reason = "deferred frees are unchecked by nature")]
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub use epoch::{Pin, pin};
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub use model::{Pin, pin};
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 mod epoch {
     use std::cell::Cell;
 
@@ -106,15 +106,18 @@ mod epoch {
     }
 }
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod model {
     //! The strictest collector there can be: it frees the moment nobody is
     //! pinned. What survives this survives any epoch scheme. A pin orders no
     //! more than the fence does that the real one has, so that the models meet
     //! every stale pointer that a reader may meet.
+    #[cfg(loom)]
+    use loom as checker;
+    use selvedge_base::sync::atomic::{AtomicUsize, Ordering, fence};
+    #[cfg(shuttle)]
+    use shuttle as checker;
     use std::sync::Mutex;
-
-    use loom::sync::atomic::{AtomicUsize, Ordering, fence};
 
     type Free = Box<dyn FnOnce()>;
 
@@ -136,13 +139,17 @@ mod model {
         }
     }
 
-    loom::lazy_static! {
+    checker::lazy_static! {
         static ref STATE: State = State::default();
     }
 
     /// A pinned thread.
     #[derive(Debug)]
-    pub struct Pin(());
+    pub struct Pin {
+        /// For structures that keep to the epochs of the real collector.
+        #[cfg(shuttle)]
+        guard: crossbeam_epoch::Guard,
+    }
 
     /// Pins the current thread.
     pub fn pin() -> Pin {
@@ -150,10 +157,19 @@ mod model {
         // Partner: the fence when a pin is dropped: either that thread finds
         // this one pinned, or this one finds everything unlinked.
         fence(Ordering::SeqCst);
-        Pin(())
+        Pin {
+            #[cfg(shuttle)]
+            guard: crossbeam_epoch::pin(),
+        }
     }
 
     impl Pin {
+        /// The guard behind the pin, for structures built on the epochs.
+        #[cfg(shuttle)]
+        pub fn guard(&self) -> &crossbeam_epoch::Guard {
+            &self.guard
+        }
+
         /// Runs `free` once nobody is pinned.
         ///
         /// # Safety

@@ -1,7 +1,7 @@
 //! The registry: which snapshots are open, without a lock.
 #![expect(unsafe_code, reason = "slot chunks are allocated once and shared by raw pointer")]
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 use std::cell::Cell;
 use std::fmt;
 use std::ptr::{self, NonNull};
@@ -209,14 +209,14 @@ pub struct Registry {
     high_water: CachePadded<AtomicU64>,
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 thread_local! {
     /// Where this thread looks for a free slot: its own base first, then the
     /// lowest slot it recently used.
     static HINT: Cell<(u32, u32)> = const { Cell::new((u32::MAX, 0)) };
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 #[inline]
 fn hint() -> (u32, u32) {
     HINT.with(|hint| {
@@ -228,7 +228,7 @@ fn hint() -> (u32, u32) {
 }
 
 /// Where a thread looks first: threads start spread over the first chunk.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 #[cold]
 fn first_hint() -> (u32, u32) {
     use selvedge_base::sync::atomic::AtomicU32;
@@ -238,7 +238,7 @@ fn first_hint() -> (u32, u32) {
     (base, base)
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 #[inline]
 fn remember(cursor: impl Fn(u32) -> u32) {
     HINT.with(|hint| {
@@ -248,12 +248,12 @@ fn remember(cursor: impl Fn(u32) -> u32) {
 }
 
 /// In a model every thread looks at the same slots, lowest first.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 fn hint() -> (u32, u32) {
     (0, 0)
 }
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 fn remember(_cursor: impl Fn(u32) -> u32) {}
 
 impl Registry {
@@ -345,7 +345,9 @@ impl Registry {
     fn settle(&self, slot: &Slot, oracle: &Oracle) {
         loop {
             let start = oracle.visible();
-            slot.start.store(start.get(), Ordering::Relaxed);
+            // Release: a scan that finds this, and not the FREE of the owner before,
+            // comes behind what that owner read all the same.
+            slot.start.store(start.get(), Ordering::Release);
             let mark = self.cover(slot.index);
             if self.is_settled(start, mark, oracle) {
                 return;

@@ -19,7 +19,7 @@ use crate::arena::{Arena, Chunk};
 pub struct Version<H> {
     commit: AtomicU64,
     prev: AtomicPtr<Version<H>>,
-    #[cfg(loom)]
+    #[cfg(any(loom, shuttle))]
     life: life::Life,
     len: u32,
     tombstone: bool,
@@ -35,7 +35,7 @@ impl<H> Version<H> {
     #[must_use]
     #[inline]
     pub fn commit(&self) -> Timestamp {
-        #[cfg(loom)]
+        #[cfg(any(loom, shuttle))]
         self.life.check();
         // Written before the version is linked, with Release; Relaxed is enough
         // for whoever got here through an Acquire load of the link.
@@ -46,7 +46,7 @@ impl<H> Version<H> {
     #[must_use]
     #[inline]
     pub fn header(&self) -> &H {
-        #[cfg(loom)]
+        #[cfg(any(loom, shuttle))]
         self.life.check();
         &self.header
     }
@@ -55,7 +55,7 @@ impl<H> Version<H> {
     #[must_use]
     #[inline]
     pub fn bytes(&self) -> &[u8] {
-        #[cfg(loom)]
+        #[cfg(any(loom, shuttle))]
         self.life.check();
         // SAFETY: `len` bytes were allocated and initialised behind the struct.
         unsafe { std::slice::from_raw_parts(self.data(), self.len as usize) }
@@ -65,7 +65,7 @@ impl<H> Version<H> {
     #[must_use]
     #[inline]
     pub fn is_tombstone(&self) -> bool {
-        #[cfg(loom)]
+        #[cfg(any(loom, shuttle))]
         self.life.check();
         self.tombstone
     }
@@ -97,7 +97,7 @@ impl<H> Version<H> {
 
     #[inline]
     pub(crate) fn prev(&self) -> *mut Self {
-        #[cfg(loom)]
+        #[cfg(any(loom, shuttle))]
         self.life.check();
         // Partner: the Release stores in `Record::install` and `set_prev`.
         self.prev.load(Ordering::Acquire)
@@ -126,7 +126,7 @@ impl<H> Version<H> {
     /// and it is freed once.
     pub(crate) unsafe fn free(version: NonNull<Self>) {
         // SAFETY: the caller is the only one who holds the version.
-        #[cfg(loom)]
+        #[cfg(any(loom, shuttle))]
         if unsafe { version.as_ref() }.life.end() {
             return;
         }
@@ -241,7 +241,7 @@ impl<H> VersionBox<H> {
         let version = Version {
             commit: AtomicU64::new(0),
             prev: AtomicPtr::new(ptr::null_mut()),
-            #[cfg(loom)]
+            #[cfg(any(loom, shuttle))]
             life: life::Life::default(),
             len: len32,
             tombstone,
@@ -313,15 +313,17 @@ impl<H: fmt::Debug> fmt::Debug for VersionBox<H> {
     }
 }
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod life {
     //! Under the model checker a freed version is kept, marked as dead, so that
     //! a use after free is a failed model and not undefined behaviour.
+    #[cfg(loom)]
     use loom::cell::UnsafeCell;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     #[derive(Debug, Default)]
     pub(super) struct Life {
+        #[cfg(loom)]
         cell: UnsafeCell<()>,
         dead: AtomicBool,
     }
@@ -333,6 +335,7 @@ mod life {
                 return;
             }
             // A read that races with the free fails the model here ..
+            #[cfg(loom)]
             self.cell.with(|_| ());
             // .. and one ordered after it fails here.
             assert!(!self.dead.load(Ordering::Relaxed), "use after free of a version");
@@ -340,6 +343,7 @@ mod life {
 
         /// Marks the end of the version; true: keep its memory.
         pub(super) fn end(&self) -> bool {
+            #[cfg(loom)]
             self.cell.with_mut(|_| ());
             self.dead.store(true, Ordering::Relaxed);
             true
@@ -347,7 +351,7 @@ mod life {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 

@@ -32,7 +32,7 @@
 //! | `begin-without-fence`, `horizon-without-recheck` | `begin_against_prune` |
 //! | `high-water-lowered-late`, `high-water-lowering-unseen` | `begin_against_the_high_water_mark` |
 //! | `prune-one-too-far` | `pruning_between_two_snapshots` |
-//! | `head-before-stamp`, `stamp-read-once` | `atomic_publication` |
+//! | `head-before-stamp`, `stamp-read-once` | `atomic_publication`, `a_commit_that_fails_half_way_is_never_seen` |
 //! | `walk-without-pin` | `begin_against_prune` |
 //! | `tombstone-ignored` | `begin_against_emptying` |
 //! | `limbo-freed-early`, `limbo-freed-by-an-old-scan` | `leaves_come_and_go_under_a_snapshot` |

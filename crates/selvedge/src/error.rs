@@ -1,6 +1,7 @@
 //! Errors, grouped by what the caller should do.
 
 use selvedge_base::{NodeId, Timestamp, limits::SNAPSHOTS_MAX};
+use selvedge_encoding::SerdeError;
 use selvedge_engine::{CommitError, SnapshotError};
 use selvedge_graph::{Conflict, ConflictKind, Entity, GraphError, GraphRefusal};
 use selvedge_keyspace::Refusal as EntryRefusal;
@@ -48,6 +49,9 @@ pub enum Error {
     /// What was asked of a keyspace is wrong.
     #[error(transparent)]
     Kv(Box<KvError>),
+    /// A Rust value does not become a document, or a document not a Rust value.
+    #[error(transparent)]
+    Serde(Box<SerdeError>),
     /// The system refuses what is asked of it, a thread say.
     #[error("{0}")]
     System(String),
@@ -136,6 +140,10 @@ impl Error {
         match self {
             Self::Conflict(_) => ErrorKind::Retry,
             Self::CheckFailed { .. } | Self::ChecksFailed(_) => ErrorKind::Expectation,
+            Self::Serde(error) => match &**error {
+                SerdeError::Damaged { .. } => ErrorKind::Restore,
+                _ => ErrorKind::Input,
+            },
             Self::Kv(_) => ErrorKind::Input,
             Self::System(_) => ErrorKind::System,
             Self::Input(input) => match &**input {
@@ -212,6 +220,12 @@ impl From<selvedge_encoding::TypeMismatch> for Error {
 impl From<RegistryFull> for Error {
     fn from(_: RegistryFull) -> Self {
         Self::TooManySnapshots
+    }
+}
+
+impl From<SerdeError> for Error {
+    fn from(error: SerdeError) -> Self {
+        Self::Serde(Box::new(error))
     }
 }
 

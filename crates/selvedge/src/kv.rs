@@ -5,6 +5,7 @@ pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod expiry;
 pub(crate) mod handle;
+pub(crate) mod limits;
 pub(crate) mod queue;
 pub(crate) mod reading;
 pub(crate) mod selection;

@@ -38,7 +38,8 @@
 //!
 //! # Finding the way
 //! [`Db`] opens transactions ([`Transaction`]) and snapshots ([`Snapshot`]); both
-//! read through [`Read`]. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
+//! read through [`Read`]. [`Kv`] is a keyspace: values under ordered keys, atomic
+//! operations ([`Atomic`]), watches, queues. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
 //! [`Error`] tells what to do about a failure, [`limits`] names every limit.
 #![deny(missing_docs)]
 
@@ -67,7 +68,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use kv::atomic::{Atomic, AtomicOutcome, KvCommit};
 pub use kv::entry::KvEntry;
 pub use kv::error::KvError;
-pub use kv::handle::{Kv, WATCHED_KEYS_MAX};
+pub use kv::handle::Kv;
+pub use kv::limits::{KvLimits, WATCHED_KEYS_MAX};
 pub use kv::queue::{
     Delivery, MESSAGE_BACKOFF_MAX, MESSAGE_DELAY_MAX, MESSAGE_RETRIES_MAX,
     MESSAGE_UNDELIVERED_KEYS_MAX, Message,
@@ -90,7 +92,8 @@ pub use transaction::Transaction;
 pub use selvedge_base::{EdgeId, EdgeTypeId, LabelId, NodeId, Timestamp, limits};
 pub use selvedge_encoding::{
     BigInt, DateTime, DocRef, Document, EncodeError, FromValue, Key, KeyError, KeyPart, ListRef,
-    TypeMismatch, Value, ValueRef, VectorRef, doc, key,
+    ParseDateTimeError, SerdeError, TypeMismatch, Value, ValueRef, Vector, VectorRef, doc,
+    from_document, from_value, key, to_document, to_value,
 };
 pub use selvedge_engine::{
     Background, CheckpointSummary, OldestSnapshot, Progress, RecoveryStatistics, StorageStatistics,

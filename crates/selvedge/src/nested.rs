@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use selvedge_base::sync::thread_local;
 use smallvec::SmallVec;
 
 use crate::error::Error;

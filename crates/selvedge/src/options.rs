@@ -13,6 +13,7 @@ use selvedge_keyspace::Keyspace;
 
 use crate::db::Db;
 use crate::error::Result;
+use crate::kv::limits::KvLimits;
 use crate::stores::Stores;
 
 /// What a transaction is protected from.
@@ -99,12 +100,14 @@ pub struct DbBuilder {
     engine: EngineOptions,
     graph: GraphOptions,
     storage: StorageOptions,
+    kv_limits: KvLimits,
 }
 
 impl Default for DbBuilder {
     fn default() -> Self {
         let (engine, graph) = (EngineOptions::default(), GraphOptions::default());
-        Self { engine, graph, storage: StorageOptions::new(Path::new("")) }
+        let (storage, kv_limits) = (StorageOptions::new(Path::new("")), KvLimits::default());
+        Self { engine, graph, storage, kv_limits }
     }
 }
 
@@ -175,6 +178,13 @@ impl DbBuilder {
         self
     }
 
+    /// What keyspaces refuse for its size.
+    #[must_use]
+    pub fn kv_limits(mut self, limits: KvLimits) -> Self {
+        self.kv_limits = limits;
+        self
+    }
+
     /// Opens only what exists: without this, a database is made if there is none.
     #[must_use]
     pub fn existing(mut self) -> Self {
@@ -209,7 +219,8 @@ impl DbBuilder {
     fn stores(&self) -> Stores {
         let hash_seed = self.engine.env.random_up_to(u64::MAX);
         let keyspace = Keyspace::new(self.engine.env.clone());
-        Stores::new(Graph::new(GraphOptions { hash_seed, ..self.graph }), keyspace)
+        let graph = Graph::new(GraphOptions { hash_seed, ..self.graph });
+        Stores::new(graph, keyspace, self.kv_limits)
     }
 
     /// A database in memory: it ends with its last handle.

@@ -7,11 +7,21 @@ use selvedge_graph::{
 };
 
 use crate::error::Result;
+use crate::kv::error::KvError;
+use crate::kv::handle::Kv;
+use crate::kv::reading::KvView;
+use crate::kv::space::Space;
 
 /// Gives the view that everything is read through.
 pub trait Sealed {
     #[doc(hidden)]
     fn view(&self) -> GraphView<'_>;
+
+    #[doc(hidden)]
+    fn kv_in(&self, space: Space) -> KvView<'_>;
+
+    #[doc(hidden)]
+    fn has(&self, kv: &Kv) -> Result<bool>;
 }
 
 /// Reading the database as of one moment. [`Snapshot`](crate::Snapshot) and
@@ -49,6 +59,20 @@ pub trait Read: Sealed {
     /// later.
     fn timestamp(&self) -> Timestamp {
         self.view().start()
+    }
+
+    /// The keyspace without a name, for reading.
+    fn kv_view(&self) -> KvView<'_> {
+        self.kv_in(Space::DEFAULT)
+    }
+
+    /// A keyspace, for reading.
+    ///
+    /// # Errors
+    /// [`KvError::OtherDatabase`].
+    fn keyspace_view(&self, kv: &Kv) -> Result<KvView<'_>> {
+        let is_mine = self.has(kv)?;
+        is_mine.then(|| self.kv_in(kv.space)).ok_or_else(|| KvError::OtherDatabase.into())
     }
 
     /// The node with this id, `None` if it does not exist.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use selvedge_base::sync::thread;
 use selvedge_env::Env;
 
 /// How often a transaction runs again after a conflict, and how long it waits
@@ -69,7 +70,7 @@ impl RetryPolicy {
     /// Waits after the attempt with this number, counted from 1, failed.
     pub(crate) fn wait(&self, attempt: u32, env: &Env) {
         let Some(doublings) = attempt.checked_sub(EAGER_ATTEMPTS) else {
-            std::thread::yield_now();
+            thread::yield_now();
             return;
         };
         let bound = self.delay_first.saturating_mul(1 << doublings.min(20)).min(self.delay_max);

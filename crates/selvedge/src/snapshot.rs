@@ -9,7 +9,6 @@ use selvedge_graph::GraphView;
 use selvedge_keyspace::{EntryView, ReadTime};
 
 use crate::error::Result;
-use crate::kv::error::KvError;
 use crate::kv::handle::Kv;
 use crate::kv::reading::KvView;
 use crate::kv::space::Space;
@@ -58,25 +57,18 @@ impl<'db> Snapshot<'db> {
         EntryView::new(keyspace, self.engine.at(&self.open), None, &self.time)
     }
 
-    pub(crate) fn kv_in(&self, space: Space) -> KvView<'_> {
-        KvView::new(self.entry_view(), space, None)
-    }
-
     /// The keyspace without a name.
     #[must_use]
     pub fn kv(&self) -> KvView<'_> {
-        self.kv_in(Space::DEFAULT)
+        self.kv_view()
     }
 
     /// A keyspace.
     ///
     /// # Errors
-    /// [`KvError::OtherDatabase`].
+    /// As [`Read::keyspace_view`].
     pub fn keyspace(&self, kv: &Kv) -> Result<KvView<'_>> {
-        let is_mine = kv.with_keyspace(|keyspace| {
-            keyspace.is_same_database(&self.engine.participant().keyspace)
-        })?;
-        is_mine.then(|| self.kv_in(kv.space)).ok_or_else(|| KvError::OtherDatabase.into())
+        self.keyspace_view(kv)
     }
 }
 
@@ -84,6 +76,15 @@ impl Sealed for Snapshot<'_> {
     #[inline]
     fn view(&self) -> GraphView<'_> {
         GraphView::new(&self.engine.participant().graph, self.engine.at(&self.open))
+    }
+
+    fn kv_in(&self, space: Space) -> KvView<'_> {
+        KvView::new(self.entry_view(), space, None)
+    }
+
+    fn has(&self, kv: &Kv) -> Result<bool> {
+        let mine = &self.engine.participant().keyspace;
+        kv.with_keyspace(|keyspace| keyspace.is_same_database(mine))
     }
 }
 

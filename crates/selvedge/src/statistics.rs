@@ -17,8 +17,8 @@ pub struct Statistics {
     pub conflicts_dangling: u64,
     /// Commits refused because something read had changed.
     pub conflicts_read: u64,
-    /// Commits refused because a node did not have the version that was
-    /// expected.
+    /// Commits refused because a node or an entry did not have the version that
+    /// was expected.
     pub checks_failed: u64,
     /// Times a record got a version chain: an older version had to stay because
     /// an open snapshot needed it.
@@ -38,6 +38,10 @@ pub struct Statistics {
     /// Names of labels and edge types that open transactions use and no commit
     /// has used yet.
     pub names_reserved: u64,
+    /// Entries of all keyspaces, those included that only open snapshots see.
+    pub entries: u64,
+    /// Watches of keys.
+    pub watchers: u64,
     /// Log and checkpoints, of a database on disk.
     pub storage: Option<StorageStatistics>,
 }
@@ -58,15 +62,16 @@ impl Db {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let engine = self.engine().unwrap_or(self.handle().latest());
-        let graph = &engine.participant().graph;
+        let (graph, keyspace) = (&engine.participant().graph, &engine.participant().keyspace);
         let engine = engine.statistics();
         let [conflicts_write, conflicts_dangling, conflicts_read] = graph.conflicts();
+        let [entries_written, entries_read, checks_failed] = keyspace.refused();
         Statistics {
             commits: engine.commits,
-            conflicts_write,
+            conflicts_write: conflicts_write + entries_written,
             conflicts_dangling,
-            conflicts_read,
-            checks_failed: graph.checks_failed(),
+            conflicts_read: conflicts_read + entries_read,
+            checks_failed: graph.checks_failed() + checks_failed,
             chains_created: engine.chains_created,
             chains_retained: engine.chains_retained,
             versions_created: engine.versions_created,
@@ -75,6 +80,8 @@ impl Db {
             snapshots_open: engine.snapshots_open,
             oldest_snapshot: engine.oldest_snapshot,
             names_reserved: graph.reserved_names() as u64,
+            entries: keyspace.len() as u64,
+            watchers: keyspace.watchers().count() as u64,
             storage: engine.storage,
         }
     }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
 
+use crate::kv::limits::KvLimits;
 use crate::kv::queue::Claims;
 use selvedge_base::Timestamp;
 use selvedge_engine::{
@@ -30,11 +31,12 @@ pub(crate) struct Stores {
     pub(crate) keyspace: Keyspace,
     /// Messages of queues that somebody works on.
     pub(crate) claims: Arc<Claims>,
+    pub(crate) kv_limits: KvLimits,
 }
 
 impl Stores {
-    pub(crate) fn new(graph: Graph, keyspace: Keyspace) -> Self {
-        Self { graph, keyspace, claims: Arc::default() }
+    pub(crate) fn new(graph: Graph, keyspace: Keyspace, kv_limits: KvLimits) -> Self {
+        Self { graph, keyspace, claims: Arc::default(), kv_limits }
     }
 }
 
@@ -55,7 +57,8 @@ impl Durable for Stores {
 
     fn fresh(&self) -> Self {
         let (graph, keyspace) = (Graph::new(self.graph.options()), self.keyspace.fresh());
-        Self { graph, keyspace, claims: Arc::clone(&self.claims) }
+        let claims = Arc::clone(&self.claims);
+        Self { graph, keyspace, claims, kv_limits: self.kv_limits }
     }
 
     fn set_salt(&mut self, salt: u32) {
@@ -452,7 +455,8 @@ mod tests {
 
     fn engine() -> Arc<DbEngine> {
         let keyspace = Keyspace::new(selvedge_env::Env::real());
-        let stores = Stores::new(Graph::new(GraphOptions::default()), keyspace);
+        let stores =
+            Stores::new(Graph::new(GraphOptions::default()), keyspace, KvLimits::default());
         Engine::new(stores, EngineOptions::default())
     }
 

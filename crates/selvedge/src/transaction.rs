@@ -14,6 +14,7 @@ use selvedge_keyspace::{EntryView, EntryWrites, Keyspace, ReadTime};
 use crate::error::{Error, Result};
 use crate::kv::error::KvError;
 use crate::kv::handle::Kv;
+use crate::kv::limits::KvLimits;
 use crate::kv::reading::KvView;
 use crate::kv::space::Space;
 use crate::kv::writing::KvTransaction;
@@ -50,6 +51,10 @@ impl<'db> Transaction<'db> {
     ) -> Self {
         let mut writes = KeptWrites::take();
         writes.graph.limit_writes(options.writes_max);
+        if options.isolation == Isolation::Serializable {
+            // Where reads of entries are noted.
+            writes.entries.get_or_insert_default();
+        }
         Self {
             engine,
             open: Some(open),
@@ -71,27 +76,21 @@ impl<'db> Transaction<'db> {
         EntryView::new(self.keyspace_store(), at, self.writes.entries.as_deref(), &self.time)
     }
 
+    pub(crate) fn kv_limits(&self) -> KvLimits {
+        self.engine.participant().kv_limits
+    }
+
     pub(crate) fn keyspace_store(&self) -> &Keyspace {
         &self.engine.participant().keyspace
     }
 
-    pub(crate) fn kv_view(&self, space: Space) -> KvView<'_> {
-        let noted = match self.isolation {
-            Isolation::Snapshot => None,
-            Isolation::Serializable => self.writes.entries.as_deref(),
-        };
-        KvView::new(self.entry_view(), space, noted)
-    }
-
-    pub(crate) fn kv_in(&mut self, space: Space) -> KvTransaction<'_, 'db> {
-        // Where reads are noted.
-        self.entries();
+    pub(crate) fn kv_of(&mut self, space: Space) -> KvTransaction<'_, 'db> {
         KvTransaction::new(self, space)
     }
 
     /// The keyspace without a name, as part of this transaction.
     pub fn kv(&mut self) -> KvTransaction<'_, 'db> {
-        self.kv_in(Space::DEFAULT)
+        self.kv_of(Space::DEFAULT)
     }
 
     /// A keyspace, as part of this transaction.
@@ -99,11 +98,10 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`KvError::OtherDatabase`].
     pub fn keyspace(&mut self, kv: &Kv) -> Result<KvTransaction<'_, 'db>> {
-        let mine = self.keyspace_store();
-        if !kv.with_keyspace(|keyspace| keyspace.is_same_database(mine))? {
+        if !self.has(kv)? {
             return Err(KvError::OtherDatabase.into());
         }
-        Ok(self.kv_in(kv.space))
+        Ok(self.kv_of(kv.space))
     }
 
     fn tracking(&self) -> ReadTracking {
@@ -411,6 +409,19 @@ impl Sealed for Transaction<'_> {
         let open = self.open.as_ref().expect("open until the end");
         let (graph, at) = (&self.engine.participant().graph, self.engine.at(open));
         GraphView::of_transaction(graph, at, &self.writes.graph, self.tracking())
+    }
+
+    fn kv_in(&self, space: Space) -> KvView<'_> {
+        let noted = match self.isolation {
+            Isolation::Snapshot => None,
+            Isolation::Serializable => self.writes.entries.as_deref(),
+        };
+        KvView::new(self.entry_view(), space, noted)
+    }
+
+    fn has(&self, kv: &Kv) -> Result<bool> {
+        let mine = self.keyspace_store();
+        kv.with_keyspace(|keyspace| keyspace.is_same_database(mine))
     }
 }
 

@@ -2,11 +2,11 @@
 //! for transactions, not for threads beside it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use selvedge::prelude::*;
 use selvedge::{Background, Result};
+use selvedge_testkit::threads;
 
 const NODES: usize = 1_500;
 /// More than a block holds, so that the first node is a hub with a tree.
@@ -102,7 +102,7 @@ fn readers_and_writers_beside_a_compaction_notice_nothing() -> Result<()> {
     let nodes = graph(&db)?;
     let deadline = Instant::now() + Duration::from_millis(700);
     let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         let writer = scope.spawn(|| -> Result<()> {
             let mut random = fastrand::Rng::with_seed(5);
             while !stop.load(Ordering::Relaxed) {

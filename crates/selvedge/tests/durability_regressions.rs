@@ -1,10 +1,12 @@
-//! Failures that the simulation of durability found, each with its story.
+//! Failures that the simulation of durability and the model checker found, each with its
+//! story.
 
 use std::path::PathBuf;
+use std::thread;
 
 use selvedge::env::{Env, Fault, SimulatedFiles};
 use selvedge::prelude::*;
-use selvedge::{Background, ErrorKind};
+use selvedge::{Background, ErrorKind, SyncLevel};
 
 /// A database on a machine whose files may fail.
 fn database(files: &SimulatedFiles) -> Db {
@@ -32,5 +34,36 @@ fn a_backup_that_fails_is_no_failure_of_the_database() {
             Ok(_) => {}
             Err(error) => assert_eq!(error.kind(), ErrorKind::System, "{error:?}"),
         }
+    }
+}
+
+/// A commit met the closing of the database between the look whether it is closed and
+/// the reservation of room in the log. Closing ends the log by poisoning it, so the
+/// commit was told of an earlier failure, and to open the database again; one that does
+/// not wait for the disk, that its outcome was unknown, though it was durable.
+#[test]
+fn a_commit_that_meets_the_closing_is_told_of_no_failure() {
+    for round in 0..100 {
+        let files = SimulatedFiles::new(7);
+        let db = database(&files);
+        let level = if round % 2 == 0 { SyncLevel::Full } else { SyncLevel::Off };
+        let committing = thread::spawn({
+            let db = db.clone();
+            move || {
+                let options = TransactionOptions::new().sync(level);
+                let insert = || db.transaction_with(&options, |txn| txn.insert("N", None, doc! {}));
+                loop {
+                    if let Err(error) = insert() {
+                        break error;
+                    }
+                }
+            }
+        });
+        for _ in 0..round % 7 {
+            thread::yield_now();
+        }
+        db.close().expect("nothing fails");
+        let error = committing.join().expect("no panic");
+        assert!(matches!(error, Error::Closed), "round {round}: {error}");
     }
 }

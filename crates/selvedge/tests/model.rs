@@ -1,8 +1,7 @@
 //! The database against the obvious slow one.
 //!
 //! A run interleaves transactions of both isolations and snapshots on one
-//! database, step by step in one thread. The model copies the whole state at
-//! every begin and judges commits by comparing what was written and read. After
+//! database, step by step in one thread; the model is that of the test kit. After
 //! each step everything that one of the open handles can read is compared.
 //!
 //! `PROPTEST_CASES` sets the number of runs, `PROPTEST_RNG_SEED` repeats them; a
@@ -10,29 +9,17 @@
 
 #[path = "model/found.rs"]
 mod found;
-#[path = "model/harness.rs"]
-mod harness;
 #[path = "model/hub.rs"]
 mod hub;
-#[path = "model/judge.rs"]
-mod judge;
-#[path = "model/look.rs"]
-mod look;
-#[path = "model/state.rs"]
-mod state;
-#[path = "model/transaction.rs"]
-mod transaction;
-#[path = "model/transition.rs"]
-mod transition;
-#[path = "model/write.rs"]
-mod write;
+#[path = "model/runs.rs"]
+mod runs;
 
 use std::sync::OnceLock;
 
 use proptest::test_runner::{Config, RngSeed};
 use proptest_state_machine::prop_state_machine;
 
-use harness::ModelTest;
+use runs::ModelTest;
 
 /// Asked for at every run, and the same each time.
 fn config() -> Config {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use selvedge::prelude::*;
 use selvedge::{Background, Result, Statistics, env::Env};
+use selvedge_testkit::threads;
 
 fn manual() -> (Db, std::sync::Arc<selvedge::env::SimulatedClock>) {
     let (env, clock) = Env::simulated(1);
@@ -228,7 +229,7 @@ fn a_closure_that_holds_versions_back_is_timed_from_then_on() -> Result<()> {
     let node = db.insert("Node", None, doc! { "n": 0 })?;
     db.transaction(|_| {
         clock.advance(Duration::from_secs(3));
-        thread::scope(|scope| {
+        threads::scope(|scope| {
             let other = scope.spawn(|| db.set(node, "n", 1));
             other.join().expect("no panic")
         })?;

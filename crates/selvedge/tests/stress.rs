@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use selvedge::prelude::*;
 use selvedge::{EdgeRef, Result};
+use selvedge_testkit::threads;
 
 /// How long a test runs, and what its threads draw from.
 struct Run {
@@ -55,7 +56,7 @@ fn no_acknowledged_update_is_lost() -> Result<()> {
         let db = Db::in_memory();
         let counter = db.insert("Counter", None, doc! { "n": 0 })?;
         let acknowledged = AtomicI64::new(0);
-        thread::scope(|scope| {
+        threads::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
                     while run.goes_on() {
@@ -95,7 +96,7 @@ fn money_stays_and_fields_written_together_are_read_together() -> Result<()> {
         }
         sum
     };
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         for number in 0..3 {
             scope.spawn(move || {
                 let mut random = run.random(number);
@@ -148,7 +149,7 @@ fn serializable_transactions_never_skew() -> Result<()> {
     let (db, run, pairs) = (&db, &run, &pairs);
     let options = &TransactionOptions::serializable();
     let went_off = &AtomicU64::new(0);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         for number in 0..4 {
             scope.spawn(move || {
                 let mut random = run.random(number);
@@ -212,7 +213,7 @@ fn no_edge_dangles() -> Result<()> {
     db.define_edge_type("MULTI", EdgeTypeDef::multi())?;
     let (db, run) = (&db, &run);
     let done = &AtomicU64::new(0);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         for number in 0..4 {
             scope.spawn(move || {
                 let mut random = run.random(number);
@@ -277,7 +278,7 @@ fn a_key_names_one_node_at_every_moment() -> Result<()> {
     let db = Db::in_memory();
     let (db, run) = (&db, &run);
     let inserted = &AtomicU64::new(0);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         for number in 0..4 {
             scope.spawn(move || {
                 let mut random = run.random(number);
@@ -333,7 +334,7 @@ fn counts_are_those_of_a_scan_at_the_same_snapshot() -> Result<()> {
     let run = Run::begin(1);
     let db = Db::in_memory();
     let (db, run) = (&db, &run);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         for number in 0..3 {
             scope.spawn(move || {
                 let mut random = run.random(number);
@@ -387,7 +388,7 @@ fn the_first_use_of_a_name_by_all_at_once_is_no_conflict() -> Result<()> {
             .collect::<Result<_>>()?;
         let (label, kind) = (format!("label {rounds}"), format!("type {rounds}"));
         let barrier = Barrier::new(THREADS);
-        thread::scope(|scope| {
+        threads::scope(|scope| {
             for [source, target] in &ends {
                 scope.spawn(|| {
                     barrier.wait();
@@ -448,7 +449,7 @@ fn a_long_reader_sees_the_same_all_its_life() -> Result<()> {
         db.link(pair[0], "NEXT", pair[1], doc! { "n": 0 })?;
     }
     let (db, run, ids) = (&db, &run, &ids);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         for number in 0..2 {
             scope.spawn(move || {
                 let mut random = run.random(number);

@@ -33,7 +33,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use selvedge_base::Timestamp;
-use selvedge_base::sync::Mutex;
+use selvedge_base::sync::{LockRank, Mutex, mutex};
 use selvedge_env::FileSystem;
 
 use crate::error::StorageError;
@@ -178,7 +178,7 @@ impl Log {
         let prepared = segments.prepared_from(start.end.position)?;
         let writer = LogWriter::new(start.end.position, options.buffer_bytes_max);
         let tail = Tail::new(salt, incarnation, start, prepared, options.buffer_bytes_max);
-        let core = Core { salt, options, tail: Mutex::new(tail), writer, segments };
+        let core = Core { salt, options, tail: mutex(LockRank::LogTail, tail), writer, segments };
         Ok(Self { core: Arc::new(core) })
     }
 

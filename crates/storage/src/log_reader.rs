@@ -79,7 +79,8 @@ impl LogReader {
         mode: ReadMode,
     ) -> Result<Self, StorageError> {
         let dir = SegmentDir::new(files, dir, options.segment_bytes);
-        if !start.position.get().is_multiple_of(ALIGNMENT) {
+        let can_start = start.position.get().is_multiple_of(ALIGNMENT);
+        if !can_start || start.position > LogPosition::MAX {
             return Err(dir.corrupt(start.position, "no record can start here"));
         }
         let limit = match mode {

@@ -1,8 +1,9 @@
 //! A thread that waits for the log.
 
-use std::thread::{self, Thread};
-
+use selvedge_base::lock_order::assert_may_wait;
+use selvedge_base::mutant;
 use selvedge_base::sync::atomic::{AtomicBool, Ordering};
+use selvedge_base::sync::thread::{self, Thread};
 
 /// A thread that waits until another one wakes it, once.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ impl Waiter {
 
     /// Waits; only the thread that has made it may.
     pub(crate) fn wait(&self) {
+        assert_may_wait();
         // Partner: the Release store in `wake`.
         while !self.is_woken.load(Ordering::Acquire) {
             thread::park();
@@ -26,7 +28,13 @@ impl Waiter {
     }
 
     pub(crate) fn wake(&self) {
+        let early = mutant::is("woken-before-told");
+        if early {
+            self.thread.unpark();
+        }
         self.is_woken.store(true, Ordering::Release);
-        self.thread.unpark();
+        if !early {
+            self.thread.unpark();
+        }
     }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use selvedge_base::mutant;
 use selvedge_base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use selvedge_base::sync::{Condvar, Mutex, MutexGuard};
+use selvedge_base::sync::{Condvar, LockRank, Mutex, MutexGuard, mutex};
 
 use crate::error::StorageError;
 use crate::log_buffer::Buffer;
@@ -87,7 +87,7 @@ impl LogWriter {
     pub(crate) fn new(durable: LogPosition, memory_kept: usize) -> Self {
         let turn = Turn { group_end: durable, taken: durable, written: durable, ..Turn::default() };
         Self {
-            turn: Mutex::new(turn),
+            turn: mutex(LockRank::LogTurn, turn),
             passed: Condvar::new(),
             durable: AtomicU64::new(durable.get()),
             is_poisoned: AtomicBool::new(false),
@@ -121,6 +121,9 @@ impl LogWriter {
     fn poison_turn(&self, turn: &mut Turn, reason: String) {
         turn.poison.get_or_insert(reason);
         self.is_poisoned.store(true, Ordering::Relaxed);
+        if mutant::is("failure-told-to-nobody") {
+            return;
+        }
         self.passed.notify_all();
         turn.members.drain(..).chain(turn.waiting.drain(..)).for_each(|waiter| waiter.wake());
     }
@@ -128,7 +131,7 @@ impl LogWriter {
     /// Waits until nobody writes.
     pub(crate) fn wait_until_idle(&self) {
         let mut turn = self.turn.lock();
-        while turn.leading.is_some() {
+        while turn.leading.is_some() && !mutant::is("closed-without-waiting") {
             self.passed.wait(&mut turn);
         }
     }
@@ -150,7 +153,9 @@ impl LogWriter {
             if self.durable() >= position {
                 break;
             }
-            turn.check()?;
+            if !mutant::is("synced-after-failure") {
+                turn.check()?;
+            }
             if is_heir {
                 turn.has_heir = false;
             }
@@ -245,6 +250,9 @@ impl LogWriter {
     /// Gives the number of syncs it took.
     fn write(&self, group: &Group, lead: Lead, segments: &Segments) -> Result<u64, StorageError> {
         segments.write(group.start, &group.buffer)?;
+        if lead == Lead::Sync && mutant::is("acknowledged-before-sync") {
+            self.durable.store(group.end.get(), Ordering::Release);
+        }
         match lead {
             Lead::WriteOut => Ok(0),
             // Only a leader moves `durable`, so it is as it was when the turn began.
@@ -262,6 +270,7 @@ impl LogWriter {
         let lead = turn.leading.take();
         let syncs = match result {
             Ok(syncs) => syncs,
+            Err(_) if mutant::is("failure-acknowledged") => 1,
             Err(error) => return self.poison_turn(&mut turn, error.to_string()),
         };
         turn.written = group.end;
@@ -275,13 +284,16 @@ impl LogWriter {
         // The heir comes last: what those before it commit next is in its group,
         // if they are quick.
         if !turn.has_heir
+            && !mutant::is("heir-left-asleep")
             && let Some(heir) = turn.waiting.pop_front()
         {
             turn.has_heir = true;
             woken.push_back(heir);
         }
         drop(turn);
-        self.passed.notify_all();
+        if !mutant::is("passing-untold") {
+            self.passed.notify_all();
+        }
         woken.iter().for_each(|waiter| waiter.wake());
     }
 }

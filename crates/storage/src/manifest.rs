@@ -141,7 +141,9 @@ impl Manifest {
     fn fields(fields: &mut Fields<'_>, header: FileHeader) -> Option<Self> {
         let (database, segment_bytes) = (fields.u128()?, fields.u64()?);
         let timestamp = fields.u64().filter(|number| *number <= Timestamp::MAX.get())?;
-        let (position, chain) = (LogPosition::new(fields.u64()?), fields.u32()?);
+        let position = Some(LogPosition::new(fields.u64()?));
+        let position = position.filter(|position| *position <= LogPosition::MAX)?;
+        let chain = fields.u32()?;
         let incarnation = fields.u32()?;
         let directory = Some(Place::from_bytes(fields.array()?));
         let (files_len, engine_len) = (fields.u32()? as usize, fields.u32()? as usize);
@@ -271,6 +273,7 @@ mod tests {
             decode(&sealed(&block))
         };
         assert!(changed(24 + 7, 0xFF).is_err(), "a timestamp beyond the last");
+        assert!(changed(32 + 7, 0xFF).is_err(), "a log that starts beyond the end of all");
         assert!(changed(75, 0xFF).is_err(), "more files than there are bytes");
         assert!(changed(79, 0xFF).is_err(), "more of the engine than there are bytes");
         assert!(changed(80, 9).is_err(), "files out of order");

@@ -8,6 +8,9 @@ use std::fmt;
 pub struct LogPosition(u64);
 
 impl LogPosition {
+    /// No log comes so far: positions up to here can be reckoned with.
+    pub const MAX: Self = Self(1 << 62);
+
     /// The position this many bytes from the beginning.
     #[must_use]
     pub const fn new(bytes: u64) -> Self {

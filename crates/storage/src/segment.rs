@@ -134,7 +134,10 @@ impl SegmentDir {
     pub(crate) fn list(&self) -> Result<BTreeSet<SegmentNumber>, StorageError> {
         let names = self.files.list(&self.dir);
         let names = names.map_err(|error| StorageError::io("list", &self.dir, &error))?;
-        Ok(names.iter().filter_map(|name| SegmentNumber::of_name(name)).collect())
+        // One that no log comes to is somebody else's file.
+        let last = self.segment_of(LogPosition::MAX);
+        let numbers = names.iter().filter_map(|name| SegmentNumber::of_name(name));
+        Ok(numbers.filter(|number| *number <= last).collect())
     }
 
     /// Opens a segment; None if there is none.

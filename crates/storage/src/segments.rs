@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use selvedge_base::sync::atomic::{AtomicUsize, Ordering};
-use selvedge_base::sync::{Mutex, MutexGuard};
+use selvedge_base::sync::{LockRank, Mutex, MutexGuard, mutex};
 use selvedge_env::File;
 
 use crate::error::StorageError;
@@ -63,7 +63,8 @@ impl Segments {
             ready.insert(next, file);
             next = next.next();
         }
-        let (ready, spares) = (Mutex::new(ready), Mutex::new(Spares(spares)));
+        let ready = mutex(LockRank::LogReady, ready);
+        let spares = mutex(LockRank::LogSpares, Spares(spares));
         Ok(Self { dir, ready, spares, count })
     }
 

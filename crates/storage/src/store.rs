@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use selvedge_base::mutant;
-use selvedge_base::sync::Mutex;
+use selvedge_base::sync::{LockRank, Mutex, mutex};
 use selvedge_env::{FileLock, FileSystem};
 
 use crate::checkpoint::{CheckpointFacts, CheckpointWriter, Finished, Published};
@@ -125,7 +125,7 @@ impl Store {
     ) -> Self {
         let contents = Arc::new(contents);
         let state = State { contents, next_file, writing, turn: Arc::default(), lock };
-        Self { dir, state: Mutex::new(state) }
+        Self { dir, state: mutex(LockRank::StoreState, state) }
     }
 
     /// Opens the database in a directory; None if there is none, or one whose

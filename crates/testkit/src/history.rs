@@ -19,6 +19,9 @@
 //!   it;
 //! - each scan, count, neighbourhood and walk is that of the start, with neither
 //!   phantoms nor holes;
+//! - each entry and each range of a keyspace is that of the start, as far as it was
+//!   read, own writes on top; sums come to what all who committed have added; checks of
+//!   commits held right before them, and those that failed did in some state of the time;
 //! - of concurrent transactions that wrote the same, one was refused, and none without
 //!   a reason; no edge dangles; no key has two nodes;
 //! - commit timestamps are unique, and all timestamps keep to real time;
@@ -28,20 +31,25 @@
 //! Which transactions a thread runs is determined by the seed; how they meet is up to
 //! the system, so a history with an anomaly is kept as text, to be judged again.
 //!
-//! Reading order: `txn`, `text`, `state`, `judge`, `reading`, `misreading`, `committing`,
-//! `marks`, `changes`, `real_time`, `cycles`, `components`, `anomaly`; then `workload` and the files
-//! behind it, `recorder`, `life`, `edn`.
+//! Reading order: `txn`, `text`, `parse`, `state`, `judge`, `reading`, `misreading`,
+//! `committing`, `entries`, `entry_reading`, `checks`, `marks`, `changes`, `real_time`,
+//! `cycles`, `components`, `anomaly`; then `workload` and the files behind it,
+//! `recorder`, `life`, `edn`.
 
 mod anomaly;
 mod changes;
+mod checks;
 mod committing;
 mod components;
 mod cycles;
 mod edn;
+mod entries;
+mod entry_reading;
 mod judge;
 mod life;
 mod marks;
 mod misreading;
+mod parse;
 mod reading;
 mod real_time;
 mod recorder;
@@ -53,9 +61,10 @@ mod workload;
 pub use self::anomaly::{Anomaly, Finding};
 pub use self::edn::list_append;
 pub use self::judge::{Verdict, judge};
-pub use self::life::{Medium, Plan, Ran, run};
+pub use self::life::{Medium, Plan, Ran, run, run_beside};
+pub use self::recorder::{Active, Done, Seat, Worker};
 pub use self::txn::{
-    Clash, Content, EdgeName, History, Interval, Isolation, Name, NodeId, Op, Outcome, SeenNode,
-    Timestamp, Txn, Way,
+    Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, Name, NodeId, Op,
+    Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 pub use self::workload::{WORKLOADS, Workload};

@@ -47,10 +47,13 @@
 
 mod command;
 pub mod history;
+pub mod model;
 mod names;
 mod script;
 mod session;
 pub mod simulation;
+pub mod soak;
+pub mod threads;
 
 pub use command::{Command, ScriptError};
 pub use script::{Difference, Script};

@@ -80,6 +80,13 @@ fn text_that_is_no_history_is_refused_with_its_line() {
         ("txn 0 start=0 hasty", "line 1: there is no \"hasty\""),
         ("txn 0 start=0 conflict=x@1", "line 1: there is no conflict over \"x\""),
         ("txn 0 start=0\n  put 1 = 1:2 -> ok", "line 2: \"1:2\" is no document"),
+        ("txn 0 start=0\n  entry a -> 7", "line 2: an entry has a version"),
+        ("txn 0 start=0\n  set a = 1:2 -> ok", "line 2: \"1:2\" is no document"),
+        ("txn 0 start=0\n  range a forward * ->", "line 2: a range is `a..b`"),
+        ("txn 0 start=0\n  range a..b up * ->", "line 2: \"up\" is no way through a range"),
+        ("txn 0 start=0\n  range a..b forward * -> 7", "line 2: an entry is `key=value@7`"),
+        ("txn 0 start=0\n  check a 7 -> ok", "line 2: a version is `@7` or `none`"),
+        ("txn 0 atomic checks-failed=", "line 1: \"\" is no number"),
         ("txn 0 start=0\n  dance 1 -> ok", "line 2: there is no such operation"),
     ] {
         let refused = text.parse::<History>().unwrap_err();

@@ -1,5 +1,7 @@
 //! The server as a client on a socket meets it, byte by byte where it matters.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod client;
 mod connections;
 mod databases;

@@ -117,6 +117,14 @@ impl Database {
             unsafe { self.records[*at].prune(&active, &pin, &mut &self.met) };
         }
     }
+
+    /// Begins to commit, and gets no further than installing one version: as a commit
+    /// that panics. The engine commits nothing on top of it.
+    pub(crate) fn fail_half_way(&self, at: usize, value: Value) {
+        let commit = self.oracle.stamp();
+        // SAFETY: as in `commit`, but for the publication: nobody commits any more.
+        unsafe { self.records[at].install(version(value), commit) };
+    }
 }
 
 /// An open snapshot, closed when dropped.

@@ -109,6 +109,33 @@ fn atomic_publication() {
     met.assert_pruned();
 }
 
+/// A commit that fails half way, beside one that does not: it has installed a version
+/// and is never published. Its timestamp is newer than all there will be, so snapshots
+/// go on seeing what was committed before it, whole.
+#[test]
+fn a_commit_that_fails_half_way_is_never_seen() {
+    let met = check(2, |met| {
+        let database = Database::new(&met);
+        let reader = thread::spawn({
+            let database = Arc::clone(&database);
+            move || {
+                for _ in 0..2 {
+                    let snapshot = Snapshot::begin(&database);
+                    let start = Some(snapshot.start());
+                    assert_eq!([0, 1, 0].map(|at| snapshot.read(at)), [start; 3]);
+                }
+            }
+        });
+        database.commit(&[(0, Some(2)), (1, Some(2))], None);
+        database.fail_half_way(0, Some(3));
+        reader.join().expect("the reader sees whole commits");
+        let late = Snapshot::begin(&database);
+        assert_eq!([0, 1].map(|at| late.read(at)), [Some(2); 2]);
+    });
+    met.assert_starts(&[1, 2]);
+    met.assert_pruned();
+}
+
 /// Adds one to record 0 and writes the sum to record 1 as well, unless somebody
 /// else has changed record 0 since the snapshot began; whether it committed.
 fn increment(snapshot: Snapshot, commits: &Mutex<()>, met: &Met) -> bool {

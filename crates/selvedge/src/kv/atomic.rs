@@ -12,11 +12,12 @@ use crate::error::{Error, Result};
 use crate::kv::error::KvError;
 use crate::kv::expiry::expires_in;
 use crate::kv::handle::Kv;
+use crate::kv::limits::{Counted, KvLimits};
 use crate::kv::queue::Message;
 use crate::kv::space::{FullKey, SPACE_BYTES};
 use crate::kv::value::KvValue;
 use crate::kv::versionstamp::Versionstamp;
-use crate::kv::writing::{check_key, expected};
+use crate::kv::writing::expected;
 use crate::pending_sync::PendingSync;
 use crate::stores::{DbEngine, KeptWrites, StoreRefusal};
 
@@ -64,6 +65,8 @@ pub struct Atomic<'kv> {
     last: LastSet,
     sync: Option<SyncLevel>,
     messages: u32,
+    limits: KvLimits,
+    counted: Counted,
 }
 
 #[derive(Debug)]
@@ -147,8 +150,12 @@ impl fmt::Debug for KvCommit {
 
 impl<'kv> Atomic<'kv> {
     pub(crate) fn new(kv: &'kv Kv) -> Self {
-        let (writes, last) = (Box::default(), LastSet::Nothing);
-        Self { kv, writes, wrong: None, last, sync: None, messages: 0 }
+        let (limits, wrong) = match kv.limits() {
+            Ok(limits) => (limits, None),
+            Err(error) => (KvLimits::default(), Some(error)),
+        };
+        let (writes, last, counted) = (Box::default(), LastSet::Nothing, Counted::default());
+        Self { kv, writes, wrong, last, sync: None, messages: 0, limits, counted }
     }
 
     fn note<T>(&mut self, done: Result<T, impl Into<Error>>) -> Option<T> {
@@ -167,7 +174,7 @@ impl<'kv> Atomic<'kv> {
         stage: impl FnOnce(&mut EntryWrites, &[u8]) -> Result<(), EntryInput>,
     ) -> Option<FullKey> {
         self.last = LastSet::Nothing;
-        let checked = check_key(key);
+        let checked = self.limits.check_key(key);
         self.note(checked)?;
         let key = self.kv.space.key(key);
         let staged = stage(&mut self.writes, &key).map_err(|error| KvError::staging(&error));
@@ -182,6 +189,8 @@ impl<'kv> Atomic<'kv> {
         K: AsRef<[u8]> + ?Sized,
     {
         let expected = expected(versionstamp);
+        let counted = self.counted.check(&self.limits);
+        self.note(counted);
         self.stage(key.as_ref(), |writes, key| writes.check(key, expected).map(drop));
         self
     }
@@ -194,12 +203,16 @@ impl<'kv> Atomic<'kv> {
     {
         let encoded = value.into().encode();
         if let Some((encoding, bytes)) = self.note(encoded) {
-            let set = self.stage(key.as_ref(), |writes, key| {
-                writes.mutate(key, Mutation::Set(encoding, &bytes))
-            });
-            self.last = set.map_or(LastSet::Nothing, LastSet::Key);
+            self = self.set_encoded(key, encoding, &bytes);
         }
         self
+    }
+
+    fn count(&mut self, key: &[u8], value: &[u8]) {
+        let counted = self.counted.mutation(&self.limits, key, value);
+        self.note(counted);
+        let fits = self.limits.check_value(value);
+        self.note(fits);
     }
 
     /// As [`set`](Self::set), with bytes in an encoding that others define.
@@ -207,6 +220,7 @@ impl<'kv> Atomic<'kv> {
     where
         K: AsRef<[u8]> + ?Sized,
     {
+        self.count(key.as_ref(), bytes);
         let set = self
             .stage(key.as_ref(), |writes, key| writes.mutate(key, Mutation::Set(encoding, bytes)));
         self.last = set.map_or(LastSet::Nothing, LastSet::Key);
@@ -237,6 +251,7 @@ impl<'kv> Atomic<'kv> {
     where
         K: AsRef<[u8]> + ?Sized,
     {
+        self.count(prefix.as_ref(), bytes);
         let set =
             self.stage(prefix.as_ref(), |writes, key| writes.set_stamped(key, encoding, bytes, 0));
         self.last = set.map_or(LastSet::Nothing, |_| LastSet::Stamped);
@@ -267,6 +282,7 @@ impl<'kv> Atomic<'kv> {
 
     /// Removes an entry, which may be absent.
     pub fn delete<K: AsRef<[u8]> + ?Sized>(mut self, key: &K) -> Self {
+        self.count(key.as_ref(), &[]);
         self.stage(key.as_ref(), |writes, key| writes.mutate(key, Mutation::Delete));
         self
     }
@@ -275,6 +291,7 @@ impl<'kv> Atomic<'kv> {
     where
         K: AsRef<[u8]> + ?Sized,
     {
+        self.count(key.as_ref(), &[0; 8]);
         self.stage(key.as_ref(), |writes, key| writes.mutate(key, mutation));
         self
     }
@@ -304,8 +321,10 @@ impl<'kv> Atomic<'kv> {
     pub fn enqueue<'v>(mut self, message: impl Into<Message<'v>>) -> Self {
         self.last = LastSet::Nothing;
         let staged = self.kv.with_keyspace(|keyspace| keyspace.now()).and_then(|now| {
-            message.into().stage(self.kv.space, now, self.messages, &mut self.writes)
+            let limits = (now, &self.limits);
+            message.into().stage(self.kv.space, limits, self.messages, &mut self.writes)
         });
+        self.count(&[], &[]);
         self.messages += 1;
         self.note(staged);
         self

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use selvedge_encoding::{DocRef, Key};
+use selvedge_encoding::{DocRef, Key, Value, from_value};
 use selvedge_keyspace::{Encoding, EntryValue};
+use serde::de::DeserializeOwned;
 
+use crate::error::Result;
 use crate::kv::error::KvError;
 use crate::kv::space::SPACE_BYTES;
 use crate::kv::value::{KvValue, document};
@@ -75,6 +77,24 @@ impl<'a> KvEntry<'a> {
     /// [`KvError::WrongEncoding`] if it is none.
     pub fn document(&self) -> Result<DocRef<'_>, KvError> {
         document(self.value.encoding(), self.value.bytes())
+    }
+
+    /// The Rust value that the document, or other value, says.
+    ///
+    /// # Errors
+    /// [`Error::Serde`](crate::Error::Serde) if it says another one;
+    /// [`Error::Kv`](crate::Error::Kv) if it is V8's.
+    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T> {
+        Ok(match self.value()? {
+            KvValue::Document(_) => self.document()?.deserialize()?,
+            KvValue::Value(value) => from_value(value)?,
+            KvValue::U64(number) => from_value(Value::from(number))?,
+            KvValue::Bytes(bytes) => from_value(Value::Bytes(bytes.into_owned()))?,
+            KvValue::V8(_) => {
+                let (expected, found) = ("a document", "a value of V8".to_owned());
+                return Err(KvError::WrongEncoding { expected, found }.into());
+            }
+        })
     }
 
     /// When the entry expires, in milliseconds since the epoch.

@@ -11,17 +11,16 @@ use crate::error::{Error, Result};
 use crate::kv::atomic::{Atomic, AtomicOutcome};
 use crate::kv::entry::KvEntry;
 use crate::kv::error::KvError;
+use crate::kv::limits::{KvLimits, at_most};
 use crate::kv::reading::KvView;
 use crate::kv::selection::Selection;
 use crate::kv::space::Space;
 use crate::kv::value::KvValue;
 use crate::kv::watch::KvWatch;
 use crate::options::TransactionOptions;
+use crate::read::Sealed as _;
 use crate::retry::RetryPolicy;
 use crate::stores::KeptWrites;
-
-/// Keys that one watch has, at most.
-pub const WATCHED_KEYS_MAX: usize = 1024;
 
 /// In the database's own keyspace: names of keyspaces, and their numbers.
 const NAMES: u8 = 1;
@@ -135,6 +134,10 @@ impl Kv {
     #[must_use]
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    pub(crate) fn limits(&self) -> Result<KvLimits> {
+        Ok(self.db.engine()?.participant().kv_limits)
     }
 
     pub(crate) fn with_keyspace<T>(&self, work: impl FnOnce(&Keyspace) -> T) -> Result<T> {
@@ -283,7 +286,7 @@ impl Kv {
     pub fn delete_range(&self, selection: impl Into<Selection>) -> Result<u64> {
         let (selection, options) = (selection.into(), TransactionOptions::serializable());
         self.db.transaction_retry_with(RetryPolicy::default(), &options, |ctx| {
-            let keys = ctx.kv_in(self.space).view().keys(&selection)?;
+            let keys = ctx.kv_in(self.space).keys(&selection)?;
             for key in &keys {
                 let key = self.space.key(key);
                 let staged = ctx.entries().mutate(&key, Mutation::Delete);
@@ -296,14 +299,12 @@ impl Kv {
     /// Watches keys, see [`KvWatch`].
     ///
     /// # Errors
-    /// [`Error::Kv`](crate::Error::Kv) if there are more than [`WATCHED_KEYS_MAX`].
+    /// [`Error::Kv`](crate::Error::Kv) if there are more than
+    /// [`KvLimits::watched_keys`](crate::KvLimits::watched_keys).
     pub fn watch<K: AsRef<[u8]>>(&self, keys: impl IntoIterator<Item = K>) -> Result<KvWatch> {
         let full = |key: K| self.space.key(key.as_ref()).into_vec().into_boxed_slice();
         let keys: Vec<Box<[u8]>> = keys.into_iter().map(full).collect();
-        let (count, limit) = (keys.len(), WATCHED_KEYS_MAX);
-        if count > limit {
-            return Err(KvError::TooMany { what: "watched keys", count, limit }.into());
-        }
+        at_most("watched keys", keys.len(), self.limits()?.watched_keys)?;
         let watcher = self.with_keyspace(|keyspace| keyspace.watchers().watch(keys))?;
         Ok(KvWatch::new(self, watcher))
     }

@@ -13,16 +13,16 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use selvedge_base::hash::Set;
-use selvedge_base::sync::{Arc, Mutex};
+use selvedge_base::sync::{Arc, LockRank, Mutex, mutex};
 use selvedge_encoding::{Document, Key, Value, encode};
 use selvedge_keyspace::{Encoding, EntryWrites, Mutation};
 
 use crate::error::{Error, Result};
 use crate::kv::error::KvError;
 use crate::kv::handle::Kv;
+use crate::kv::limits::KvLimits;
 use crate::kv::space::{FullKey, Space};
 use crate::kv::value::{KvValue, document};
-use crate::kv::writing::check_key;
 
 const MESSAGES: u8 = 2;
 const BELL: u8 = 3;
@@ -92,7 +92,7 @@ impl<'v> Message<'v> {
         self
     }
 
-    fn check(&self) -> Result<(), KvError> {
+    fn check(&self, limits: &KvLimits) -> Result<(), KvError> {
         let refuse = |what: String| Err(KvError::Message { what });
         if self.delay > MESSAGE_DELAY_MAX {
             return refuse(format!(
@@ -112,20 +112,21 @@ impl<'v> Message<'v> {
             let limit = MESSAGE_UNDELIVERED_KEYS_MAX;
             return refuse(format!("{count} keys if undelivered: the limit is {limit}"));
         }
-        self.undelivered.iter().try_for_each(|key| check_key(key.as_bytes()))
+        self.undelivered.iter().try_for_each(|key| limits.check_key(key.as_bytes()))
     }
 
     /// Stages it as the message with this number of an operation.
     pub(crate) fn stage(
         self,
         space: Space,
-        now: u64,
+        (now, limits): (u64, &KvLimits),
         number: u32,
         writes: &mut EntryWrites,
     ) -> Result<()> {
-        self.check()?;
+        self.check(limits)?;
         let at = now.saturating_add(millis(self.delay));
         let (encoding, payload) = self.payload.encode()?;
+        limits.check_value(&payload)?;
         let record = Record {
             encoding,
             payload: payload.into_owned(),
@@ -211,8 +212,14 @@ fn queue_key(kind: u8, space: Space) -> FullKey {
 }
 
 /// Messages that somebody is working on, by their keys.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Claims(Mutex<Set<Box<[u8]>>>);
+
+impl Default for Claims {
+    fn default() -> Self {
+        Self(mutex(LockRank::QueueClaims, Set::default()))
+    }
+}
 
 impl Claims {
     fn take(&self, key: &[u8]) -> bool {
@@ -382,6 +389,55 @@ impl Kv {
             let now = self.with_keyspace(|keyspace| keyspace.now())?;
             let until = at.map(|at| Duration::from_millis(at.saturating_sub(now).max(1)));
             let _ = watcher.bell().wait(Some(until.map_or(left, |until| until.min(left))));
+        }
+    }
+
+    /// Takes messages and hands them to `work`, one after the other, until the database
+    /// is closed: finished if it returns `Ok`, failed otherwise. Several threads may
+    /// listen to one queue.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    /// use selvedge::KvValue;
+    ///
+    /// let db = Db::in_memory();
+    /// let kv = db.kv();
+    /// let listener = std::thread::spawn(move || {
+    ///     let mut sum = 0;
+    ///     kv.listen(|message| {
+    ///         if let KvValue::U64(number) = message.value()? {
+    ///             sum += number;
+    ///         }
+    ///         Ok::<_, Error>(())
+    ///     })?;
+    ///     Ok::<_, Error>(sum)
+    /// });
+    /// let kv = db.kv();
+    /// kv.enqueue(3_u64)?;
+    /// kv.enqueue(4_u64)?;
+    /// # while db.statistics().entries > 0 { std::thread::yield_now(); db.step(100); }
+    /// db.close()?;
+    /// assert_eq!(listener.join().expect("no panic")?, 7);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`dequeue`](Self::dequeue), but for [`Error::Closed`].
+    pub fn listen<E>(&self, mut work: impl FnMut(&Delivery) -> Result<(), E>) -> Result<()> {
+        let handled = |delivery: Delivery, work: &mut dyn FnMut(&Delivery) -> Result<(), E>| {
+            if work(&delivery).is_ok() { delivery.finish() } else { delivery.fail() }
+        };
+        loop {
+            let done = match self.dequeue_within(Duration::MAX) {
+                Ok(Some(delivery)) => handled(delivery, &mut work),
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(()) => {}
+                Err(Error::Closed) => return Ok(()),
+                Err(error) => return Err(error),
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use selvedge_keyspace::Bounds;
 
 /// The number of a keyspace.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Space(u16);
+pub struct Space(u16);
 
 /// Bytes of the number.
 pub(crate) const SPACE_BYTES: usize = 2;

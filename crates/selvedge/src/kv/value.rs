@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use selvedge_encoding::{DocRef, Document, Value, encode};
+use selvedge_encoding::{DocRef, Document, SerdeError, Value, encode, to_value};
 use selvedge_keyspace::Encoding;
 
 use crate::kv::error::KvError;
@@ -47,6 +47,36 @@ pub enum KvValue<'v> {
 }
 
 impl<'v> KvValue<'v> {
+    /// The document, or another value, that a Rust value becomes.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    /// use selvedge::{KvValue, key};
+    ///
+    /// #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+    /// struct User {
+    ///     name: String,
+    ///     age: u8,
+    /// }
+    ///
+    /// let db = Db::in_memory();
+    /// let alice = User { name: "Alice".into(), age: 31 };
+    /// db.kv().set(&key!["user", 1], KvValue::serialize(&alice)?)?;
+    /// let stored = db.kv().get(&key!["user", 1])?.expect("just set");
+    /// assert_eq!(stored.deserialize::<User>()?, alice);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SerdeError`] if it cannot be kept: it is nested too deep, say.
+    pub fn serialize<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, SerdeError> {
+        Ok(match to_value(value)? {
+            Value::Map(document) => Self::Document(document),
+            Value::Bytes(bytes) => Self::Bytes(bytes.into()),
+            value => Self::Value(value),
+        })
+    }
+
     /// The value as bytes, and how they are to be read.
     pub(crate) fn encode(self) -> Result<(Encoding, Cow<'v, [u8]>), KvError> {
         Ok(match self {

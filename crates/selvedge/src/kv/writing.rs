@@ -11,9 +11,10 @@ use crate::kv::error::KvError;
 use crate::kv::expiry::expires_in;
 use crate::kv::reading::{KvRange, KvView};
 use crate::kv::selection::Selection;
-use crate::kv::space::{SPACE_BYTES, Space};
+use crate::kv::space::Space;
 use crate::kv::value::KvValue;
 use crate::kv::versionstamp::Versionstamp;
+use crate::read::Sealed as _;
 use crate::transaction::Transaction;
 
 /// A keyspace inside a transaction, from [`Transaction::kv`]: what is read is as of
@@ -51,7 +52,7 @@ impl<'t, 'db> KvTransaction<'t, 'db> {
     /// Reading, own writes included.
     #[must_use]
     pub fn view(&self) -> KvView<'_> {
-        self.transaction.kv_view(self.space)
+        self.transaction.kv_in(self.space)
     }
 
     /// The entry with a key.
@@ -75,7 +76,7 @@ impl<'t, 'db> KvTransaction<'t, 'db> {
         key: &[u8],
         stage: impl FnOnce(&mut EntryWrites, &[u8]) -> Result<(), selvedge_keyspace::InputError>,
     ) -> Result<()> {
-        check_key(key)?;
+        self.transaction.kv_limits().check_key(key)?;
         let key = self.space.key(key);
         stage(self.transaction.entries(), &key).map_err(|error| KvError::staging(&error))?;
         Ok(())
@@ -90,6 +91,7 @@ impl<'t, 'db> KvTransaction<'t, 'db> {
         K: AsRef<[u8]> + ?Sized,
     {
         let (encoding, bytes) = value.into().encode()?;
+        self.transaction.kv_limits().check_value(&bytes)?;
         self.stage(key.as_ref(), |writes, key| writes.put(key, encoding, &bytes))
     }
 
@@ -107,6 +109,7 @@ impl<'t, 'db> KvTransaction<'t, 'db> {
         K: AsRef<[u8]> + ?Sized,
     {
         let (encoding, bytes) = value.into().encode()?;
+        self.transaction.kv_limits().check_value(&bytes)?;
         let expires = expires_in(self.transaction.keyspace_store(), time);
         self.stage(key.as_ref(), |writes, key| writes.put_until(key, encoding, &bytes, expires))
     }
@@ -159,7 +162,7 @@ impl<'t, 'db> KvTransaction<'t, 'db> {
         key: &K,
         versionstamp: Option<Versionstamp>,
     ) -> Result<usize> {
-        check_key(key.as_ref())?;
+        self.transaction.kv_limits().check_key(key.as_ref())?;
         let key = self.space.key(key.as_ref());
         let checked = self.transaction.entries().check(&key, expected(versionstamp));
         Ok(checked.map_err(|error| KvError::staging(&error))?)
@@ -174,14 +177,4 @@ impl fmt::Debug for KvTransaction<'_, '_> {
 
 pub(crate) fn expected(versionstamp: Option<Versionstamp>) -> Expected {
     versionstamp.map_or(Expected::Absent, |stamp| Expected::Version(stamp.timestamp()))
-}
-
-/// Whether entries may have such a key.
-pub(crate) fn check_key(key: &[u8]) -> Result<(), KvError> {
-    let limit = selvedge_base::limits::ENTRY_KEY_BYTES_MAX - SPACE_BYTES;
-    match key.len() {
-        0 => Err(KvError::KeyEmpty),
-        bytes if bytes > limit => Err(KvError::KeyTooLong { bytes, limit }),
-        _ => Ok(()),
-    }
 }

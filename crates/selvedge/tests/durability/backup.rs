@@ -1,11 +1,11 @@
 //! Backups and restores.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use selvedge::env::Fault;
 use selvedge::prelude::*;
 use selvedge::{ErrorKind, Result, StorageError};
+use selvedge_testkit::threads;
 
 use crate::machine::{DIR, Machine, Place};
 use crate::state::State;
@@ -31,7 +31,7 @@ fn online_with_writers_running() {
     let db = builder.open(place.path()).unwrap();
     let ids = fill(&db, 300).unwrap();
     let done = AtomicBool::new(false);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         scope.spawn(|| {
             for n in (0_i64..).take_while(|_| !done.load(Ordering::Relaxed)) {
                 // Both, or neither.

@@ -121,7 +121,8 @@ fn trap_16_closing_is_prompt() {
         }
     }
     let took = started.elapsed();
-    assert!(took < Duration::from_secs(50), "50 times opened and closed in {took:?}");
+    // A busy machine takes a second for a turn; who waits for the interval, an hour.
+    assert!(took < Duration::from_secs(200), "50 times opened and closed in {took:?}");
     let db = Db::open(place.path()).unwrap();
     assert_eq!(db.snapshot().unwrap().count("N").unwrap(), 1);
 }

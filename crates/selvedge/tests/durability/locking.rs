@@ -1,10 +1,10 @@
 //! One process has a database open at a time, and lets go of it at once.
 
 use std::process::Command;
-use std::thread;
 
 use selvedge::prelude::*;
 use selvedge::{Background, DbBuilder, ErrorKind, StorageError};
+use selvedge_testkit::threads;
 
 use crate::machine::{Machine, Place};
 use crate::state::State;
@@ -95,7 +95,7 @@ fn dropped_is_closed_at_once() {
         let text = "x".repeat(300 + round as usize % 700);
         db.insert("N", &*format!("{round}"), doc! { "text": text }).unwrap();
         if round % 4 == 0 {
-            thread::scope(|scope| {
+            threads::scope(|scope| {
                 let clone = db.clone();
                 scope.spawn(move || clone.upsert("Other", "one", doc! { "n": round }).map(drop));
                 drop(db);
@@ -112,7 +112,7 @@ fn whichever_thread_drops_the_last_handle() {
     let place = Place::new();
     for round in 0..20_u64 {
         let db = Db::open(place.path()).unwrap();
-        thread::scope(|scope| {
+        threads::scope(|scope| {
             for _ in 0..4 {
                 let db = db.clone();
                 scope.spawn(move || db.insert("N", None, doc! {}).map(drop));

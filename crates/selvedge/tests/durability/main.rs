@@ -19,6 +19,7 @@ mod memory;
 mod names;
 mod poison;
 mod refused;
+mod sealed;
 mod state;
 mod sync_levels;
 mod traps;

@@ -6,6 +6,7 @@ use std::thread;
 use selvedge::env::{Fault, OperationKind};
 use selvedge::prelude::*;
 use selvedge::{ErrorKind, Result, StorageError, SyncLevel};
+use selvedge_testkit::threads;
 
 use crate::machine::{DIR, Machine};
 use crate::state::State;
@@ -114,7 +115,7 @@ fn a_reopen_serves_clones_in_all_threads_and_the_second_does_nothing() {
     let (machine, db, node) = begin().unwrap();
     let clones: Vec<_> = (0..4).map(|_| db.clone()).collect();
     fail_a_sync(&machine, &db, node);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         for (number, clone) in clones.iter().enumerate() {
             scope.spawn(move || {
                 assert!(matches!(n(&clone.snapshot().unwrap(), node), Some(1 | 2)));
@@ -259,7 +260,7 @@ fn writers_in_a_failed_group_are_all_told() {
     let machine = Machine::new(8);
     // One segment for all of it: the sync that fails is not that of a new one.
     let db = machine.builder().log_segment_bytes(8 << 20).open(DIR).unwrap();
-    let acknowledged: Vec<NodeId> = thread::scope(|scope| {
+    let acknowledged: Vec<NodeId> = threads::scope(|scope| {
         let writers: Vec<_> = (0..4)
             .map(|_| {
                 let db = &db;

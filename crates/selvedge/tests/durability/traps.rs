@@ -6,6 +6,7 @@ use std::thread;
 
 use selvedge::prelude::*;
 use selvedge::{Background, Result, SyncLevel};
+use selvedge_testkit::threads;
 
 use crate::machine::{DIR, Machine, Place};
 use crate::state::State;
@@ -30,7 +31,7 @@ fn trap_11_contended_run_and_reopen() {
         Db::builder().log_segment_bytes(16_384).checkpoint_bytes(40_000).document_bytes(0);
     let db = builder.clone().open(place.path()).unwrap();
     let keys: Vec<String> = (0..8).map(|key| format!("k{key}")).collect();
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         for seed in 0..4 {
             let (db, keys) = (&db, &keys);
             scope.spawn(move || contend(db, keys, seed));
@@ -113,7 +114,7 @@ fn trap_13_two_writers_and_automatic_checkpoints() {
         .collect();
     let (acknowledged, done) = (AtomicI64::new(0), AtomicBool::new(false));
     let checkpoints = || db.statistics().storage.unwrap().checkpoints;
-    let counts: Vec<i64> = thread::scope(|scope| {
+    let counts: Vec<i64> = threads::scope(|scope| {
         let write = |own: NodeId| {
             let (db, acknowledged, checkpoints) = (&db, &acknowledged, &checkpoints);
             scope.spawn(move || {
@@ -165,7 +166,7 @@ fn trap_13_and_a_crash_in_the_midst_of_it() {
         let nodes: Vec<_> =
             (0..2).map(|_| db.insert("Counter", None, doc! { "n": 0 }).unwrap()).collect();
         let crashed = AtomicBool::new(false);
-        let counts: Vec<i64> = thread::scope(|scope| {
+        let counts: Vec<i64> = threads::scope(|scope| {
             let write = |node: NodeId| {
                 let (db, crashed) = (&db, &crashed);
                 scope.spawn(move || {
@@ -211,7 +212,7 @@ fn readers_beside_writers_and_checkpoints_see_whole_commits() {
         })
         .unwrap();
     let done = AtomicBool::new(false);
-    thread::scope(|scope| {
+    threads::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {

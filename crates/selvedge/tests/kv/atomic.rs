@@ -159,3 +159,32 @@ fn transfer(kv: &selvedge::Kv, from: &selvedge::Key, to: &selvedge::Key, amount:
         }
     }
 }
+
+#[test]
+fn limits_may_be_lower() {
+    let limits = selvedge::KvLimits::default()
+        .key_bytes(10)
+        .value_bytes(20)
+        .checks(2)
+        .mutations(3)
+        .mutation_bytes(40)
+        .watched_keys(1);
+    let db = Db::builder().kv_limits(limits).in_memory();
+    let kv = db.kv();
+    let at_most = |what, count, limit| Err(Error::from(KvError::TooMany { what, count, limit }));
+    let many = |count: usize| (0..count).fold(kv.atomic(), |atomic, _| atomic.delete(b"k"));
+    assert!(many(3).commit().unwrap().is_committed());
+    assert_eq!(many(4).commit(), at_most("mutations", 4, 3));
+    let checks = |count: usize| (0..count).fold(kv.atomic(), |atomic, _| atomic.check(b"k", None));
+    assert!(checks(2).commit().unwrap().is_committed());
+    assert_eq!(checks(3).commit(), at_most("checks", 3, 2));
+    let sets = |bytes| kv.atomic().set(b"k", vec![0; 8]).set(b"l", vec![0; bytes]).commit();
+    assert!(sets(20).unwrap().is_committed());
+    assert_eq!(sets(21), Err(KvError::ValueTooLong { bytes: 21, limit: 20 }.into()));
+    let more = kv.atomic().set(b"k", vec![0; 18]).set(b"l", vec![0; 20]).delete(b"m").commit();
+    assert_eq!(more, at_most("bytes of mutations", 41, 40));
+    assert_eq!(kv.set(&[0; 11], 1_u64), Err(KvError::KeyTooLong { bytes: 11, limit: 10 }.into()));
+    assert!(kv.watch([b"a", b"b"]).is_err());
+    let long = db.transaction(|ctx| ctx.kv().set(b"k", vec![0; 21]));
+    assert_eq!(long, Err(KvError::ValueTooLong { bytes: 21, limit: 20 }.into()));
+}

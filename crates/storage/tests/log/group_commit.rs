@@ -1,11 +1,12 @@
 //! Many threads, few syncs; one thread, no detour.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use selvedge_base::Timestamp;
+use selvedge_base::sync::{LockRank, mutex};
 use selvedge_env::{Fault, FileSystem, OperationKind, SimulatedFiles};
 use selvedge_storage::{Log, LogOptions, LogPosition, LogStart, RecordKind, StorageError};
 
@@ -271,7 +272,7 @@ fn threads_of_every_kind_at_once() {
     let process = files.process();
     let log = Log::create(process, dir(), SALT, LogStart::default(), 1, options).unwrap();
     // Stands for the commit lock: who holds it appends next.
-    let order = Mutex::new(0_u64);
+    let order = mutex(LockRank::Commits, 0_u64);
     let running = AtomicUsize::new(THREADS as usize);
     let client = |thread: u64| {
         for commit in 0..COMMITS {
@@ -281,7 +282,7 @@ fn threads_of_every_kind_at_once() {
             early.extend(thread.to_le_bytes());
             early.resize(bytes - 8, 7);
             let mut payload = log.payload(early);
-            let mut next = order.lock().expect(FINE);
+            let mut next = order.lock();
             payload.extend(&next.to_le_bytes());
             let timestamp = Timestamp::new(*next);
             let end = log.append(reservation, RecordKind::Commit, timestamp, payload);

@@ -1,11 +1,13 @@
 //! Runs histories and judges them: `history [--seeds N] [--first S] [--txns N]
 //! [--threads N] [--workload NAME] [--export DIR] [--mutants] [--judge FILE]`.
 //!
-//! Each seed runs every workload, in memory and on disk, `--txns` transactions each.
+//! Each seed runs every workload, or those whose name begins with NAME, in memory and on
+//! disk, `--txns` transactions each.
 //! A history with an anomaly is kept and told of; `--judge` judges it, or one of
 //! another origin, again. With `--mutants`, in a build that has planted faults
-//! (`--cfg selvedge_mutants`), each of them must be found from nearly every seed, and
-//! none where none is planted.
+//! (`--cfg selvedge_mutants`), each of them must be found from nearly every seed, those
+//! that are in the way of keyspaces also by the workloads of keyspaces alone, and none
+//! where none is planted.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,12 @@ const FAULTS: &[&str] = &[
     "horizon-without-recheck",
     "tombstone-ignored",
     "endpoint-unchecked",
+    "check-ignored",
 ];
+/// Of these, those that do not concern keyspaces.
+const FAULTS_OF_GRAPHS: &[&str] = &["endpoint-unchecked"];
+/// How the names of workloads over keyspaces begin.
+const OF_KEYSPACES: &str = "kv-";
 /// The fault that is planted.
 const VARIABLE: &str = "SELVEDGE_MUTANT";
 /// Seeds from which each fault is looked for.
@@ -40,8 +47,8 @@ const RUN_MAX: Duration = Duration::from_secs(300);
 const TOLD_MAX: usize = 5;
 /// Operations that are told of one transaction.
 const OPS_MAX: usize = 40;
-/// The workload that has to show what snapshot isolation permits.
-const SKEWED: &str = "write-skew";
+/// The workloads that have to show what snapshot isolation permits.
+const SKEWED: &[&str] = &["write-skew", "kv-skew"];
 
 #[derive(Debug, Default)]
 struct Arguments {
@@ -49,7 +56,8 @@ struct Arguments {
     seeds: u64,
     txns: usize,
     threads: usize,
-    workload: Option<&'static Workload>,
+    /// What the names of workloads begin with.
+    workload: String,
     export: Option<PathBuf>,
     judge: Option<PathBuf>,
     mutants: bool,
@@ -75,15 +83,21 @@ fn arguments() -> Result<Arguments, String> {
             "--quiet" => parsed.is_quiet = true,
             "--workload" => {
                 let name = next()?;
-                let found = WORKLOADS.iter().find(|workload| workload.name == name);
-                let names: Vec<_> = WORKLOADS.iter().map(|workload| workload.name).collect();
-                let none = || format!("there is no {name:?}, there are: {}", names.join(", "));
-                parsed.workload = Some(found.ok_or_else(none)?);
+                if workloads(&name).next().is_none() {
+                    let names: Vec<_> = workloads("").map(|workload| workload.name).collect();
+                    return Err(format!("there is no {name:?}, there are: {}", names.join(", ")));
+                }
+                parsed.workload = name;
             }
             other => return Err(format!("there is no argument {other:?}")),
         }
     }
     Ok(parsed)
+}
+
+/// The workloads whose names begin so.
+fn workloads(name: &str) -> impl Iterator<Item = &'static Workload> {
+    WORKLOADS.iter().filter(move |workload| workload.name.starts_with(name))
 }
 
 fn main() -> ExitCode {
@@ -131,6 +145,7 @@ struct Totals {
     txns: usize,
     commits: usize,
     conflicts: usize,
+    checks_failed: usize,
     reads: usize,
     write_skews: usize,
     run: Duration,
@@ -145,6 +160,7 @@ impl Totals {
         self.txns += history.txns.len();
         self.commits += count(|outcome| matches!(outcome, Outcome::Committed(_)));
         self.conflicts += count(|outcome| matches!(outcome, Outcome::Conflict(..)));
+        self.checks_failed += count(|outcome| matches!(outcome, Outcome::ChecksFailed(_)));
         let ops = history.txns.iter().flat_map(|txn| &txn.ops);
         self.reads += ops.filter(|op: &&Op| !op.is_write()).count();
         self.write_skews += verdict.write_skews;
@@ -160,10 +176,7 @@ fn run_all(arguments: &Arguments) -> Result<bool, String> {
     let mut all: BTreeMap<&str, Totals> = BTreeMap::new();
     let mut alarms = 0;
     'seeds: for seed in arguments.first..arguments.first.saturating_add(arguments.seeds) {
-        for workload in WORKLOADS {
-            if arguments.workload.is_some_and(|only| only.name != workload.name) {
-                continue;
-            }
+        for workload in workloads(&arguments.workload) {
             for medium in [Medium::Memory, Medium::Disk] {
                 let Arguments { txns, threads, .. } = *arguments;
                 let plan = Plan { seed, workload, medium, txns, threads };
@@ -182,12 +195,14 @@ fn run_all(arguments: &Arguments) -> Result<bool, String> {
         print_totals(&all);
         println!("{alarms} alarms, {:.0} s", began.elapsed().as_secs_f64());
     }
-    let skews = all.get(SKEWED).filter(|skewed| skewed.alarms == 0);
-    let is_blind = skews.is_some_and(|skewed| skewed.write_skews == 0) && !arguments.is_quiet;
-    if is_blind {
-        println!("no write skew under snapshot isolation: this run shows less than it should");
+    let skewless = |name: &&&str| {
+        all.get(**name).is_some_and(|skewed| skewed.alarms == 0 && skewed.write_skews == 0)
+    };
+    let blind = SKEWED.iter().find(skewless).filter(|_| !arguments.is_quiet);
+    if let Some(name) = blind {
+        println!("{name}: no write skew under snapshot isolation, which is less than it should be");
     }
-    Ok(alarms == 0 && !is_blind)
+    Ok(alarms == 0 && blind.is_none())
 }
 
 /// Runs and judges one history; what is wrong with it, in words.
@@ -265,12 +280,13 @@ fn describe(history: &History, verdict: &Verdict) -> String {
 
 fn print_totals(all: &BTreeMap<&str, Totals>) {
     println!(
-        "{:16} {:>9} {:>9} {:>9} {:>9} {:>10} {:>6} {:>6} {:>7} {:>6}",
+        "{:16} {:>9} {:>9} {:>9} {:>9} {:>7} {:>10} {:>6} {:>6} {:>7} {:>6}",
         "workload",
         "histories",
         "txns",
         "commits",
         "conflicts",
+        "checks",
         "reads",
         "skews",
         "run s",
@@ -280,9 +296,9 @@ fn print_totals(all: &BTreeMap<&str, Totals>) {
     for (name, totals) in all {
         let Totals { histories, alarms, txns, commits, conflicts, reads, .. } = totals;
         let (run, judged) = (totals.run.as_secs_f64(), totals.judged.as_secs_f64());
-        let skews = totals.write_skews;
+        let (skews, checks) = (totals.write_skews, totals.checks_failed);
         println!(
-            "{name:16} {histories:>9} {txns:>9} {commits:>9} {conflicts:>9} {reads:>10} \
+            "{name:16} {histories:>9} {txns:>9} {commits:>9} {conflicts:>9} {checks:>7} {reads:>10} \
              {skews:>6} {run:>6.1} {judged:>7.1} {alarms:>6}"
         );
     }
@@ -314,6 +330,7 @@ fn outcome(mut child: Child) -> Result<Option<String>, String> {
 /// Looks for a fault, or for none, from one seed.
 fn run_with(
     arguments: &Arguments,
+    workload: &str,
     fault: Option<&str>,
     seed: u64,
 ) -> Result<Option<String>, String> {
@@ -322,7 +339,7 @@ fn run_with(
     let mut child = Command::new(this);
     child.args(["--quiet", "--seeds", "1", "--first", &seed.to_string()]);
     child.args(["--txns", &txns, "--threads", &threads]).env_remove(VARIABLE);
-    child.args(arguments.workload.iter().flat_map(|only| ["--workload", only.name]));
+    child.args(["--workload", workload]);
     child.envs(fault.map(|fault| (VARIABLE, fault)));
     // Panics are told of as such; what they print would only be in the way.
     child.stdout(Stdio::piped()).stderr(Stdio::null());
@@ -334,23 +351,38 @@ fn find_mutants(arguments: &Arguments) -> Result<bool, String> {
         let how = "`cargo xtask history --mutants` makes one";
         return Err(format!("this build has no faults to plant: {how}"));
     }
+    let all = [None].into_iter().chain(FAULTS.iter().copied().map(Some));
     let mut is_well = true;
-    for fault in [None].into_iter().chain(FAULTS.iter().copied().map(Some)) {
-        let began = Instant::now();
-        let (mut found, mut example) = (0, String::new());
-        for seed in arguments.first..arguments.first + SEEDS {
-            if let Some(told) = run_with(arguments, fault, seed)? {
-                found += 1;
-                if example.is_empty() {
-                    example = told;
-                }
-            }
+    for fault in all.clone() {
+        is_well &= find_mutant(arguments, &arguments.workload, fault)?;
+    }
+    if arguments.workload.is_empty() {
+        let concerns = |fault: &&str| !FAULTS_OF_GRAPHS.contains(fault);
+        for fault in all.flatten().filter(concerns) {
+            is_well &= find_mutant(arguments, OF_KEYSPACES, Some(fault))?;
         }
-        let as_expected = if fault.is_some() { found >= SEEDS_FOUND_MIN } else { found == 0 };
-        is_well &= as_expected;
-        let verdict = if as_expected { "ok" } else { "NOT AS EXPECTED" };
-        let (seconds, fault) = (began.elapsed().as_secs_f64(), fault.unwrap_or("no fault"));
-        println!("{fault}: found from {found} of {SEEDS}, {seconds:.0} s, {verdict}; {example}");
     }
     Ok(is_well)
+}
+
+/// Looks for one fault, or for none, from all seeds; whether it was found as often as it
+/// should be.
+fn find_mutant(arguments: &Arguments, workload: &str, fault: Option<&str>) -> Result<bool, String> {
+    let began = Instant::now();
+    let (mut found, mut example) = (0, String::new());
+    for seed in arguments.first..arguments.first + SEEDS {
+        if let Some(told) = run_with(arguments, workload, fault, seed)? {
+            found += 1;
+            if example.is_empty() {
+                example = told;
+            }
+        }
+    }
+    let as_expected = if fault.is_some() { found >= SEEDS_FOUND_MIN } else { found == 0 };
+    let verdict = if as_expected { "ok" } else { "NOT AS EXPECTED" };
+    let seconds = began.elapsed().as_secs_f64();
+    let by = if workload.is_empty() { String::new() } else { format!(" by {workload}") };
+    let fault = fault.unwrap_or("no fault");
+    println!("{fault}{by}: found from {found} of {SEEDS}, {seconds:.0} s, {verdict}; {example}");
+    Ok(as_expected)
 }

@@ -37,7 +37,7 @@ pub enum Anomaly {
     Hole,
     /// A number is not that of the start.
     WrongCount,
-    /// The version of a node is not the timestamp of the commit that wrote it.
+    /// The version of a node or an entry is not the timestamp of the commit that wrote it.
     WrongVersion,
     /// A transaction began at a state older than one that others had been told of.
     StaleStart,
@@ -53,6 +53,14 @@ pub enum Anomaly {
     WrongRefusal,
     /// A conflict over something that nobody wrote.
     GroundlessConflict,
+    /// A range is not in the order of its keys, or longer than asked for.
+    DisorderedRange,
+    /// A sum is not that of all who committed to it.
+    WrongSum,
+    /// Committed, although a check did not hold right before.
+    CheckIgnored,
+    /// Checks failed, and no state of that time explains those and no others.
+    GroundlessCheckFailure,
     /// A law of the workload is broken.
     BrokenLaw,
     /// A cycle of writes (G0).
@@ -96,6 +104,10 @@ impl fmt::Display for Anomaly {
             Self::Twins => "twins",
             Self::WrongRefusal => "wrongly done or refused",
             Self::GroundlessConflict => "conflict without ground",
+            Self::DisorderedRange => "range out of order",
+            Self::WrongSum => "wrong sum",
+            Self::CheckIgnored => "committed though a check did not hold",
+            Self::GroundlessCheckFailure => "failed checks that no state explains",
             Self::BrokenLaw => "law of the workload broken",
             Self::DirtyWriteCycle => "cycle of writes (G0)",
             Self::CircularInformationFlow => "circular information flow (G1c)",

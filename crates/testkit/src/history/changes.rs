@@ -23,13 +23,15 @@ pub(super) enum Entity {
     NodeCount(Name),
     /// The number of edges of a type.
     EdgeCount(Name),
+    /// An entry of a keyspace.
+    Entry(Name),
 }
 
 impl Entity {
     /// Whether transactions may change it at the same time, as long as they change
     /// different members.
     pub(super) fn is_set(&self) -> bool {
-        !matches!(self, Self::Node(_) | Self::Key(..) | Self::Edge(_))
+        !matches!(self, Self::Node(_) | Self::Key(..) | Self::Edge(_) | Self::Entry(_))
     }
 }
 
@@ -38,6 +40,7 @@ impl From<&Item> for Entity {
         match item {
             Item::Node(node) => Self::Node(*node),
             Item::Edge(edge) => Self::Edge(edge.clone()),
+            Item::Entry(key) => Self::Entry(key.clone()),
         }
     }
 }
@@ -56,6 +59,7 @@ impl fmt::Display for Entity {
             }
             Self::NodeCount(label) => write!(f, "number of nodes with label {label}"),
             Self::EdgeCount(kind) => write!(f, "number of edges of type {kind}"),
+            Self::Entry(key) => write!(f, "entry {key}"),
         }
     }
 }
@@ -69,12 +73,24 @@ pub(super) enum Seen {
     After(usize),
 }
 
+/// How something was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum How {
+    /// By its name, as of the start.
+    ByName,
+    /// As one of all that are somewhere, as of the start.
+    AmongOthers,
+    /// By its name, right before the commit.
+    AtCommit,
+}
+
 /// One read.
 #[derive(Debug)]
 pub(super) struct ReadOf {
     pub(super) reader: usize,
     pub(super) entity: usize,
     pub(super) seen: Seen,
+    pub(super) how: How,
 }
 
 /// One commit that changed an entity.
@@ -82,6 +98,8 @@ pub(super) struct ReadOf {
 pub(super) struct Changed {
     pub(super) at: Timestamp,
     pub(super) by: usize,
+    /// Whatever it had been since the start.
+    pub(super) is_blind: bool,
 }
 
 /// All changes, in the order of commits, and all reads.
@@ -118,13 +136,17 @@ impl Changes {
     pub(super) fn read_newest(&mut self, reader: usize, entity: Entity) {
         let number = self.number(entity);
         let seen = Seen::After(self.entities[number].1.len());
-        self.reads.push(ReadOf { reader, entity: number, seen });
+        self.reads.push(ReadOf { reader, entity: number, seen, how: How::ByName });
     }
 
     /// Notes a read of what `writer` wrote.
     pub(super) fn read_of(&mut self, reader: usize, entity: Entity, writer: usize) {
+        self.read(reader, entity, Seen::LeftBy(writer), How::ByName);
+    }
+
+    pub(super) fn read(&mut self, reader: usize, entity: Entity, seen: Seen, how: How) {
         let entity = self.number(entity);
-        self.reads.push(ReadOf { reader, entity, seen: Seen::LeftBy(writer) });
+        self.reads.push(ReadOf { reader, entity, seen, how });
     }
 
     /// How many of the entity's changes the reader saw; None if it saw what never

@@ -30,7 +30,7 @@ impl Commit<'_> {
 impl<'h> Judge<'h> {
     /// Applies what a transaction wrote.
     pub(super) fn commit(&mut self, txn: &'h Txn, at: Timestamp) {
-        let by = Changed { at, by: txn.number };
+        let by = Changed { at, by: txn.number, is_blind: false };
         let mut commit = Commit { txn, at, by, ends: Vec::new(), counts: HashMap::new() };
         for change in std::mem::take(&mut self.nets[txn.number]) {
             match change {
@@ -119,12 +119,12 @@ impl<'h> Judge<'h> {
     }
 
     /// First committer wins.
-    fn overtaken(&mut self, txn: &Txn, entity: Entity, item: Option<&Item>) {
+    pub(super) fn overtaken(&mut self, txn: &Txn, entity: Entity, item: Option<&Item>) {
         // A key may be given back and taken by one and the same transaction.
         let others = self.changes.of(&entity).iter().rev();
         let last = { others }.find(|change| change.by != txn.number).copied();
-        let Some(Changed { at, by }) = last.filter(|last| last.at > txn.start) else { return };
-        let reads = |op| marks::read(op).is_some_and(|(read, _)| Some(&read) == item);
+        let Some(Changed { at, by, .. }) = last.filter(|last| last.at > txn.start) else { return };
+        let reads = |op| marks::reads(op).iter().any(|(read, _)| Some(read) == item);
         let name = match &entity {
             Entity::Key(..) => Anomaly::Twins,
             _ if txn.ops.iter().any(reads) => Anomaly::LostUpdate,
@@ -161,6 +161,7 @@ impl<'h> Judge<'h> {
                     let (source, edge_type, target) = (*source, kind.clone(), *target);
                     wrote(&Entity::Edge(EdgeName { source, edge_type, target }))
                 }),
+                Clash::Entry(key) => wrote(&Entity::Entry(key.clone())),
                 Clash::Other => continue,
             };
             if !is_grounded || *at <= txn.start {

@@ -8,6 +8,8 @@
 //! - Under snapshot isolation every cycle has two rw one behind the other; one
 //!   without is an anomaly. To find it, walk a graph of two layers in which an rw
 //!   leads to the second, and nothing but ww and wr leads out of it.
+//!   Blind writes and checks speak of the state right before the commit, not of the
+//!   start, so those of a transaction under snapshot isolation are not in that graph.
 //! - Serializable transactions, and those that only read, have no cycle at all.
 //!
 //! The members of a set change independently, so who reads a set depends on each
@@ -24,7 +26,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::anomaly::{Anomaly, Findings};
-use super::changes::{Changed, Changes, Seen};
+use super::changes::{Changed, Changes, How, Seen};
 use super::components::{Digraph, Edge};
 use super::txn::{History, Isolation, Txn};
 
@@ -48,6 +50,10 @@ struct Dependency {
     to: usize,
     kind: Kind,
     entity: usize,
+    /// Speaks of the commit of `to`, not of its start.
+    is_late: bool,
+    /// Read as a member of something.
+    is_by_set: bool,
 }
 
 /// Judges both rules; gives the number of write skews under snapshot isolation.
@@ -61,6 +67,10 @@ pub(super) fn judge(history: &History, changes: &Changes, findings: &mut Finding
     let strict = Dependencies::among(history, changes, is_serializable, true);
     strict.judge_plain(findings);
     all.skews()
+}
+
+fn dependency(from: usize, to: usize, kind: Kind, entity: usize) -> Dependency {
+    Dependency { from, to, kind, entity, is_late: false, is_by_set: false }
 }
 
 struct Dependencies<'h> {
@@ -83,7 +93,10 @@ impl<'h> Dependencies<'h> {
         for (number, (entity, changed)) in changes.entities.iter().enumerate() {
             if !entity.is_set() {
                 for pair in changed.windows(2) {
-                    all.add(&members, pair[0].by, pair[1].by, Kind::Ww, number);
+                    let is_late = pair[1].is_blind && history.txns[pair[1].by].is_loose();
+                    let (from, to) = (pair[0].by, pair[1].by);
+                    let new = Dependency { is_late, ..dependency(from, to, Kind::Ww, number) };
+                    all.push(&members, new);
                 }
             }
         }
@@ -99,11 +112,15 @@ impl<'h> Dependencies<'h> {
             };
             let Some(seen) = changes.seen(read, commit) else { continue };
             if !entity.is_set() {
+                let is_late = read.how == How::AtCommit && history.txns[read.reader].is_loose();
+                let is_by_set = read.how == How::AmongOthers;
                 if let Some(before) = seen.checked_sub(1) {
-                    all.add(&members, changed[before].by, read.reader, Kind::Wr, read.entity);
+                    let new = dependency(changed[before].by, read.reader, Kind::Wr, read.entity);
+                    all.push(&members, Dependency { is_late, is_by_set, ..new });
                 }
                 if let Some(next) = changed.get(seen) {
-                    all.add(&members, read.reader, next.by, Kind::Rw, read.entity);
+                    let new = dependency(read.reader, next.by, Kind::Rw, read.entity);
+                    all.push(&members, Dependency { is_by_set, ..new });
                 }
             } else if with_sets {
                 let chain = *chains
@@ -116,9 +133,14 @@ impl<'h> Dependencies<'h> {
     }
 
     fn add(&mut self, members: &[bool], from: usize, to: usize, kind: Kind, entity: usize) {
+        let is_by_set = self.changes.entities[entity].0.is_set();
+        self.push(members, Dependency { is_by_set, ..dependency(from, to, kind, entity) });
+    }
+
+    fn push(&mut self, members: &[bool], new: Dependency) {
         let is_in = |vertex: usize| members.get(vertex).copied().unwrap_or(true);
-        if from != to && is_in(from) && is_in(to) {
-            self.edges.push(Dependency { from, to, kind, entity });
+        if new.from != new.to && is_in(new.from) && is_in(new.to) {
+            self.edges.push(new);
         }
     }
 
@@ -182,7 +204,8 @@ impl<'h> Dependencies<'h> {
 
     fn judge_layered(&self, findings: &mut Findings) {
         let mut layered = Vec::new();
-        for (label, Dependency { from, to, kind, .. }) in self.edges.iter().enumerate() {
+        let in_time = self.edges.iter().enumerate().filter(|(_, edge)| !edge.is_late);
+        for (label, Dependency { from, to, kind, .. }) in in_time {
             if *kind == Kind::Rw {
                 layered.push(Edge { from: 2 * from, to: 2 * to + 1, label });
             } else {
@@ -205,10 +228,7 @@ impl<'h> Dependencies<'h> {
             is_rw(&&steps[index]) && is_rw(&&next)
         };
         let has_two = (0..steps.len()).any(follows);
-        let over_set = steps.iter().filter(is_rw).any(|step| {
-            let (entity, _) = &self.changes.entities[step.entity];
-            entity.is_set()
-        });
+        let over_set = steps.iter().filter(is_rw).any(|step| step.is_by_set);
         let name = match steps.iter().filter(is_rw).count() {
             0 if steps.iter().all(|step| step.kind == Kind::Ww) => Anomaly::DirtyWriteCycle,
             0 => Anomaly::CircularInformationFlow,

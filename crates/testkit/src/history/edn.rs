@@ -26,7 +26,7 @@ pub fn list_append(history: &History) -> String {
         let kind = match txn.outcome {
             _ if !is_end => ":invoke",
             Outcome::Committed(_) | Outcome::ReadOnly => ":ok",
-            Outcome::RolledBack | Outcome::Conflict(..) => ":fail",
+            Outcome::RolledBack | Outcome::Conflict(..) | Outcome::ChecksFailed(_) => ":fail",
         };
         let process = if is_end { processes.end(txn) } else { processes.begin(txn, threads) };
         let value = value(txn, is_end);

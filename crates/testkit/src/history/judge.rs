@@ -10,6 +10,8 @@
 //!                                                        its writes back
 //! ```
 //!
+//! Entries of keyspaces are kept beside it, at all timestamps at once (`entries`).
+//!
 //! Sorting aside, the work is that of the operations themselves: a set is compared
 //! with the set that it should be, and a walk is walked again.
 
@@ -17,6 +19,7 @@ use std::collections::HashSet;
 
 use super::anomaly::{Anomaly, Finding, Findings};
 use super::changes::{Changes, Entity};
+use super::entries::Entries;
 use super::marks::{Item, Marks};
 use super::state::{Change, NodeState, State, Written};
 use super::txn::{Content, History, NodeId, Op, Txn};
@@ -43,10 +46,14 @@ pub fn judge(history: &History) -> Verdict {
         history,
         marks: Marks::of(history),
         state: State::default(),
+        entries: Entries::default(),
         changes: Changes::default(),
         nets: history.txns.iter().map(|_| Vec::new()).collect(),
         findings,
     };
+    judge.commit_entries();
+    judge.read_entries();
+    judge.checks_failed();
     judge.sweep();
     judge.conflicts();
     let Judge { changes, mut findings, .. } = judge;
@@ -59,6 +66,7 @@ pub(super) struct Judge<'h> {
     pub(super) history: &'h History,
     pub(super) marks: Marks<'h>,
     pub(super) state: State,
+    pub(super) entries: Entries,
     pub(super) changes: Changes,
     /// What each transaction changes if it commits.
     pub(super) nets: Vec<Vec<Change>>,
@@ -104,6 +112,9 @@ impl<'h> Judge<'h> {
     fn txn(&mut self, txn: &'h Txn) {
         let mut undo = Vec::new();
         for (index, op) in txn.ops.iter().enumerate() {
+            if op.is_of_keyspace() {
+                continue;
+            }
             if op.is_write() {
                 self.write(txn, op, &mut undo);
             } else {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use selvedge::{Db, SyncLevel};
+use selvedge::{Db, Error, Read, SyncLevel};
 
 use super::recorder::{Active, Done, Seat, Worker};
 use super::txn::{History, Txn};
@@ -114,6 +114,39 @@ pub fn run(plan: Plan) -> Result<Ran, String> {
     life.run()
 }
 
+/// Runs a plan on a database that others use for other things, and removes what it
+/// made. No upkeep, and no reopening: those are the business of the others.
+///
+/// # Errors
+/// What the database did, in words.
+pub fn run_beside(db: &Db, plan: Plan) -> Result<History, String> {
+    let scratch = Scratch::new(&plan.to_string());
+    let (random, sync) = (fastrand::Rng::with_seed(plan.seed), SyncLevel::Off);
+    let life = Life { plan, scratch, random, sync, yields: 8, began: Instant::now() };
+    let Plan { workload, txns, threads, .. } = plan;
+    let first = life.worker(db, threads, 0);
+    let ground = (workload.set_up)(&first, txns)?;
+    let mut recorded = vec![first.into_txns()];
+    for round in 1..=ROUNDS {
+        recorded.extend(life.shares(db, &ground, round)?);
+        let last = life.worker(db, threads, round);
+        let mut active = last.snapshot()?;
+        look_at_all(&mut active, &ground)?;
+        active.commit()?;
+        recorded.push(last.into_txns());
+    }
+    let removed = db.transaction(|ctx| {
+        for label in ground.labels {
+            let nodes: Vec<_> = ctx.scan(label)?.collect();
+            nodes.into_iter().try_for_each(|node| ctx.delete(node).map(drop))?;
+        }
+        Ok::<_, Error>(())
+    });
+    removed.map_err(|error| format!("what was made cannot be removed: {error}"))?;
+    let title = format!("{plan}, {txns} transactions by {threads} threads, beside others");
+    Ok(History::merge(title, recorded))
+}
+
 impl Life {
     fn open(&self) -> Done<Db> {
         let builder = Db::builder().sync(self.sync);
@@ -155,22 +188,26 @@ impl Life {
 
     /// All threads run their share of transactions.
     fn round(&self, db: &Db, ground: &Ground, round: usize) -> Done<Vec<Vec<Txn>>> {
-        let (threads, is_over) = (self.plan.threads, AtomicBool::new(false));
+        let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
-            let running: Vec<_> = (0..threads)
-                .map(|thread| scope.spawn(move || self.share(db, ground, thread, round)))
-                .collect();
             let upkeep = scope.spawn(|| self.upkeep(db, &is_over));
-            let ended: Vec<_> = running.into_iter().map(thread::ScopedJoinHandle::join).collect();
+            let recorded = self.shares(db, ground, round);
             // It tells the other nothing but that.
             is_over.store(true, Ordering::Relaxed);
-            let upkeep = upkeep.join();
-            let mut recorded = Vec::new();
-            for share in ended {
-                recorded.push(share.map_err(|_| "a thread panicked")??);
-            }
-            upkeep.map_err(|_| "upkeep panicked")??;
-            Ok(recorded)
+            upkeep.join().map_err(|_| "upkeep panicked")??;
+            recorded
+        })
+    }
+
+    /// The same without anything beside it.
+    fn shares(&self, db: &Db, ground: &Ground, round: usize) -> Done<Vec<Vec<Txn>>> {
+        thread::scope(|scope| {
+            let running: Vec<_> = (0..self.plan.threads)
+                .map(|thread| scope.spawn(move || self.share(db, ground, thread, round)))
+                .collect();
+            let ended: Vec<_> = running.into_iter().map(thread::ScopedJoinHandle::join).collect();
+            let shares = ended.into_iter().map(|share| share.map_err(|_| "a thread panicked")?);
+            shares.collect()
         })
     }
 

@@ -2,8 +2,7 @@
 //! wrote it, and after what else the transaction saw.
 
 use super::anomaly::Anomaly;
-use super::marks::{self, Item, Mark, Marks};
-use super::state::Written;
+use super::marks::{self, Item, Marks, Sight};
 use super::txn::{Content, History, Txn};
 
 /// One read that is wrong, and all there is to know around it.
@@ -16,29 +15,29 @@ pub(super) struct Misreading<'j, 'h> {
 }
 
 impl Misreading<'_, '_> {
-    /// The name of having read `seen` where `expected` was to be read.
+    /// The name of having read `seen` where what `expected` wrote was to be read.
+    /// Whether a number is one that its version wrote is known to the caller.
     pub(super) fn name(
         &self,
         item: &Item,
-        seen: Option<&Content>,
-        expected: Option<&Written>,
+        seen: Option<Sight<'_>>,
+        expected: Option<usize>,
     ) -> Anomaly {
-        let is_own = expected.is_some_and(|expected| expected.writer == self.txn.number);
-        let known = match seen.map(|seen| self.written(item, seen)) {
+        let is_own = expected == Some(self.txn.number);
+        let known = match seen.map(|seen| self.writer(item, seen)) {
             Some(Err(name)) => return name,
             _ if is_own => return Anomaly::OwnWriteUnseen,
-            Some(Ok(mark)) => Some(mark),
+            Some(Ok(writer)) => Some(writer),
             None => None,
         };
         if self.is_repeated(item, seen) {
             return Anomaly::NonRepeatableRead;
         }
-        let commit = known.and_then(|mark| self.history.txns[mark.txn].commit());
+        let commit = known.and_then(|writer| self.history.txns[writer].commit());
         let is_future = commit.is_some_and(|commit| commit > self.txn.start);
-        let missed = expected.map(|expected| expected.writer);
         let is_fractured = match known {
-            Some(mark) if is_future => self.misses_others_of(item, mark.txn),
-            _ => missed.is_some_and(|missed| self.sees_others_of(item, missed)),
+            Some(writer) if is_future => self.misses_others_of(item, writer),
+            _ => expected.is_some_and(|missed| self.sees_others_of(item, missed)),
         };
         match (known, expected) {
             _ if is_fractured => Anomaly::FracturedRead,
@@ -49,8 +48,15 @@ impl Misreading<'_, '_> {
         }
     }
 
-    /// The mark of a document, if it is one that somebody committed there.
-    fn written(&self, item: &Item, seen: &Content) -> Result<&Mark<'_>, Anomaly> {
+    fn writer(&self, item: &Item, seen: Sight<'_>) -> Result<usize, Anomaly> {
+        match seen {
+            Sight::Document(content) => self.document_writer(item, content),
+            Sight::Number(..) => self.marks.writer_of(seen).ok_or(Anomaly::InventedRead),
+        }
+    }
+
+    /// Who wrote a document, if somebody committed it there.
+    fn document_writer(&self, item: &Item, seen: &Content) -> Result<usize, Anomaly> {
         if seen.is_torn {
             return Err(Anomaly::TornDocument);
         }
@@ -67,14 +73,14 @@ impl Misreading<'_, '_> {
         if !mark.is_last {
             return Err(Anomaly::IntermediateRead);
         }
-        Ok(mark)
+        Ok(mark.txn)
     }
 
-    /// Other documents that the transaction read, with those who wrote them.
+    /// Others that the transaction read, with those who wrote them.
     fn others(&self, item: &Item) -> impl Iterator<Item = (Item, Option<usize>)> {
-        let reads = self.txn.ops.iter().filter_map(marks::read);
+        let reads = self.txn.ops.iter().flat_map(marks::reads);
         let others = reads.filter(move |(read, _)| read != item);
-        others.map(|(read, seen)| (read, seen.and_then(|seen| self.marks.writer(seen))))
+        others.map(|(read, seen)| (read, seen.and_then(|seen| self.marks.writer_of(seen))))
     }
 
     fn sees_others_of(&self, item: &Item, writer: usize) -> bool {
@@ -91,17 +97,13 @@ impl Misreading<'_, '_> {
 
     /// Whether the transaction read something else there before, and did not write
     /// it since.
-    fn is_repeated(&self, item: &Item, seen: Option<&Content>) -> bool {
-        let is_same = |other: &Option<(Item, Option<&Content>)>| {
-            other.as_ref().is_some_and(|(other, _)| other == item)
-        };
+    fn is_repeated(&self, item: &Item, seen: Option<Sight<'_>>) -> bool {
         for op in self.txn.ops[..self.index].iter().rev() {
-            if is_same(&marks::written(op)) {
+            if marks::written(op).is_some_and(|(written, _)| written == *item) {
                 return false;
             }
-            let read = marks::read(op);
-            if is_same(&read) {
-                return read.is_some_and(|(_, before)| before != seen);
+            if let Some((_, before)) = marks::reads(op).into_iter().find(|(read, _)| read == item) {
+                return before != seen;
             }
         }
         false

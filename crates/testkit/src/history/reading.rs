@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::anomaly::Anomaly;
 use super::changes::Entity;
 use super::judge::Judge;
-use super::marks::Item;
+use super::marks::{Item, Sight};
 use super::misreading::Misreading;
 use super::state::{NodeState, Written};
 use super::txn::{Content, Name, NodeId, Op, SeenNode, Txn, Way};
@@ -154,7 +154,8 @@ impl<'h> Judge<'h> {
             return true;
         }
         let misreading = Misreading { history: self.history, marks: &self.marks, txn, index };
-        let name = misreading.name(&item, seen, expected);
+        let writer = expected.map(|expected| expected.writer);
+        let name = misreading.name(&item, seen.map(Sight::Document), writer);
         let mut txns = vec![txn.number];
         txns.extend(seen.and_then(|seen| self.marks.writer(seen)));
         txns.extend(expected.map(|expected| expected.writer));

@@ -26,6 +26,11 @@ fn each_behind(
     }
 }
 
+/// Those that began with a snapshot.
+fn begun(history: &History) -> impl Iterator<Item = &Txn> {
+    history.txns.iter().filter(|txn| !txn.is_atomic)
+}
+
 fn commits(history: &History) -> impl Iterator<Item = (&Txn, Timestamp)> {
     history.txns.iter().filter_map(|txn| Some((txn, txn.commit()?)))
 }
@@ -39,7 +44,7 @@ pub(super) fn judge(history: &History, findings: &mut Findings) {
 
 /// What had returned when a transaction began, it sees.
 fn judge_starts(history: &History, findings: &mut Findings) {
-    let begins = || history.txns.iter().map(|txn| (txn.begin.called, txn.start, txn.number));
+    let begins = || begun(history).map(|txn| (txn.begin.called, txn.start, txn.number));
     let told = commits(history).map(|(txn, commit)| (txn.end.returned, commit, txn.number));
     each_behind(told.collect(), begins().collect(), |(commit, by), (start, txn)| {
         if start < commit {
@@ -50,8 +55,8 @@ fn judge_starts(history: &History, findings: &mut Findings) {
             });
         }
     });
-    let begun = history.txns.iter().map(|txn| (txn.begin.returned, txn.start, txn.number));
-    each_behind(begun.collect(), begins().collect(), |(other, by), (start, txn)| {
+    let seen = begun(history).map(|txn| (txn.begin.returned, txn.start, txn.number));
+    each_behind(seen.collect(), begins().collect(), |(other, by), (start, txn)| {
         if start < other {
             findings.add(Anomaly::StaleStart, [by, txn], || {
                 format!("txn {txn} began at {start} after txn {by} had begun at {other}")
@@ -99,7 +104,7 @@ fn judge_future(history: &History, findings: &mut Findings) {
         commits(history).map(|(txn, commit)| (commit, txn.end.called, txn.number)).collect();
     asked.sort_unstable();
     let mut begun: Vec<_> =
-        history.txns.iter().map(|txn| (txn.start, txn.begin.returned, txn.number)).collect();
+        begun(history).map(|txn| (txn.start, txn.begin.returned, txn.number)).collect();
     begun.sort_unstable();
     let mut asked = asked.into_iter().peekable();
     let mut latest = (0, 0);

@@ -3,21 +3,26 @@
 //! Every thread records for itself: nothing that it does for the record is seen by
 //! another thread, lest recording order what is to be left to chance.
 
+mod atomic;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 
 use selvedge::{
-    Conflict, ConflictKind, Db, Direction, DocRef, Document, Entity, Error, ErrorKind, Read,
-    Snapshot, SyncLevel, Transaction, TransactionOptions, doc,
+    Conflict, ConflictKind, Db, Direction, DocRef, Document, Entity, Error, ErrorKind, KvEntry,
+    Read, Selection, Snapshot, SyncLevel, Transaction, TransactionOptions, Versionstamp, doc,
 };
 
 use super::txn::{
-    Clash, Content, EdgeName, Interval, Isolation, Name, NodeId, Op, Outcome, SeenNode, Txn, Way,
+    Clash, Content, EdgeName, EntryValue, Interval, Isolation, KeyRange, Name, NodeId, Op, Outcome,
+    SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 
+pub(super) use self::atomic::Atomic;
+
 /// The result of whatever the database may fail at, for no good reason.
-pub(super) type Done<T = ()> = Result<T, String>;
+pub type Done<T = ()> = Result<T, String>;
 
 fn fault(what: &str) -> impl Fn(Error) -> String {
     move |error| format!("{what} fails: {error}")
@@ -36,6 +41,13 @@ struct Pen {
 }
 
 impl Pen {
+    /// A document that nobody has written before.
+    fn content(&self, number: i64, list: Vec<i64>) -> Content {
+        let mark = self.next_mark.get();
+        self.next_mark.set(mark + 1);
+        Content { mark, number, list, is_torn: false }
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
@@ -48,25 +60,32 @@ impl Pen {
 }
 
 /// One thread in one round of a history.
-pub(super) struct Worker {
+pub struct Worker {
     pen: Rc<Pen>,
     db: Db,
     /// The share of the history that is done, from 0 to 1.
-    pub(super) progress: f64,
+    pub progress: f64,
 }
 
 /// What makes a worker.
 #[derive(Clone, Copy)]
-pub(super) struct Seat {
-    pub(super) seed: u64,
-    pub(super) thread: usize,
-    pub(super) round: usize,
-    pub(super) began: Instant,
-    pub(super) yields: usize,
+pub struct Seat {
+    /// Decides what is drawn.
+    pub seed: u64,
+    /// Which thread it is.
+    pub thread: usize,
+    /// Which round.
+    pub round: usize,
+    /// When the history began.
+    pub began: Instant,
+    /// Of so many operations, one lets other threads run.
+    pub yields: usize,
 }
 
 impl Worker {
-    pub(super) fn new(db: Db, seat: Seat) -> Self {
+    /// A worker, in its seat.
+    #[must_use]
+    pub fn new(db: Db, seat: Seat) -> Self {
         let Seat { seed, thread, round, began, yields } = seat;
         let place = (thread as u64 + 1) << 40 | (round as u64) << 32;
         let random = fastrand::Rng::with_seed(seed ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -82,21 +101,25 @@ impl Worker {
     }
 
     /// A number below `end`, drawn.
-    pub(super) fn below(&self, end: usize) -> usize {
+    pub fn below(&self, end: usize) -> usize {
         self.pen.random.borrow_mut().usize(..end)
     }
 
     /// Whether a draw of one in `of` came out.
-    pub(super) fn one_in(&self, of: usize) -> bool {
+    pub fn one_in(&self, of: usize) -> bool {
         self.below(of) == 0
     }
 
-    pub(super) fn one_of<'a, T>(&self, all: &'a [T]) -> &'a T {
+    /// One of several, drawn.
+    pub fn one_of<'a, T>(&self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }
 
     /// Begins a transaction.
-    pub(super) fn begin(&self, isolation: Isolation) -> Done<Active> {
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn begin(&self, isolation: Isolation) -> Done<Active> {
         let mut options = TransactionOptions::new().isolation(isolation);
         if self.one_in(100) {
             options = options.sync(SyncLevel::Full);
@@ -105,8 +128,16 @@ impl Worker {
     }
 
     /// Opens a snapshot.
-    pub(super) fn snapshot(&self) -> Done<Active> {
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn snapshot(&self) -> Done<Active> {
         self.open(Isolation::Snapshot, || Ok(Reader::Snapshot(self.db.snapshot()?)))
+    }
+
+    /// An atomic operation that does nothing yet.
+    pub(super) fn atomic(&self) -> Atomic<'_> {
+        Atomic { worker: self, ops: Vec::new() }
     }
 
     fn open(
@@ -126,6 +157,7 @@ impl Worker {
             number: 0,
             thread: self.pen.thread,
             isolation,
+            is_atomic: false,
             start,
             begin,
             end: Interval::UNKNOWN,
@@ -136,7 +168,7 @@ impl Worker {
     }
 
     /// What was recorded.
-    pub(super) fn into_txns(self) -> Vec<Txn> {
+    pub fn into_txns(self) -> Vec<Txn> {
         self.pen.txns.take()
     }
 }
@@ -147,7 +179,7 @@ enum Reader {
 }
 
 /// A transaction or a snapshot that is open.
-pub(super) struct Active {
+pub struct Active {
     pen: Rc<Pen>,
     reader: Reader,
     txn: Txn,
@@ -194,6 +226,30 @@ fn seen_node(reader: &impl Read, id: NodeId) -> Result<Option<SeenNode>, Error> 
     }))
 }
 
+fn seen_entry(entry: &KvEntry<'_>) -> SeenEntry {
+    let value = match (entry.number(), entry.document()) {
+        (Some(number), _) => EntryValue::Number(number),
+        (None, Ok(document)) => EntryValue::Document(content_of(document)),
+        (None, Err(_)) => EntryValue::Document(Content { is_torn: true, ..Content::default() }),
+    };
+    SeenEntry { value, version: entry.versionstamp().map(Versionstamp::timestamp) }
+}
+
+fn seen_range(reader: &impl Read, range: &KeyRange) -> Result<Vec<(Name, SeenEntry)>, Error> {
+    let mut selection = Selection::range(&*range.from, &*range.to);
+    selection = selection.limit(range.limit.unwrap_or(usize::MAX));
+    if range.is_backward {
+        selection = selection.reverse();
+    }
+    let entries = reader.kv_view().range(selection)?;
+    let seen = entries.map(|entry| {
+        let entry = entry?;
+        let key = String::from_utf8_lossy(entry.key_bytes()).into_owned();
+        Ok((key.into(), seen_entry(&entry)))
+    });
+    seen.collect()
+}
+
 fn seen_neighbours(
     reader: &impl Read,
     node: NodeId,
@@ -230,37 +286,61 @@ impl Active {
         self.pen.pause();
     }
 
-    pub(super) fn node(&mut self, node: NodeId) -> Done<Option<SeenNode>> {
+    /// Reads a node.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn node(&mut self, node: NodeId) -> Done<Option<SeenNode>> {
         let seen = read!(self, reader => seen_node(reader, node));
         self.note(Op::Node { node, seen: seen.clone() });
         Ok(seen)
     }
 
-    pub(super) fn get(&mut self, label: &'static str, key: &str) -> Done<Option<NodeId>> {
+    /// Looks a key up.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn get(&mut self, label: &'static str, key: &str) -> Done<Option<NodeId>> {
         let seen = read!(self, reader => reader.get(label, key)).map(|node| node.id());
         self.note(Op::Get { label: label.into(), key: key.to_owned(), seen });
         Ok(seen)
     }
 
-    pub(super) fn scan(&mut self, label: &'static str) -> Done<Vec<NodeId>> {
+    /// Reads which nodes have a label.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn scan(&mut self, label: &'static str) -> Done<Vec<NodeId>> {
         let seen: Vec<_> = read!(self, reader => reader.scan(label)).collect();
         self.note(Op::Scan { label: label.into(), seen: seen.clone() });
         Ok(seen)
     }
 
-    pub(super) fn count(&mut self, label: &'static str) -> Done<u64> {
+    /// Reads how many nodes have a label.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn count(&mut self, label: &'static str) -> Done<u64> {
         let seen = read!(self, reader => reader.count(label));
         self.note(Op::Count { label: label.into(), seen });
         Ok(seen)
     }
 
-    pub(super) fn count_edges(&mut self, edge_type: &'static str) -> Done<u64> {
+    /// Reads how many edges have a type.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn count_edges(&mut self, edge_type: &'static str) -> Done<u64> {
         let seen = read!(self, reader => reader.count_edges(edge_type));
         self.note(Op::CountEdges { edge_type: edge_type.into(), seen });
         Ok(seen)
     }
 
-    pub(super) fn neighbours(
+    /// Reads who is at the other ends of the edges at a node.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn neighbours(
         &mut self,
         node: NodeId,
         way: Way,
@@ -275,13 +355,21 @@ impl Active {
         Ok(seen)
     }
 
-    pub(super) fn edge(&mut self, edge: &EdgeName) -> Done<Option<Content>> {
+    /// Reads an edge.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn edge(&mut self, edge: &EdgeName) -> Done<Option<Content>> {
         let seen = read!(self, reader => seen_edge(reader, edge));
         self.note(Op::Edge { edge: edge.clone(), seen: seen.clone() });
         Ok(seen)
     }
 
-    pub(super) fn traverse(
+    /// Walks along edges.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn traverse(
         &mut self,
         start: NodeId,
         edge_type: &'static str,
@@ -294,10 +382,8 @@ impl Active {
     }
 
     /// A document that nobody has written before.
-    pub(super) fn content(&self, number: i64, list: Vec<i64>) -> Content {
-        let mark = self.pen.next_mark.get();
-        self.pen.next_mark.set(mark + 1);
-        Content { mark, number, list, is_torn: false }
+    pub fn content(&self, number: i64, list: Vec<i64>) -> Content {
+        self.pen.content(number, list)
     }
 
     /// Does what may be refused for what there is, and for nothing else.
@@ -315,7 +401,11 @@ impl Active {
         }
     }
 
-    pub(super) fn insert(
+    /// Inserts a node; None if it is refused for what is there.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn insert(
         &mut self,
         label: &'static str,
         key: Option<&str>,
@@ -328,7 +418,11 @@ impl Active {
         Ok(done)
     }
 
-    pub(super) fn put(&mut self, node: NodeId, number: i64, list: Vec<i64>) -> Done<bool> {
+    /// Writes the document of a node; whether there is one.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn put(&mut self, node: NodeId, number: i64, list: Vec<i64>) -> Done<bool> {
         let content = self.content(number, list);
         // Two ways to the same document.
         let in_place = content.mark.is_multiple_of(2);
@@ -341,13 +435,21 @@ impl Active {
         Ok(done)
     }
 
-    pub(super) fn delete(&mut self, node: NodeId) -> Done<Option<u64>> {
+    /// Deletes a node; how many edges went with it.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn delete(&mut self, node: NodeId) -> Done<Option<u64>> {
         let done = self.write(|txn| txn.delete(node))?;
         self.note(Op::Delete { node, done });
         Ok(done)
     }
 
-    pub(super) fn link(&mut self, edge: &EdgeName, number: i64) -> Done<bool> {
+    /// Links two nodes, or writes their edge; whether both are there.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn link(&mut self, edge: &EdgeName, number: i64) -> Done<bool> {
         let content = self.content(number, Vec::new());
         let EdgeName { source, edge_type, target } = edge;
         let done = self.write(|txn| txn.link(*source, edge_type, *target, document(&content)))?;
@@ -356,7 +458,11 @@ impl Active {
         Ok(done)
     }
 
-    pub(super) fn unlink(&mut self, edge: &EdgeName) -> Done<bool> {
+    /// Removes an edge; whether there was one.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn unlink(&mut self, edge: &EdgeName) -> Done<bool> {
         let EdgeName { source, edge_type, target } = edge;
         let done = self.write(|txn| txn.unlink(*source, edge_type, *target))?;
         let done = done.is_some_and(|edges| edges > 0);
@@ -364,8 +470,60 @@ impl Active {
         Ok(done)
     }
 
-    /// Commits; whether it did, or conflicted.
-    pub(super) fn commit(self) -> Done<bool> {
+    /// An entry, by its key.
+    pub(super) fn entry(&mut self, key: &Name) -> Done<Option<SeenEntry>> {
+        let seen = read!(self, reader => {
+            reader.kv_view().get(&**key).map(|entry| entry.as_ref().map(seen_entry))
+        });
+        self.note(Op::Entry { key: key.clone(), seen: seen.clone() });
+        Ok(seen)
+    }
+
+    pub(super) fn range(&mut self, range: KeyRange) -> Done<Vec<(Name, SeenEntry)>> {
+        let seen = read!(self, reader => seen_range(reader, &range));
+        self.note(Op::Range { range, seen: seen.clone() });
+        Ok(seen)
+    }
+
+    /// Does what may not be refused.
+    fn stage<T>(
+        &mut self,
+        stage: impl FnOnce(&mut Transaction<'static>) -> Result<T, Error>,
+    ) -> Done {
+        let done = self.write(stage)?;
+        done.map(drop).ok_or_else(|| "a write to a keyspace is refused".to_owned())
+    }
+
+    pub(super) fn set(&mut self, key: &Name, number: i64) -> Done {
+        let content = self.content(number, Vec::new());
+        self.stage(|txn| txn.kv().set(&**key, document(&content)))?;
+        self.note(Op::Set { key: key.clone(), value: EntryValue::Document(content) });
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, key: &Name) -> Done {
+        self.stage(|txn| txn.kv().delete(&**key))?;
+        self.note(Op::Remove { key: key.clone() });
+        Ok(())
+    }
+
+    pub(super) fn sum(&mut self, key: &Name, operand: u64) -> Done {
+        self.stage(|txn| txn.kv().sum(&**key, operand))?;
+        self.note(Op::Sum { key: key.clone(), operand, result: None });
+        Ok(())
+    }
+
+    pub(super) fn check(&mut self, key: &Name, expected: Option<Timestamp>) -> Done {
+        self.stage(|txn| txn.kv().check(&**key, expected.map(Versionstamp::from)))?;
+        self.note(Op::Check { key: key.clone(), expected });
+        Ok(())
+    }
+
+    /// Commits; whether it did, or was refused.
+    ///
+    /// # Errors
+    /// Any other than a conflict, or a check that failed.
+    pub fn commit(self) -> Done<bool> {
         let Self { pen, reader, mut txn } = self;
         let called = pen.now();
         let result = match reader {
@@ -380,6 +538,7 @@ impl Active {
             Err(Error::Conflict(conflict)) => {
                 Outcome::Conflict(clash(&conflict), conflict.committed)
             }
+            Err(Error::ChecksFailed(failed)) => Outcome::ChecksFailed(failed),
             Err(error) => return Err(fault("a commit")(error)),
         };
         let is_committed = txn.is_committed();
@@ -388,7 +547,7 @@ impl Active {
     }
 
     /// Rolls back.
-    pub(super) fn rollback(self) {
+    pub fn rollback(self) {
         let Self { pen, reader, mut txn } = self;
         let called = pen.now();
         drop(reader);
@@ -400,6 +559,7 @@ impl Active {
 
 fn clash(conflict: &Conflict) -> Clash {
     match &conflict.entity {
+        Entity::Entry(key) => Clash::Entry(String::from_utf8_lossy(key).into_owned().into()),
         _ if conflict.kind != ConflictKind::Write => Clash::Other,
         Entity::Node(node) => Clash::Node(*node),
         Entity::Key { label, key } => Clash::Key(label.clone().into(), key.clone()),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 pub use selvedge::{Isolation, NodeId, Timestamp};
 
-/// The name of a label or an edge type.
+/// The name of a label or an edge type, or the key of an entry.
 pub type Name = Cow<'static, str>;
 
 /// The document of a node or an edge. Every one that is written has a mark of its
@@ -33,6 +33,37 @@ pub struct SeenNode {
     pub content: Content,
     /// The commit that wrote it; `None` if the transaction itself did.
     pub version: Option<Timestamp>,
+}
+
+/// What an entry of a keyspace has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EntryValue {
+    /// A document, with a mark of its own.
+    Document(Content),
+    /// A number, which sums are computed on.
+    Number(u64),
+}
+
+/// An entry that was read by its key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SeenEntry {
+    /// Its value.
+    pub value: EntryValue,
+    /// The commit that wrote it; `None` if the transaction itself did.
+    pub version: Option<Timestamp>,
+}
+
+/// Keys from one on and before another one, and how they are read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyRange {
+    /// The first key, if it exists.
+    pub from: Name,
+    /// The first one beyond.
+    pub to: Name,
+    /// From the last one to the first.
+    pub is_backward: bool,
+    /// So many entries at most.
+    pub limit: Option<usize>,
 }
 
 /// Which edges at a node.
@@ -90,6 +121,20 @@ pub enum Op {
     Link { edge: EdgeName, content: Content, done: bool },
     /// An edge removed, if there was one.
     Unlink { edge: EdgeName, done: bool },
+    /// An entry, by its key.
+    Entry { key: Name, seen: Option<SeenEntry> },
+    /// The entries of a range of keys, as far as its limit.
+    Range { range: KeyRange, seen: Vec<(Name, SeenEntry)> },
+    /// A value for a key.
+    Set { key: Name, value: EntryValue },
+    /// An entry removed, if there is one.
+    Remove { key: Name },
+    /// Adds to the number of an entry when the transaction commits; then the new one,
+    /// where it is told.
+    Sum { key: Name, operand: u64, result: Option<u64> },
+    /// An entry that is expected to have this version, or not to exist, right before
+    /// the commit.
+    Check { key: Name, expected: Option<Timestamp> },
 }
 
 impl Op {
@@ -103,6 +148,23 @@ impl Op {
                 | Self::Delete { .. }
                 | Self::Link { .. }
                 | Self::Unlink { .. }
+                | Self::Set { .. }
+                | Self::Remove { .. }
+                | Self::Sum { .. }
+        )
+    }
+
+    /// Whether it is about entries of a keyspace.
+    #[must_use]
+    pub fn is_of_keyspace(&self) -> bool {
+        matches!(
+            self,
+            Self::Entry { .. }
+                | Self::Range { .. }
+                | Self::Set { .. }
+                | Self::Remove { .. }
+                | Self::Sum { .. }
+                | Self::Check { .. }
         )
     }
 }
@@ -131,6 +193,8 @@ pub enum Clash {
     Key(Name, String),
     /// Somebody else wrote an edge between these.
     Edge(NodeId, NodeId),
+    /// Somebody else wrote the entry, or one that was read to be validated.
+    Entry(Name),
     /// An edge and the deletion of its end, or a read that was validated.
     Other,
 }
@@ -146,9 +210,11 @@ pub enum Outcome {
     RolledBack,
     /// Refused: something was written at this timestamp.
     Conflict(Clash, Timestamp),
+    /// Refused: these of its checks did not hold, counted from 0.
+    ChecksFailed(Vec<usize>),
 }
 
-/// A transaction, or a snapshot.
+/// A transaction, a snapshot, or an atomic operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Txn {
     /// Its place in the history.
@@ -157,7 +223,10 @@ pub struct Txn {
     pub thread: usize,
     /// How it ran.
     pub isolation: Isolation,
-    /// Its start timestamp.
+    /// An atomic operation, which has no start: it is judged by the state right before
+    /// its commit, and counts as serializable.
+    pub is_atomic: bool,
+    /// Its start timestamp; zero for an atomic operation.
     pub start: Timestamp,
     /// Its beginning.
     pub begin: Interval,
@@ -177,6 +246,13 @@ impl Txn {
             Outcome::Committed(commit) => Some(commit),
             _ => None,
         }
+    }
+
+    /// Whether it commits blindly to a state other than that of its start, without
+    /// saying that the two are the same.
+    #[must_use]
+    pub fn is_loose(&self) -> bool {
+        self.isolation == Isolation::Snapshot && !self.is_atomic
     }
 
     /// Whether what it read counts: it was not given up.

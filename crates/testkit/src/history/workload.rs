@@ -5,6 +5,10 @@
 mod bank;
 mod delete_and_link;
 mod hub;
+mod kv_counter;
+mod kv_register;
+mod kv_skew;
+mod kv_transfer;
 mod list_append;
 mod long_fork;
 mod register;
@@ -13,7 +17,7 @@ mod write_skew;
 use super::anomaly::Findings;
 use super::judge::Verdict;
 use super::recorder::{Active, Done, Worker};
-use super::txn::{EdgeName, History, Isolation, NodeId, Way};
+use super::txn::{EdgeName, History, Isolation, KeyRange, Name, NodeId, Way};
 
 /// A workload.
 #[derive(Debug)]
@@ -47,6 +51,10 @@ pub const WORKLOADS: &[Workload] = &[
     long_fork::WORKLOAD,
     hub::WORKLOAD,
     delete_and_link::WORKLOAD,
+    kv_register::WORKLOAD,
+    kv_transfer::WORKLOAD,
+    kv_counter::WORKLOAD,
+    kv_skew::WORKLOAD,
 ];
 
 /// What a workload works on, and what is looked at from time to time.
@@ -58,6 +66,8 @@ pub(super) struct Ground {
     pub(super) edge_types: &'static [&'static str],
     /// Keys of the first label, counted from 0: `k0`.
     pub(super) keys: usize,
+    /// Keys of entries.
+    pub(super) entries: Vec<Name>,
 }
 
 /// Nodes of which everything is looked at.
@@ -67,6 +77,16 @@ fn no_law(_: &History, _: &mut Findings) {}
 
 pub(super) fn key(number: usize) -> String {
     format!("k{number}")
+}
+
+/// The keys `a000`, `a001`, .. of entries.
+fn entry_keys(prefix: char, count: usize) -> Vec<Name> {
+    (0..count).map(|number| format!("{prefix}{number:03}").into()).collect()
+}
+
+/// All keys.
+fn whole() -> KeyRange {
+    KeyRange { from: "".into(), to: "~".into(), is_backward: false, limit: None }
 }
 
 fn edge(source: NodeId, edge_type: &'static str, target: NodeId) -> EdgeName {
@@ -115,6 +135,9 @@ fn add(active: &mut Active, node: NodeId, amount: i64) -> Done {
 
 /// Looks at one thing of the ground.
 pub(super) fn look(worker: &Worker, active: &mut Active, ground: &Ground) -> Done {
+    if ground.labels.is_empty() || !ground.entries.is_empty() && worker.one_in(2) {
+        return look_at_entries(worker, active, &ground.entries);
+    }
     let label = *worker.one_of(ground.labels);
     match worker.below(if ground.edge_types.is_empty() { 4 } else { 8 }) {
         0 if ground.keys > 0 => {
@@ -136,6 +159,26 @@ pub(super) fn look(worker: &Worker, active: &mut Active, ground: &Ground) -> Don
             look_around(worker, active, *worker.one_of(&seen), edge_type)
         }
     }
+}
+
+/// Looks at one entry, or a range.
+fn look_at_entries(worker: &Worker, active: &mut Active, keys: &[Name]) -> Done {
+    if worker.one_in(2) {
+        return active.entry(worker.one_of(keys)).map(drop);
+    }
+    active.range(drawn_range(worker, keys)).map(drop)
+}
+
+/// A range between two of the keys, or all, in either direction, with or without a limit.
+fn drawn_range(worker: &Worker, keys: &[Name]) -> KeyRange {
+    let is_backward = worker.one_in(2);
+    let limit = worker.one_in(2).then(|| 1 + worker.below(12));
+    if worker.one_in(4) {
+        return KeyRange { is_backward, limit, ..whole() };
+    }
+    let (one, other) = (worker.one_of(keys).clone(), worker.one_of(keys).clone());
+    let (from, to) = if one < other { (one, other) } else { (other, one) };
+    KeyRange { from, to, is_backward, limit }
 }
 
 /// Looks at the edges at a node.
@@ -178,6 +221,14 @@ pub(super) fn look_at_all(active: &mut Active, ground: &Ground) -> Done {
     }
     for edge_type in ground.edge_types {
         active.count_edges(edge_type)?;
+    }
+    if !ground.entries.is_empty() {
+        for is_backward in [false, true] {
+            active.range(KeyRange { is_backward, ..whole() })?;
+        }
+        for key in &ground.entries {
+            active.entry(key)?;
+        }
     }
     Ok(())
 }

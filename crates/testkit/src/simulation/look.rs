@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use selvedge::{Direction, EdgeRef, Error, ErrorKind, NodeId, Read};
+use selvedge::{Direction, EdgeRef, Error, ErrorKind, KvValue, NodeId, Read, Selection};
 
-use super::model::{EdgeName, KEYS, LABELS, Name, NodeState, Seen, State, TYPES};
+use super::model::{EdgeName, EntryState, KEYS, LABELS, Name, NodeState, Seen, State, TYPES};
 
 /// Whether documents may be damaged, as long as the database says so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,7 +62,32 @@ pub(super) fn see(reader: &impl Read, damage: Damage) -> Result<Seen, String> {
         seen.state.types.insert(known(&TYPES, &name)?, def);
     }
     see_edges(reader, damage, &ids, &mut seen)?;
+    see_entries(reader, &mut seen)?;
     Ok(seen)
+}
+
+fn see_entries(reader: &impl Read, seen: &mut Seen) -> Result<(), String> {
+    let view = reader.kv_view();
+    for entry in sure(view.list(Selection::all()))? {
+        let value = sure(entry.value().map_err(Error::from))?;
+        let value = match value {
+            KvValue::Bytes(bytes) => KvValue::from(bytes.into_owned()),
+            KvValue::U64(number) => KvValue::U64(number),
+            other => return Err(format!("{other:?} was never written")),
+        };
+        let version = entry.versionstamp().map(|stamp| stamp.timestamp());
+        seen.state.entries.insert(entry.key_bytes().to_vec(), EntryState { value, version });
+    }
+    let mut backwards = sure(view.keys(Selection::all().reverse()))?;
+    backwards.reverse();
+    let keys: Vec<_> = seen.state.entries.keys().cloned().collect();
+    agree("keys forwards and backwards", &backwards, &keys)?;
+    let step = 1 + keys.len() / 7;
+    for (key, entry) in seen.state.entries.iter().step_by(step) {
+        let found = sure(view.get(key))?.and_then(|found| found.versionstamp());
+        agree("an entry by its key", found.map(|stamp| stamp.timestamp()), entry.version)?;
+    }
+    Ok(())
 }
 
 fn see_node(

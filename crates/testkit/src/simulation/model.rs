@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use selvedge::{Document, EdgeId, EdgeTypeDef, NodeId, Timestamp};
+use selvedge::{Document, EdgeId, EdgeTypeDef, KvValue, NodeId, Timestamp};
 
 /// A label, or an edge type.
 pub(super) type Name = &'static str;
@@ -44,6 +44,14 @@ impl EdgeName {
     }
 }
 
+/// An entry of the keyspace at one moment.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct EntryState {
+    pub(super) value: KvValue<'static>,
+    /// As of nodes.
+    pub(super) version: Option<Timestamp>,
+}
+
 /// The database at one moment.
 #[derive(Clone, Default, Debug)]
 pub(super) struct State {
@@ -51,6 +59,8 @@ pub(super) struct State {
     pub(super) edges: BTreeMap<EdgeName, Arc<Document>>,
     pub(super) labels: BTreeSet<Name>,
     pub(super) types: BTreeMap<Name, EdgeTypeDef>,
+    /// By their keys' bytes.
+    pub(super) entries: BTreeMap<Vec<u8>, EntryState>,
 }
 
 /// What was read of the database at one moment.
@@ -95,6 +105,13 @@ impl State {
         if self.types != found.types {
             return Some(format!("edge types: {}", two(&self.types, &found.types)));
         }
+        let keys: BTreeSet<_> = self.entries.keys().chain(found.entries.keys()).collect();
+        for key in keys {
+            let (expected, found) = (self.entries.get(key), found.entries.get(key));
+            if !same_entry(expected, found) {
+                return Some(format!("entry {key:?}: {}", two(expected, found)));
+            }
+        }
         None
     }
 
@@ -107,6 +124,24 @@ impl State {
                 *node = Arc::clone(found);
             }
         }
+        for (key, entry) in &mut self.entries {
+            if entry.version.is_none()
+                && let Some(found) = seen.state.entries.get(key)
+            {
+                entry.version = found.version;
+            }
+        }
+    }
+}
+
+fn same_entry(expected: Option<&EntryState>, found: Option<&EntryState>) -> bool {
+    match (expected, found) {
+        (None, None) => true,
+        (Some(expected), Some(found)) => {
+            (expected.version.is_none() || expected.version == found.version)
+                && expected.value == found.value
+        }
+        _ => false,
     }
 }
 

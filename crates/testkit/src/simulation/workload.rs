@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use selvedge::{
-    Document, Edge, EdgeTypeDef, Error, ErrorKind, NodeId, Read, Timestamp, Transaction, Value, doc,
+    Document, Edge, EdgeTypeDef, Error, ErrorKind, KvValue, NodeId, Read, Timestamp, Transaction,
+    Value, doc, key,
 };
 
-use super::model::{EdgeName, KEYS, LABELS, Name, NodeState, State, TYPES};
+use super::model::{EdgeName, EntryState, KEYS, LABELS, Name, NodeState, State, TYPES};
 use super::story::Settings;
 
 /// What a transaction has staged, and what it sees.
@@ -22,18 +23,43 @@ pub(super) struct Staged {
     edges: BTreeSet<EdgeName>,
     /// Types that may come with the commit, and whether they were asked for.
     types: BTreeMap<Name, (EdgeTypeDef, bool)>,
+    /// By their keys' bytes.
+    entries: BTreeMap<Vec<u8>, EntryChange>,
+}
+
+/// What is done with an entry: first it is replaced or removed, perhaps, then numbers
+/// are added.
+#[derive(Clone, Default, Debug)]
+struct EntryChange {
+    replaced: Option<Option<KvValue<'static>>>,
+    added: Option<u64>,
+}
+
+impl EntryChange {
+    /// What an entry has afterwards, unless that cannot be.
+    fn applied_to(&self, old: Option<&KvValue<'static>>) -> Option<KvValue<'static>> {
+        let base = self.replaced.as_ref().map_or(old, Option::as_ref);
+        match (base, self.added) {
+            (base, None) => base.cloned(),
+            (None, Some(added)) => Some(KvValue::U64(added)),
+            (Some(KvValue::U64(number)), Some(added)) => {
+                Some(KvValue::U64(number.wrapping_add(added)))
+            }
+            (Some(other), Some(_)) => Some(other.clone()),
+        }
+    }
 }
 
 impl Staged {
     pub(super) fn new(base: &Arc<State>) -> Self {
-        let (nodes, inserted, edges, types) = Default::default();
+        let (nodes, inserted, edges, types, entries) = Default::default();
         let (base, now) = (Arc::clone(base), State::clone(base));
-        Self { base, now, nodes, inserted, edges, types }
+        Self { base, now, nodes, inserted, edges, types, entries }
     }
 
-    /// Whether nodes or edges are written.
+    /// Whether nodes, edges or entries are written.
     pub(super) fn writes_entities(&self) -> bool {
-        !self.nodes.is_empty() || !self.edges.is_empty()
+        !self.nodes.is_empty() || !self.edges.is_empty() || !self.entries.is_empty()
     }
 
     /// The newest state, with what is staged.
@@ -65,7 +91,29 @@ impl Staged {
                 state.types.entry(name).or_insert_with(|| def.clone());
             }
         }
+        for (key, change) in &self.entries {
+            // The numbers of others count as well.
+            let old = state.entries.get(key).map(|entry| &entry.value);
+            match change.applied_to(old) {
+                Some(value) => {
+                    state.entries.insert(key.clone(), EntryState { value, version: commit });
+                }
+                None => drop(state.entries.remove(key)),
+            }
+        }
         state
+    }
+
+    fn change_entry(&mut self, key: &[u8], change: impl FnOnce(&mut EntryChange)) {
+        let staged = self.entries.entry(key.to_vec()).or_default();
+        change(staged);
+        let old = self.base.entries.get(key).map(|entry| &entry.value);
+        match staged.applied_to(old) {
+            Some(value) => {
+                self.now.entries.insert(key.to_vec(), EntryState { value, version: None });
+            }
+            None => drop(self.now.entries.remove(key)),
+        }
     }
 
     fn put_node(&mut self, id: NodeId, node: NodeState) {
@@ -241,7 +289,8 @@ impl Workload {
             56..59 => self.define(txn, staged),
             59..78 => self.link(txn, staged),
             78..83 => self.unlink(txn, staged),
-            83..97 => self.change_edge(txn, staged),
+            83..90 => self.change_edge(txn, staged),
+            90..97 => self.change_entry(txn, staged),
             _ => self.undo(txn, staged),
         }
     }
@@ -400,14 +449,55 @@ impl Workload {
         Ok(format!("change {name:?}"))
     }
 
+    /// A key: many, so that checkpoints have leaves to cut and to join.
+    fn entry_key(&mut self) -> Vec<u8> {
+        let number = self.rng.u32(..400);
+        match number % 3 {
+            0 => key!["counter", number].into_bytes(),
+            _ => key!["entry", number, "x".repeat(number as usize % 60)].into_bytes(),
+        }
+    }
+
+    fn change_entry(&mut self, txn: &mut Transaction<'_>, staged: &mut Staged) -> Done {
+        for _ in 0..self.rng.u8(1..6) {
+            let key = self.entry_key();
+            let is_counter = key.starts_with(key!["counter"].as_bytes());
+            match self.rng.u8(..5) {
+                0 => {
+                    txn.kv().delete(&key)?;
+                    staged.change_entry(&key, |change| {
+                        *change = EntryChange { replaced: Some(None), added: None };
+                    });
+                }
+                _ if is_counter => {
+                    let added = self.rng.u64(..5);
+                    txn.kv().sum(&key, added)?;
+                    staged.change_entry(&key, |change| {
+                        change.added = Some(change.added.unwrap_or(0).wrapping_add(added));
+                    });
+                }
+                _ => {
+                    let bytes = [30, 300, 3000][self.rng.usize(..3)];
+                    let value = KvValue::from(self.text(bytes).into_bytes());
+                    txn.kv().set(&key, value.clone())?;
+                    staged.change_entry(&key, |change| {
+                        *change = EntryChange { replaced: Some(Some(value)), added: None };
+                    });
+                }
+            }
+        }
+        Ok("entries".into())
+    }
+
     /// Some operations, and back.
     fn undo(&mut self, txn: &mut Transaction<'_>, staged: &mut Staged) -> Done {
         let savepoint = txn.savepoint()?;
         let mut undone = staged.clone();
         for _ in 0..self.rng.u8(1..4) {
-            let done = match self.rng.u8(..3) {
+            let done = match self.rng.u8(..4) {
                 0 => self.insert(txn, &mut undone),
                 1 => self.rewrite(txn, &mut undone),
+                2 => self.change_entry(txn, &mut undone),
                 _ => self.link(txn, &mut undone),
             };
             if done.is_err() {
@@ -422,6 +512,13 @@ impl Workload {
 
     /// Reads something back inside the transaction.
     pub(super) fn read_back(&mut self, txn: &Transaction<'_>, staged: &Staged) -> Done {
+        for (key, entry) in staged.now.entries.iter().take(3) {
+            let found = txn.kv_view().get(key)?;
+            let value = found.as_ref().and_then(|found| found.value().ok());
+            if value.as_ref() != Some(&entry.value) {
+                return wrong(format!("entry {key:?} reads {value:?}, not {:?}", entry.value));
+            }
+        }
         let Some(id) = self.node(staged) else { return Ok("nothing to read".into()) };
         let node = txn.node(id)?;
         let expected = &staged.now.nodes[&id];

@@ -15,7 +15,7 @@ pub(super) const WORKLOAD: Workload = Workload { name: "bank", set_up, step, law
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], ACCOUNTS, BALANCE)?;
-    Ok(Ground { nodes, labels: LABELS, edge_types: &[], keys: ACCOUNTS })
+    Ok(Ground { nodes, labels: LABELS, edge_types: &[], keys: ACCOUNTS, ..Ground::default() })
 }
 
 fn step(worker: &Worker, ground: &Ground) -> Done {

@@ -14,7 +14,13 @@ pub(super) const WORKLOAD: Workload =
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     insert_all(worker, LABELS[0], KEYS / 2, 0)?;
-    Ok(Ground { nodes: Vec::new(), labels: LABELS, edge_types: EDGE_TYPES, keys: KEYS })
+    Ok(Ground {
+        nodes: Vec::new(),
+        labels: LABELS,
+        edge_types: EDGE_TYPES,
+        keys: KEYS,
+        ..Ground::default()
+    })
 }
 
 fn step(worker: &Worker, ground: &Ground) -> Done {

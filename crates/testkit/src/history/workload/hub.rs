@@ -13,7 +13,7 @@ pub(super) const WORKLOAD: Workload = Workload { name: "hub", set_up, step, law:
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], NODES, 0)?;
-    Ok(Ground { nodes, labels: LABELS, edge_types: EDGE_TYPES, keys: NODES })
+    Ok(Ground { nodes, labels: LABELS, edge_types: EDGE_TYPES, keys: NODES, ..Ground::default() })
 }
 
 fn step(worker: &Worker, ground: &Ground) -> Done {

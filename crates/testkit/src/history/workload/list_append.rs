@@ -14,7 +14,7 @@ pub(super) const WORKLOAD: Workload = Workload { name: "list-append", set_up, st
 
 fn set_up(worker: &Worker, txns: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], IN_USE + txns / TRANSACTIONS, 0)?;
-    Ok(Ground { nodes, labels: LABELS, edge_types: &[], keys: 0 })
+    Ok(Ground { nodes, labels: LABELS, edge_types: &[], keys: 0, ..Ground::default() })
 }
 
 fn step(worker: &Worker, ground: &Ground) -> Done {

@@ -12,7 +12,7 @@ pub(super) const WORKLOAD: Workload = Workload { name: "long-fork", set_up, step
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], NODES, 0)?;
-    Ok(Ground { nodes, labels: LABELS, edge_types: &[], keys: NODES })
+    Ok(Ground { nodes, labels: LABELS, edge_types: &[], keys: NODES, ..Ground::default() })
 }
 
 fn step(worker: &Worker, ground: &Ground) -> Done {

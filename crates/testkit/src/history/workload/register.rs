@@ -10,7 +10,7 @@ pub(super) const WORKLOAD: Workload = Workload { name: "register", set_up, step,
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], REGISTERS, 0)?;
-    Ok(Ground { nodes, labels: LABELS, edge_types: &[], keys: REGISTERS })
+    Ok(Ground { nodes, labels: LABELS, edge_types: &[], keys: REGISTERS, ..Ground::default() })
 }
 
 fn step(worker: &Worker, ground: &Ground) -> Done {

@@ -18,7 +18,7 @@ pub(super) const WORKLOAD: Workload = Workload { name: "write-skew", set_up, ste
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], NODES, 1)?;
-    Ok(Ground { nodes, labels: LABELS, edge_types: EDGE_TYPES, keys: NODES })
+    Ok(Ground { nodes, labels: LABELS, edge_types: EDGE_TYPES, keys: NODES, ..Ground::default() })
 }
 
 fn step(worker: &Worker, ground: &Ground) -> Done {

@@ -1,0 +1,52 @@
+//! selvedge beside other databases: the same data and the same operations, each through
+//! its public interface as its documentation recommends, in one run.
+//!
+//! ```text
+//! cargo run --release --manifest-path benches/peers/Cargo.toml -- --rounds 5 --json out.json
+//! ```
+//!
+//! Every measurement is made `rounds` times, the engines one after the other in each
+//! round, and told as the median with the least and the greatest, per second of CPU time
+//! and thread. What an engine computes is checked against what it should be.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Parser;
+
+mod clock;
+mod figures;
+mod kv;
+mod random;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures selvedge beside other databases.
+#[derive(Parser)]
+struct Options {
+    /// Times that everything is measured.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Smaller data and shorter measurements: figures for the order of magnitude alone.
+    #[arg(long)]
+    quick: bool,
+    /// Only workloads whose names contain this.
+    #[arg(long)]
+    only: Option<String>,
+    /// Writes the figures to a file, too.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let scale = if options.quick { kv::Scale::quick() } else { kv::Scale::full() };
+    let mut figures = figures::Figures::default();
+    kv::measure(scale, options.rounds, options.only.as_deref(), &mut figures)?;
+    figures.print();
+    if let Some(path) = options.json {
+        figures.write(&path)?;
+    }
+    Ok(())
+}
