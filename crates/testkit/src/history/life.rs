@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use selvedge::{Db, Error, Read, SyncLevel};
+use selvedge::{Db, Error, Read, Selection, SyncLevel};
 
 use super::recorder::{Active, Done, Seat, Worker};
 use super::txn::{History, Txn};
@@ -142,6 +142,7 @@ pub fn run_beside(db: &Db, plan: Plan) -> Result<History, String> {
         }
         Ok::<_, Error>(())
     });
+    let removed = removed.and_then(|()| db.kv().delete_range(Selection::all()));
     removed.map_err(|error| format!("what was made cannot be removed: {error}"))?;
     let title = format!("{plan}, {txns} transactions by {threads} threads, beside others");
     Ok(History::merge(title, recorded))
