@@ -29,17 +29,17 @@
 //!   linked (R2 of `selvedge_mvcc`), so the record is not empty (K1).
 //! - K3: an entry with a retained version has a name, and the name leads to it.
 //!   The reverse does not hold: what is filed for pruning may outlive the entry,
-//!   so a name is a number that is looked up, never a pointer ([`EntryNames`]).
+//!   so a name is a number that is looked up, never a pointer (`EntryNames`).
 //! - K4: whatever was committed to a range after a start timestamp is found by
 //!   walking the records of the range while that snapshot is open, deletions
 //!   included: a tombstone that is newer than an active start is not pruned, so
 //!   its record is not empty (K1).
 //!
-//! Reading order: `keyspace`, `entry_writes`, `judge`, `participant`,
-//! `entry_view`, `entry_range`.
+//! Reading order: `keyspace`, `entry_writes`, `judge`, `participant`, `entry_view`,
+//! `entry_range`; then `time` and `expirations`, `watchers`; then `redo`, `leaves` and
+//! `checkpoint`.
 //!
-//! Left out on purpose: what keys and encodings mean, expiry, who waits for a
-//! change.
+//! Left out on purpose: what the bytes of keys mean, and of values but numbers.
 
 mod bounds;
 mod check;

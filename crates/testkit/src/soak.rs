@@ -19,7 +19,7 @@
 //! - *versions*: never more of them retained than records times open snapshots, and none
 //!   once no snapshot is open.
 //!
-//! Every reader checks the [`laws`] at the moment it begins at, and that what it sees
+//! Every reader checks the laws (`laws.rs`) at the moment it begins at, and that what it sees
 //! stays as it is. A part of the load is recorded and judged as a [history](crate::history),
 //! slice by slice, on the same database.
 //!
