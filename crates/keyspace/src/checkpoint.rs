@@ -91,9 +91,13 @@ impl Keyspace {
         sink: &mut CheckpointSink<'_>,
     ) -> Result<(), StorageError> {
         let mut block = Vec::new();
-        if !self.is_empty() {
+        let clock = BlockKey { table: CLOCK, leaf: 0 };
+        if self.is_empty() {
+            // There is nothing that could come back.
+            sink.remove(clock);
+        } else {
             put_number(&mut block, self.clock.now());
-            sink.block(BlockKey { table: CLOCK, leaf: 0 }, &block)?;
+            sink.block(clock, &block)?;
         }
         if changes.everything {
             return self.write_everything(at, &mut block, sink);

@@ -152,3 +152,28 @@ fn a_copy_has_every_keyspace() {
     copy.checkpoint().unwrap();
     assert_eq!(copy.check().unwrap(), Vec::<String>::new());
 }
+
+/// A keyspace that is empty again leaves nothing in files that checkpoints give up.
+#[test]
+fn files_go_after_the_last_entry() {
+    let files = SimulatedFiles::new(4);
+    let db = open(&files);
+    db.kv().set(&key!["a"], 1_u64).unwrap();
+    db.checkpoint().unwrap();
+    db.kv().delete(&key!["a"]).unwrap();
+    while db.step(1000) {}
+    assert_eq!(db.statistics().entries, 0);
+    let node = db.insert("Page", None, doc! {}).unwrap();
+    for round in 0..40 {
+        db.set(node, "text", "x".repeat(3000 + round)).unwrap();
+        db.checkpoint().unwrap();
+    }
+    assert_eq!(db.check().unwrap(), Vec::<String>::new());
+    std::mem::forget(db);
+    files.crash();
+    let db = open(&files);
+    assert_eq!(db.kv().count(Selection::all()).unwrap(), 0);
+    assert_eq!(db.check().unwrap(), Vec::<String>::new());
+    db.kv().set(&key!["a"], 2_u64).unwrap();
+    db.checkpoint().unwrap();
+}
