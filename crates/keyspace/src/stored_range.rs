@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use std::ops::Bound;
 
 use selvedge_mvcc::{SnapshotRef, Version, pin};
+use smallvec::SmallVec;
 
 use crate::bounds::{Bounds, OwnedBounds, borrowed, owned};
-use crate::entry::EntryHeader;
+use crate::entry::{Entry, EntryHeader};
 use crate::keyspace::{Keyspace, beyond_the_pin};
 
 /// Entries walked under the first pin, and at most under a later one: a reader
@@ -62,17 +63,23 @@ impl<'a> StoredRange<'a> {
         let Some(rest) = self.rest.take() else { return };
         let pin = pin();
         let walk = self.keyspace.walk(borrowed(&rest), self.reverse, &pin);
-        let mut walked = 0;
-        let mut last = None;
+        // Each entry is elsewhere in memory, and its version elsewhere again: all are
+        // asked for before the first is read.
+        let mut walked = SmallVec::<[(&[u8], &Entry); CHUNK_MAX]>::new();
         for (key, entry) in walk.take(self.chunk_len) {
-            (walked, last) = (walked + 1, Some(key));
+            entry.record.prefetch();
+            walked.push((key, entry));
+        }
+        walked.iter().for_each(|(_, entry)| entry.record.prefetch_newest());
+        for (key, entry) in &walked {
             if let Some(version) = entry.record.read(self.at) {
                 // SAFETY: the snapshot sees this version of the entry with this
                 // key, and is open for 'a.
-                self.chunk.push_back(unsafe { (beyond_the_pin(key), beyond_the_pin(version)) });
+                self.chunk.push_back(unsafe { (beyond_the_pin(*key), beyond_the_pin(version)) });
             }
         }
-        if let Some(last) = last.filter(|_| walked == self.chunk_len) {
+        let last = walked.last().map(|(key, _)| *key);
+        if let Some(last) = last.filter(|_| walked.len() == self.chunk_len) {
             let last = Bound::Excluded(Box::from(last));
             self.rest = Some(if self.reverse { (rest.0, last) } else { (last, rest.1) });
             self.chunk_len = (2 * self.chunk_len).min(CHUNK_MAX);
