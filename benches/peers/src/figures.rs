@@ -41,19 +41,20 @@ impl Figures {
 
     /// Prints a line for each workload, with the ratio of selvedge to each peer.
     pub fn print(&self) {
-        let mut by_workload: BTreeMap<&str, Vec<&Figure>> = BTreeMap::new();
+        let mut by_workload: BTreeMap<(&str, &str), Vec<&Figure>> = BTreeMap::new();
         for figure in &self.0 {
-            by_workload.entry(&figure.workload).or_default().push(figure);
+            by_workload.entry((&figure.workload, &figure.metric)).or_default().push(figure);
         }
         let mut table = Table::new();
         table.load_preset(presets::ASCII_MARKDOWN);
-        table.set_header(["workload", "engine", "median", "min", "max", "selvedge / it"]);
-        for (workload, figures) in by_workload {
+        table.set_header(["workload", "metric", "engine", "median", "min", "max", "selvedge / it"]);
+        for ((workload, metric), figures) in by_workload {
             let ours = figures.iter().find(|figure| figure.engine == "selvedge");
             for figure in &figures {
                 let ratio = ours.map(|ours| ours.median / figure.median);
                 table.add_row([
                     workload.to_owned(),
+                    metric.to_owned(),
                     figure.engine.clone(),
                     told(figure.median),
                     told(figure.min),
@@ -74,8 +75,8 @@ impl Figures {
 
 fn told(rate: f64) -> String {
     match rate {
-        rate if rate >= 1e6 => format!("{:.2} M/s", rate / 1e6),
-        rate if rate >= 1e3 => format!("{:.1} k/s", rate / 1e3),
-        rate => format!("{rate:.1} /s"),
+        rate if rate >= 1e6 => format!("{:.2} M", rate / 1e6),
+        rate if rate >= 1e3 => format!("{:.1} k", rate / 1e3),
+        rate => format!("{rate:.1}"),
     }
 }

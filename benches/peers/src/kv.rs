@@ -80,7 +80,9 @@ enum Work {
 }
 
 struct Measured {
-    /// Operations, or keys of larger reads, for each second of CPU time.
+    /// Operations, or keys of larger reads, for each second.
+    by_wall: f64,
+    /// And for each second of the CPU time of all threads together.
     by_cpu: f64,
     /// Increments of single keys.
     increments: u64,
@@ -94,7 +96,7 @@ fn run(
     scale: Scale,
 ) -> Result<Measured> {
     let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
-    let cpu = clock::cpu();
+    let (cpu, wall) = (clock::cpu(), Instant::now());
     thread::scope(|scope| -> Result<()> {
         let workers: Vec<_> = (0..threads)
             .map(|thread| {
@@ -122,12 +124,14 @@ fn run(
         stop.store(true, Ordering::Relaxed);
         workers.into_iter().try_for_each(|worker| worker.join().expect("no panic"))
     })?;
-    let (done, cpu) = (done.into_inner(), clock::cpu() - cpu);
+    let (done, cpu, wall) = (done.into_inner(), clock::cpu() - cpu, wall.elapsed());
     let (unit, increments) = match work {
         Work::Read(count) => (count as u64, 0),
         Work::Increment(count) => (1, count as u64 * done),
     };
-    Ok(Measured { by_cpu: (done * unit) as f64 / cpu.as_secs_f64() * threads as f64, increments })
+    let operations = (done * unit) as f64;
+    let (by_wall, by_cpu) = (operations / wall.as_secs_f64(), operations / cpu.as_secs_f64());
+    Ok(Measured { by_wall, by_cpu, increments })
 }
 
 /// Rows for each second, alone or beside a writer at full speed.
@@ -189,16 +193,18 @@ pub fn measure(
     let mut sums = [0; 3];
     let asked = |name: &str| only.is_none_or(|only| name.contains(only));
     for (name, work, threads) in workloads.into_iter().filter(|(name, ..)| asked(name)) {
-        let mut rates = [const { Vec::new() }; 3];
+        let mut rates = [const { (Vec::new(), Vec::new()) }; 3];
         for round in 0..rounds as u64 {
             for (at, (_, database)) in engines.iter().enumerate() {
                 let measured = run(&**database, work, threads, round, scale)?;
-                rates[at].push(measured.by_cpu);
+                rates[at].0.push(measured.by_wall);
+                rates[at].1.push(measured.by_cpu);
                 sums[at] += measured.increments;
             }
         }
-        for ((engine, _), rates) in engines.iter().zip(rates) {
-            figures.add(name, engine, "operations/s", rates);
+        for ((engine, _), (by_wall, by_cpu)) in engines.iter().zip(rates) {
+            figures.add(name, engine, "operations/s", by_wall);
+            figures.add(name, engine, "operations/CPU s", by_cpu);
         }
         // No increment was lost.
         for ((engine, database), sum) in engines.iter().zip(sums) {

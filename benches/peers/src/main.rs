@@ -6,8 +6,10 @@
 //! ```
 //!
 //! Every measurement is made `rounds` times, the engines one after the other in each
-//! round, and told as the median with the least and the greatest, per second of CPU time
-//! and thread. What an engine computes is checked against what it should be.
+//! round, and told as the median with the least and the greatest: by the clock, and by the
+//! CPU time of all threads together, which other work on the machine disturbs less, but in
+//! which waiting for a lock costs nothing. What an engine computes is checked against what it
+//! should be.
 
 use std::path::PathBuf;
 
