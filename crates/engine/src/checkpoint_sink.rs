@@ -98,6 +98,12 @@ impl<'c> CheckpointSink<'c> {
         self.source.filter(|_| self.stays)?.block(key).ok()?
     }
 
+    /// The error of such a block that says what cannot be.
+    #[must_use]
+    pub fn block_problem(&self, key: BlockKey, what: &str) -> StorageError {
+        self.writer.base().block_problem(key, what)
+    }
+
     /// Leaves a document where the checkpoint before has put it; whether that may
     /// be.
     pub fn stays_at(&mut self, place: Place) -> bool {

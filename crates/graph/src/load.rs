@@ -2,8 +2,6 @@
 //! checkpoint has written.
 #![expect(unsafe_code, reason = "the commit lock vouches for what is installed")]
 
-use std::path::Path;
-
 use selvedge_base::hash::Map;
 use selvedge_base::limits::{EDGE_TYPES_MAX, LABELS_MAX, NODE_KEY_BYTES_MAX, NODES_MAX};
 use selvedge_base::{LabelId, NodeId, Timestamp};
@@ -78,13 +76,14 @@ impl Graph {
             // SAFETY: the caller's contract.
             let done = unsafe { self.load_block(key, block, writer, contents, &mut load) };
             done.map_err(|trouble| match trouble {
-                Trouble::Misfit(misfit) => misfit_in(contents, key, &misfit),
+                Trouble::Misfit(misfit) => contents.block_problem(key, &misfit.to_string()),
                 Trouble::Storage(error) => error,
             })?;
         }
         // SAFETY: the caller's contract.
-        unsafe { self.check_found(&load) }
-            .map_err(|misfit| misfit_in(contents, GraphTable::Catalog.key(LABELS), &misfit))
+        unsafe { self.check_found(&load) }.map_err(|misfit| {
+            contents.block_problem(GraphTable::Catalog.key(LABELS), &misfit.to_string())
+        })
     }
 
     /// # Safety
@@ -353,7 +352,7 @@ impl Graph {
         if evicted > 0 {
             writer.retired.push(Retired::new((nodes, edges)));
         }
-        read.map_err(|misfit| misfit_in(contents, key, &misfit))?;
+        read.map_err(|misfit| contents.block_problem(key, &misfit.to_string()))?;
         Ok(evicted)
     }
 }
@@ -386,14 +385,6 @@ where
     }
     // SAFETY: as above; the copy refers to the same document.
     unsafe { record.move_newest(copy) }
-}
-
-/// The error of a block that says what cannot be.
-fn misfit_in(contents: &Contents, key: BlockKey, misfit: &Misfit) -> StorageError {
-    let place = contents.blocks().get(key).map(|entry| entry.place());
-    let file = place.and_then(|place| contents.file(place.file));
-    let path = file.map_or(Path::new("a data file"), |file| file.path());
-    StorageError::corrupt(path, place.map_or(0, |place| place.offset), misfit.to_string())
 }
 
 /// The leaf of a table, and the timestamp of its checkpoint.

@@ -3,7 +3,6 @@
 #![expect(unsafe_code, reason = "loads under the commit lock")]
 
 use std::ops::Bound;
-use std::path::Path;
 
 use selvedge_engine::CheckpointSink;
 use selvedge_mvcc::{Arena, SnapshotRef, VersionBox, pin};
@@ -115,8 +114,7 @@ impl Keyspace {
             let before = sink.block_before(key(*number));
             let Some(Ok((range, _))) = before.map(|block| read_range(*number, &mut Bytes(block)))
             else {
-                let dir = Path::new("a data file");
-                return Err(StorageError::corrupt(dir, 0, "a block to be moved cannot be read"));
+                return Err(sink.block_problem(key(*number), "a block to be moved cannot be read"));
             };
             self.write_leaf(at, &range, &mut block, sink)?;
         }
@@ -197,7 +195,7 @@ impl Keyspace {
                 let leaf = unsafe { self.load_leaf(writer, key.leaf, block, &mut arena) };
                 leaf.map(|leaf| found.push(leaf))
             };
-            read.map_err(|misfit| misfit_in(contents, key, &misfit))?;
+            read.map_err(|misfit| contents.block_problem(key, &misfit.to_string()))?;
         }
         writer.leaves = Some(Leaves::loaded(found));
         Ok(())
@@ -249,12 +247,4 @@ impl EntryWrites {
     pub fn clear(&mut self) {
         *self = Self::new();
     }
-}
-
-/// The error of a block that says what cannot be.
-fn misfit_in(contents: &Contents, key: BlockKey, misfit: &Misfit) -> StorageError {
-    let place = contents.blocks().get(key).map(|entry| entry.place());
-    let file = place.and_then(|place| contents.file(place.file));
-    let path = file.map_or(Path::new("a data file"), |file| file.path());
-    StorageError::corrupt(path, place.map_or(0, |place| place.offset), misfit.to_string())
 }

@@ -5,8 +5,6 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
 
-use crate::kv::limits::KvLimits;
-use crate::kv::queue::Claims;
 use selvedge_base::Timestamp;
 use selvedge_engine::{
     CheckpointSink, CommitError, Durable, Engine, Evict, Participant, Sequence, Settling,
@@ -20,6 +18,9 @@ use selvedge_keyspace::{
 use selvedge_mvcc::{Arena, SnapshotRef};
 use selvedge_storage::codec::{Bytes, misfit, put_bytes};
 use selvedge_storage::{BlockKey, Contents, StorageError};
+
+use crate::kv::limits::KvLimits;
+use crate::kv::queue::Claims;
 
 /// The engine of a database.
 pub(crate) type DbEngine = Engine<Stores>;
@@ -207,7 +208,8 @@ pub(crate) fn compact(engine: &DbEngine) -> Result<usize, CommitError<StoreRefus
 #[derive(Debug, Default)]
 pub(crate) struct StoreWrites {
     pub(crate) graph: GraphWrites,
-    /// Made when the first entry is written.
+    /// Made when the first entry is written, a savepoint set, or what is read has to
+    /// be noted.
     pub(crate) entries: Option<Box<EntryWrites>>,
 }
 

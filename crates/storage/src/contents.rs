@@ -64,6 +64,15 @@ impl Contents {
         Blocks::decode(file.path(), place.offset, bytes, file_bytes)
     }
 
+    /// The error of a block that says what cannot be.
+    #[must_use]
+    pub fn block_problem(&self, key: BlockKey, what: &str) -> StorageError {
+        let place = self.blocks.get(key).map(|entry| entry.place());
+        let name = place.map_or(MANIFEST.to_owned(), |place| place.file.name());
+        let offset = place.map_or(0, |place| place.offset);
+        StorageError::corrupt(&self.dir.path_of(&name), offset, what)
+    }
+
     /// Damage of the directory as a whole.
     pub(crate) fn directory_problem(&self, what: &str) -> StorageError {
         let place = self.manifest.directory;

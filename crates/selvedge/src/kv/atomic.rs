@@ -259,11 +259,11 @@ impl<'kv> Atomic<'kv> {
     }
 
     /// What was just set is there for so long, from now on.
-    pub fn expire_in(self, time: Duration) -> Self {
+    pub fn expire_in(mut self, time: Duration) -> Self {
         let expires = self.kv.with_keyspace(|keyspace| expires_in(keyspace, time));
-        match expires {
-            Ok(expires) => self.expire_at(expires),
-            Err(error) => Self { wrong: Some(error), ..self },
+        match self.note(expires) {
+            Some(expires) => self.expire_at(expires),
+            None => self,
         }
     }
 

@@ -315,3 +315,27 @@ impl fmt::Debug for Kv {
         f.debug_struct("Kv").field("space", &self.space).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_so_many_names() {
+        let db = Db::in_memory();
+        let put_next = |number: u64| {
+            let mut writes = EntryWrites::new();
+            let set = Mutation::Set(Encoding::LE64, &number.to_le_bytes());
+            writes.mutate(&Space::SYSTEM.key(NEXT_NUMBER), set).unwrap();
+            db.kv().commit_entries(writes).unwrap();
+        };
+        put_next(u64::from(u16::MAX));
+        let last = db.keyspace("last").unwrap();
+        last.set(b"k", 1_u64).unwrap();
+        assert_eq!(last.count(Selection::all()).unwrap(), 1, "it has no end but that of all");
+        let limit = usize::from(u16::MAX);
+        let refused = KvError::TooMany { what: "keyspaces", count: limit + 1, limit };
+        assert_eq!(db.keyspace("one more").err(), Some(refused.into()));
+        assert_eq!(db.keyspace("last").unwrap().space, last.space);
+    }
+}

@@ -424,16 +424,13 @@ impl Kv {
     /// # Errors
     /// As [`dequeue`](Self::dequeue), but for [`Error::Closed`].
     pub fn listen<E>(&self, mut work: impl FnMut(&Delivery) -> Result<(), E>) -> Result<()> {
-        let handled = |delivery: Delivery, work: &mut dyn FnMut(&Delivery) -> Result<(), E>| {
-            if work(&delivery).is_ok() { delivery.finish() } else { delivery.fail() }
+        let mut next = || match self.dequeue_within(Duration::MAX)? {
+            Some(delivery) if work(&delivery).is_ok() => delivery.finish(),
+            Some(delivery) => delivery.fail(),
+            None => Ok(()),
         };
         loop {
-            let done = match self.dequeue_within(Duration::MAX) {
-                Ok(Some(delivery)) => handled(delivery, &mut work),
-                Ok(None) => Ok(()),
-                Err(error) => Err(error),
-            };
-            match done {
+            match next() {
                 Ok(()) => {}
                 Err(Error::Closed) => return Ok(()),
                 Err(error) => return Err(error),
