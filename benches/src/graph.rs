@@ -35,7 +35,7 @@ impl GraphStore {
         while ids.len() < nodes as usize {
             db.transaction(|ctx| {
                 for _ in 0..NODES_PER_TRANSACTION.min(nodes as usize - ids.len()) {
-                    ids.push(ctx.insert(LABEL, None, doc! {})?.get());
+                    ids.push(ctx.insert_node(LABEL, None, doc! {})?.get());
                 }
                 Ok::<_, Error>(())
             })?;
@@ -73,7 +73,7 @@ impl GraphStore {
         for edges in list.edges.chunks(edges_per_transaction) {
             self.db.transaction(|ctx| {
                 for (source, target) in edges {
-                    ctx.link(self.id(*source), EDGE_TYPE, self.id(*target), doc! {})?;
+                    ctx.link_nodes(self.id(*source), EDGE_TYPE, self.id(*target), doc! {})?;
                 }
                 Ok::<_, Error>(())
             })?;
@@ -90,7 +90,7 @@ impl GraphStore {
     pub fn link_one_by_one(&self, random: &mut Random, times: u64) -> Outcome<Done> {
         for _ in 0..times {
             let ends = [(); 2].map(|()| self.id(random.below(u64::from(self.nodes)) as u32));
-            self.db.link(ends[0], EDGE_TYPE, ends[1], doc! {})?;
+            self.db.link_nodes(ends[0], EDGE_TYPE, ends[1], doc! {})?;
         }
         Ok(Done::new(times, 0))
     }
@@ -101,7 +101,7 @@ impl GraphStore {
     /// Those of the database.
     pub fn disturb(&self, every: u32) -> Outcome<()> {
         for node in (0..self.nodes).step_by(every as usize) {
-            self.db.link(self.id(node), EDGE_TYPE, self.id(node / 2), doc! {})?;
+            self.db.link_nodes(self.id(node), EDGE_TYPE, self.id(node / 2), doc! {})?;
         }
         Ok(())
     }

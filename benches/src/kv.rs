@@ -94,7 +94,7 @@ impl KvStore {
             db.transaction(|ctx| {
                 for key in from..keys.min(from + NODES_PER_TRANSACTION) {
                     let document = doc! { "value": &first_value(key)[..] };
-                    let id = ctx.insert(LABEL, KeyName::new(key).as_str(), document)?.get();
+                    let id = ctx.insert_node(LABEL, KeyName::new(key).as_str(), document)?.get();
                     let first = *first.get_or_insert(id);
                     assert_eq!(id, first + key, "ids of one loader are consecutive");
                 }
@@ -135,7 +135,7 @@ impl KvStore {
         for _ in 0..times {
             let name = KeyName::new(random.below(self.keys));
             let read = |snapshot: &Snapshot<'_>| {
-                Ok::<_, Error>(counter(value_of(snapshot.get(LABEL, name.as_str())?)))
+                Ok::<_, Error>(counter(value_of(snapshot.get_node(LABEL, name.as_str())?)))
             };
             sum = sum.wrapping_add(self.db.view(read)?);
         }
@@ -171,7 +171,7 @@ impl KvStore {
             sum = self.db.view(|snapshot| {
                 (0..100).try_fold(sum, |sum, _| {
                     let name = KeyName::new(random.below(self.keys));
-                    let node = snapshot.get(LABEL, name.as_str())?;
+                    let node = snapshot.get_node(LABEL, name.as_str())?;
                     Ok::<_, Error>(sum.wrapping_add(counter(value_of(node))))
                 })
             })?;
@@ -207,7 +207,7 @@ impl KvStore {
         for _ in 0..times {
             let name = KeyName::new(random.below(self.keys));
             let raised = self.db.transaction_retry(RetryPolicy::default(), |ctx| {
-                let node = ctx.get(LABEL, name.as_str())?.expect("every key was loaded");
+                let node = ctx.get_node(LABEL, name.as_str())?.expect("every key was loaded");
                 raise_node(ctx, node.id(), 0)
             })?;
             sum = sum.wrapping_add(raised);

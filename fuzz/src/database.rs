@@ -114,16 +114,16 @@ fn change(db: &Db, seen: &Seen) -> Result<()> {
         changes.push(db.set(id, "changed", "by the one who opened it"));
     }
     for edge in seen.edges.iter().copied().take(CHANGED_MAX) {
-        changes.push(db.update_edge(edge, doc! { "changed": true }));
+        changes.push(db.set_edge(edge, doc! { "changed": true }));
     }
     for edge in seen.edges.iter().copied().rev().take(CHANGED_MAX) {
         changes.push(db.unlink_edge(edge));
     }
-    changes.extend(seen.nodes.last().map(|id| db.delete(*id).map(drop)));
+    changes.extend(seen.nodes.last().map(|id| db.delete_node(*id).map(drop)));
     changes.push(db.transaction(|ctx| {
-        let one = ctx.insert("New", None, doc! { "text": "x".repeat(200) })?;
-        let other = ctx.insert("New", None, doc! {})?;
-        ctx.link(one, "NEW", other, doc! { "n": 1 })?;
+        let one = ctx.insert_node("New", None, doc! { "text": "x".repeat(200) })?;
+        let other = ctx.insert_node("New", None, doc! {})?;
+        ctx.link_nodes(one, "NEW", other, doc! { "n": 1 })?;
         Ok::<_, Error>(())
     }));
     for changed in changes {
@@ -174,27 +174,27 @@ fn write() -> Result<Written> {
     db.checkpoint()?;
     let (a, b) = (node(&db, "a")?, node(&db, "b")?);
     db.set(a, "text", "another text, which is as long as the first one was, or a bit longer")?;
-    db.link(a, "PAID", b, doc! { "amount": 2, "note": "n".repeat(90) })?;
-    db.delete(node(&db, "g")?)?;
+    db.link_nodes(a, "PAID", b, doc! { "amount": 2, "note": "n".repeat(90) })?;
+    db.delete_node(node(&db, "g")?)?;
     db.checkpoint()?;
     let mut states = vec![see(&db.snapshot()?).things];
     let mut note = |db: &Db| {
         states.push(see(&db.snapshot()?).things);
         Ok::<_, Error>(())
     };
-    db.insert("City", "oslo", doc! { "people": 700_000 })?;
+    db.insert_node("City", "oslo", doc! { "people": 700_000 })?;
     note(&db)?;
     db.set(b, "text", "short")?;
     note(&db)?;
-    db.link(a, "LIVES_IN", node(&db, "c")?, doc! {})?;
+    db.link_nodes(a, "LIVES_IN", node(&db, "c")?, doc! {})?;
     note(&db)?;
-    db.unlink(a, "KNOWS", b)?;
+    db.unlink_nodes(a, "KNOWS", b)?;
     note(&db)?;
-    db.delete(node(&db, "d")?)?;
+    db.delete_node(node(&db, "d")?)?;
     note(&db)?;
     db.transaction(|ctx| {
-        let new = ctx.insert("User", "h", doc! { "bytes": vec![7_u8; 500] })?;
-        ctx.link(new, "PAID", a, doc! {})?;
+        let new = ctx.insert_node("User", "h", doc! { "bytes": vec![7_u8; 500] })?;
+        ctx.link_nodes(new, "PAID", a, doc! {})?;
         ctx.set(new, "n", 1)
     })?;
     note(&db)?;
@@ -208,7 +208,7 @@ fn write() -> Result<Written> {
 }
 
 fn node(db: &Db, key: &str) -> Result<selvedge::NodeId> {
-    Ok(db.snapshot()?.get("User", key)?.expect("it was inserted").id())
+    Ok(db.snapshot()?.get_node("User", key)?.expect("it was inserted").id())
 }
 
 /// Nodes with small and large documents, with keys and without, and edges of each kind.
@@ -217,16 +217,21 @@ fn first_commit(ctx: &mut Transaction<'_>) -> Result<()> {
     let mut ids = Vec::new();
     for key in ["a", "b", "c", "d", "e", "f", "g"] {
         let text = key.repeat(80);
-        ids.push(ctx.insert("User", key, doc! { "text": text, "list": [1, 2.5, null] })?);
+        ids.push(ctx.insert_node("User", key, doc! { "text": text, "list": [1, 2.5, null] })?);
     }
     for name in ["x", "y"] {
-        ids.push(ctx.insert("City", None, doc! { "name": name })?);
+        ids.push(ctx.insert_node("City", None, doc! { "name": name })?);
     }
     for pair in ids[..7].windows(2) {
-        ctx.link(pair[0], "KNOWS", pair[1], doc! {})?;
-        ctx.link(pair[1], "PAID", pair[0], doc! { "amount": 1 })?;
-        ctx.link(pair[0], "LIVES_IN", ids[8], doc! { "since": 1999, "why": "w".repeat(100) })?;
+        ctx.link_nodes(pair[0], "KNOWS", pair[1], doc! {})?;
+        ctx.link_nodes(pair[1], "PAID", pair[0], doc! { "amount": 1 })?;
+        ctx.link_nodes(
+            pair[0],
+            "LIVES_IN",
+            ids[8],
+            doc! { "since": 1999, "why": "w".repeat(100) },
+        )?;
     }
-    ctx.link(ids[0], "KNOWS", ids[0], doc! {})?;
+    ctx.link_nodes(ids[0], "KNOWS", ids[0], doc! {})?;
     Ok(())
 }

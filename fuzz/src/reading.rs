@@ -71,7 +71,7 @@ fn see_nodes(reader: &impl Read, seen: &mut Seen) {
             let document = format!("{:?}", node.document().to_document());
             if let Some(key) = node.key() {
                 // Damage to another node with the same hash may be met on the way.
-                if let Some(found) = seen.ok(reader.get(&label, key)) {
+                if let Some(found) = seen.ok(reader.get_node(&label, key)) {
                     seen.agree("the node with a key", found.map(|found| found.id()), Some(id));
                 }
             }

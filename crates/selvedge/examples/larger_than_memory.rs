@@ -77,7 +77,7 @@ fn load(path: &Path, mib: u64) -> Result<Vec<NodeId>, Failure> {
         ids.extend(db.transaction(|ctx| {
             let numbers = first..documents.min(first + BATCH);
             numbers
-                .map(|n| ctx.insert("Page", None, doc! { "n": n, "text": text(n, 0) }))
+                .map(|n| ctx.insert_node("Page", None, doc! { "n": n, "text": text(n, 0) }))
                 .collect::<Result<Vec<_>, Error>>()
         })?);
     }

@@ -75,7 +75,7 @@ struct Account {
 /// Reads an account from a snapshot or from inside a transaction alike.
 fn account(reader: &impl Read, name: &str) -> Result<Account, TransferError> {
     let unknown = || TransferError::UnknownAccount(name.to_owned());
-    let node = reader.get("Account", name)?.ok_or_else(unknown)?;
+    let node = reader.get_node("Account", name)?.ok_or_else(unknown)?;
     let balance = node.typed::<i64>("balance").map_err(Error::from)?.unwrap_or(0);
     Ok(Account { id: node.id(), balance, version: node.version() })
 }

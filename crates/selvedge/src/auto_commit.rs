@@ -16,27 +16,27 @@ impl Db {
     /// Inserts a node.
     ///
     /// # Errors
-    /// As [`Transaction::insert`](crate::Transaction::insert).
-    pub fn insert<'k>(
+    /// As [`Transaction::insert_node`](crate::Transaction::insert_node).
+    pub fn insert_node<'k>(
         &self,
         label: &str,
         key: impl Into<Option<&'k str>>,
         document: impl Into<Document>,
     ) -> Result<NodeId> {
-        self.transaction(|ctx| ctx.insert(label, key, document))
+        self.transaction(|ctx| ctx.insert_node(label, key, document))
     }
 
     /// Inserts a node, or replaces the document of the one with this key.
     ///
     /// # Errors
-    /// As [`Transaction::upsert`](crate::Transaction::upsert).
-    pub fn upsert(
+    /// As [`Transaction::upsert_node`](crate::Transaction::upsert_node).
+    pub fn upsert_node(
         &self,
         label: &str,
         key: &str,
         document: impl Into<Document>,
     ) -> Result<Upserted> {
-        self.transaction(|ctx| ctx.upsert(label, key, document))
+        self.transaction(|ctx| ctx.upsert_node(label, key, document))
     }
 
     /// Sets one field of a node's document.
@@ -74,9 +74,9 @@ impl Db {
     /// Deletes a node and all its edges; gives the number of edges.
     ///
     /// # Errors
-    /// As [`Transaction::delete`](crate::Transaction::delete).
-    pub fn delete(&self, node: NodeId) -> Result<u64> {
-        self.transaction(|ctx| ctx.delete(node))
+    /// As [`Transaction::delete_node`](crate::Transaction::delete_node).
+    pub fn delete_node(&self, node: NodeId) -> Result<u64> {
+        self.transaction(|ctx| ctx.delete_node(node))
     }
 
     /// Defines an edge type.
@@ -90,24 +90,24 @@ impl Db {
     /// Links `source` to `target`.
     ///
     /// # Errors
-    /// As [`Transaction::link`](crate::Transaction::link).
-    pub fn link(
+    /// As [`Transaction::link_nodes`](crate::Transaction::link_nodes).
+    pub fn link_nodes(
         &self,
         source: NodeId,
         edge_type: &str,
         target: NodeId,
         document: impl Into<Document>,
     ) -> Result<Edge> {
-        self.transaction(|ctx| ctx.link(source, edge_type, target, document))
+        self.transaction(|ctx| ctx.link_nodes(source, edge_type, target, document))
     }
 
     /// Removes every edge of a type from `source` to `target`; gives their
     /// number.
     ///
     /// # Errors
-    /// As [`Transaction::unlink`](crate::Transaction::unlink).
-    pub fn unlink(&self, source: NodeId, edge_type: &str, target: NodeId) -> Result<u64> {
-        self.transaction(|ctx| ctx.unlink(source, edge_type, target))
+    /// As [`Transaction::unlink_nodes`](crate::Transaction::unlink_nodes).
+    pub fn unlink_nodes(&self, source: NodeId, edge_type: &str, target: NodeId) -> Result<u64> {
+        self.transaction(|ctx| ctx.unlink_nodes(source, edge_type, target))
     }
 
     /// Removes one edge.
@@ -121,8 +121,8 @@ impl Db {
     /// Sets fields of an edge's document.
     ///
     /// # Errors
-    /// As [`Transaction::update_edge`](crate::Transaction::update_edge).
-    pub fn update_edge(&self, edge: Edge, fields: impl Into<Document>) -> Result<()> {
-        self.transaction(|ctx| ctx.update_edge(edge, fields))
+    /// As [`Transaction::set_edge`](crate::Transaction::set_edge).
+    pub fn set_edge(&self, edge: Edge, fields: impl Into<Document>) -> Result<()> {
+        self.transaction(|ctx| ctx.set_edge(edge, fields))
     }
 }

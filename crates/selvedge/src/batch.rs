@@ -132,10 +132,10 @@ impl Op {
         let find = |ctx: &Transaction<'_>, target| find(ctx, target, done);
         Ok(match self.0 {
             Kind::Insert { label, key, document } => {
-                OpResult::Inserted(ctx.insert(&label, key.as_deref(), document)?)
+                OpResult::Inserted(ctx.insert_node(&label, key.as_deref(), document)?)
             }
             Kind::Upsert { label, key, document } => {
-                let upserted = ctx.upsert(&label, &key, document)?;
+                let upserted = ctx.upsert_node(&label, &key, document)?;
                 if upserted.created {
                     OpResult::Inserted(upserted.id)
                 } else {
@@ -159,15 +159,15 @@ impl Op {
             }
             Kind::Delete { node } => {
                 let node = find(ctx, node)?;
-                OpResult::Deleted { node, edges: ctx.delete(node)? }
+                OpResult::Deleted { node, edges: ctx.delete_node(node)? }
             }
             Kind::Link { source, edge_type, target, document } => {
                 let (source, target) = (find(ctx, source)?, find(ctx, target)?);
-                OpResult::Linked(ctx.link(source, &edge_type, target, document)?)
+                OpResult::Linked(ctx.link_nodes(source, &edge_type, target, document)?)
             }
             Kind::Unlink { source, edge_type, target } => {
                 let (source, target) = (find(ctx, source)?, find(ctx, target)?);
-                OpResult::Unlinked(ctx.unlink(source, &edge_type, target)?)
+                OpResult::Unlinked(ctx.unlink_nodes(source, &edge_type, target)?)
             }
         })
     }
@@ -176,7 +176,7 @@ impl Op {
 fn find(ctx: &Transaction<'_>, target: Target, done: &[OpResult]) -> Result<NodeId> {
     match target {
         Target::Id(id) => Ok(id),
-        Target::Key(label, key) => match ctx.get(&label, &key)?.map(|node| node.id()) {
+        Target::Key(label, key) => match ctx.get_node(&label, &key)?.map(|node| node.id()) {
             Some(id) => Ok(id),
             None => Err(GraphError::NotFound(Entity::Key { label, key }).into()),
         },

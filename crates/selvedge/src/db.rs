@@ -78,7 +78,7 @@ impl Db {
     /// }
     ///
     /// let db = Db::in_memory();
-    /// let account = db.insert("Account", "alice", doc! { "balance": 10 }).unwrap();
+    /// let account = db.insert_node("Account", "alice", doc! { "balance": 10 }).unwrap();
     /// let refused = db.transaction(|ctx| {
     ///     ctx.set(account, "balance", -90)?;
     ///     Err::<(), _>(Refused::Funds)
@@ -110,7 +110,7 @@ impl Db {
     /// db.transaction_with(&TransactionOptions::serializable(), |ctx| {
     ///     let n = ctx.count("User")?;
     ///     // Refused at the commit if anybody adds a user meanwhile.
-    ///     ctx.insert("Summary", None, doc! { "users": n as i64 })
+    ///     ctx.insert_node("Summary", None, doc! { "users": n as i64 })
     /// })?;
     /// # Ok::<(), Error>(())
     /// ```
@@ -137,7 +137,7 @@ impl Db {
     /// use selvedge::prelude::*;
     ///
     /// let db = Db::in_memory();
-    /// let page = db.insert("Page", None, doc! { "hits": 0 })?;
+    /// let page = db.insert_node("Page", None, doc! { "hits": 0 })?;
     /// std::thread::scope(|scope| {
     ///     for _ in 0..4 {
     ///         scope.spawn(|| {
@@ -200,8 +200,8 @@ impl Db {
     /// let db = Db::in_memory();
     /// let mut first = db.begin(&TransactionOptions::new())?;
     /// let mut second = db.begin(&TransactionOptions::new().label("slow import"))?;
-    /// first.insert("User", "alice", doc! {})?;
-    /// second.insert("User", "alice", doc! {})?;
+    /// first.insert_node("User", "alice", doc! {})?;
+    /// second.insert_node("User", "alice", doc! {})?;
     /// first.commit()?;
     /// assert!(second.commit().is_err_and(|error| error.is_retryable()));
     /// # Ok::<(), Error>(())
@@ -255,9 +255,9 @@ impl Db {
     /// use selvedge::prelude::*;
     ///
     /// let db = Db::in_memory();
-    /// db.insert("User", "alice", doc! { "age": 31 })?;
+    /// db.insert_node("User", "alice", doc! { "age": 31 })?;
     /// let age = db.view(|snapshot| {
-    ///     let alice = snapshot.get("User", "alice")?;
+    ///     let alice = snapshot.get_node("User", "alice")?;
     ///     Ok::<_, Error>(alice.and_then(|alice| alice.get("age")?.as_i64()))
     /// })?;
     /// assert_eq!(age, Some(31));
@@ -292,8 +292,8 @@ impl Db {
     /// use selvedge::prelude::*;
     ///
     /// let db = Db::in_memory();
-    /// let (a, b) = (db.insert("N", "a", doc! {})?, db.insert("N", "b", doc! {})?);
-    /// db.link(a, "TO", b, doc! {})?;
+    /// let (a, b) = (db.insert_node("N", "a", doc! {})?, db.insert_node("N", "b", doc! {})?);
+    /// db.link_nodes(a, "TO", b, doc! {})?;
     /// assert_eq!(db.compact()?, 2, "edges out of a, and into b");
     /// assert_eq!(db.snapshot()?.neighbours(a, Direction::Out, "TO")?.len(), 1);
     /// # Ok::<(), Error>(())

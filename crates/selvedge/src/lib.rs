@@ -9,14 +9,14 @@
 //!
 //! let db = Db::in_memory();
 //! let (alice, bob) = db.transaction(|ctx| {
-//!     let alice = ctx.insert("User", "alice", doc! { "name": "Alice", "age": 31 })?;
-//!     let bob = ctx.insert("User", "bob", doc! { "name": "Bob" })?;
-//!     ctx.link(alice, "KNOWS", bob, doc! { "since": 2020 })?;
+//!     let alice = ctx.insert_node("User", "alice", doc! { "name": "Alice", "age": 31 })?;
+//!     let bob = ctx.insert_node("User", "bob", doc! { "name": "Bob" })?;
+//!     ctx.link_nodes(alice, "KNOWS", bob, doc! { "since": 2020 })?;
 //!     Ok::<_, Error>((alice, bob))
 //! })?;
 //!
 //! let snapshot = db.snapshot()?;
-//! db.delete(bob)?;
+//! db.delete_node(bob)?;
 //! // The snapshot still sees what it saw.
 //! let friends: Vec<_> = snapshot.neighbours(alice, Direction::Out, "KNOWS")?.collect();
 //! assert_eq!(friends, [bob]);

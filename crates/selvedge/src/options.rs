@@ -239,7 +239,7 @@ impl DbBuilder {
     /// # let path = dir.path().join("events.selvedge");
     /// let every = Duration::from_millis(100);
     /// let db = Db::builder().sync(SyncLevel::Normal { every }).open(&path)?;
-    /// db.insert("Event", None, doc! { "what": "login" })?;
+    /// db.insert_node("Event", None, doc! { "what": "login" })?;
     /// db.close()?;
     /// # Ok::<(), selvedge::Error>(())
     /// ```

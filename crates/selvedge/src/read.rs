@@ -45,10 +45,10 @@ pub trait Sealed {
 /// }
 ///
 /// let db = Db::in_memory();
-/// db.insert("User", "alice", doc! { "name": "Alice" })?;
+/// db.insert_node("User", "alice", doc! { "name": "Alice" })?;
 /// assert_eq!(names(&db.snapshot()?)?, ["Alice"]);
 /// let staged = db.transaction(|ctx| {
-///     ctx.insert("User", "bob", doc! { "name": "Bob" })?;
+///     ctx.insert_node("User", "bob", doc! { "name": "Bob" })?;
 ///     names(ctx)
 /// })?;
 /// assert_eq!(staged, ["Alice", "Bob"]);
@@ -93,7 +93,7 @@ pub trait Read: Sealed {
     /// # Errors
     /// None in memory; on disk, if its document is damaged.
     #[inline]
-    fn get(&self, label: &str, key: &str) -> Result<Option<Node<'_>>> {
+    fn get_node(&self, label: &str, key: &str) -> Result<Option<Node<'_>>> {
         let node = self.view().by_key(label, key);
         if let Some(node) = &node {
             node.verify()?;
@@ -215,8 +215,8 @@ pub trait Read: Sealed {
     /// use selvedge::prelude::*;
     ///
     /// let db = Db::in_memory();
-    /// let (a, b) = (db.insert("N", "a", doc! {})?, db.insert("N", "b", doc! {})?);
-    /// db.link(a, "TO", b, doc! {})?;
+    /// let (a, b) = (db.insert_node("N", "a", doc! {})?, db.insert_node("N", "b", doc! {})?);
+    /// db.link_nodes(a, "TO", b, doc! {})?;
     /// let snapshot = db.snapshot()?;
     /// assert_eq!(snapshot.neighbours(a, Direction::Out, "TO")?.collect::<Vec<_>>(), [b]);
     /// assert_eq!(snapshot.neighbours(b, Direction::In, None)?.collect::<Vec<_>>(), [a]);
@@ -244,8 +244,8 @@ pub trait Read: Sealed {
     /// use selvedge::prelude::*;
     ///
     /// let db = Db::in_memory();
-    /// let (a, b) = (db.insert("N", "a", doc! {})?, db.insert("N", "b", doc! {})?);
-    /// db.link(a, "TO", b, doc! {})?;
+    /// let (a, b) = (db.insert_node("N", "a", doc! {})?, db.insert_node("N", "b", doc! {})?);
+    /// db.link_nodes(a, "TO", b, doc! {})?;
     /// let snapshot = db.snapshot()?;
     /// let adjacency = snapshot.adjacency(Direction::Out, "TO")?;
     /// assert_eq!(adjacency.neighbours(a).collect::<Vec<_>>(), [b]);
@@ -303,9 +303,9 @@ pub trait Read: Sealed {
     /// use selvedge::prelude::*;
     ///
     /// let db = Db::in_memory();
-    /// let ids: Vec<_> = (0..4).map(|n| db.insert("N", None, doc! { "n": n })).collect::<Result<_, _>>()?;
+    /// let ids: Vec<_> = (0..4).map(|n| db.insert_node("N", None, doc! { "n": n })).collect::<Result<_, _>>()?;
     /// for pair in ids.windows(2) {
-    ///     db.link(pair[0], "NEXT", pair[1], doc! {})?;
+    ///     db.link_nodes(pair[0], "NEXT", pair[1], doc! {})?;
     /// }
     /// let snapshot = db.snapshot()?;
     /// let far: Vec<_> = snapshot
@@ -331,8 +331,8 @@ pub trait Read: Sealed {
     /// use selvedge::prelude::*;
     ///
     /// let db = Db::in_memory();
-    /// let (a, b) = (db.insert("N", "a", doc! {})?, db.insert("N", "b", doc! {})?);
-    /// db.link(a, "TO", b, doc! {})?;
+    /// let (a, b) = (db.insert_node("N", "a", doc! {})?, db.insert_node("N", "b", doc! {})?);
+    /// db.link_nodes(a, "TO", b, doc! {})?;
     /// let path = db.snapshot()?.shortest_path(a, b)?.edges_max(6).find().expect("one edge away");
     /// assert_eq!(path.nodes(), [a, b]);
     /// # Ok::<(), Error>(())

@@ -26,7 +26,7 @@ use crate::stores::{DbEngine, EngineRef};
 /// use selvedge::prelude::*;
 ///
 /// let db = Db::in_memory();
-/// let node = db.insert("Counter", "hits", doc! { "n": 1 })?;
+/// let node = db.insert_node("Counter", "hits", doc! { "n": 1 })?;
 /// let before = db.snapshot()?;
 /// db.set(node, "n", 2)?;
 /// drop(db);

@@ -53,7 +53,7 @@ impl Db {
     /// use selvedge::prelude::*;
     ///
     /// let db = Db::in_memory();
-    /// let node = db.insert("Page", None, doc! { "hits": 0 })?;
+    /// let node = db.insert_node("Page", None, doc! { "hits": 0 })?;
     /// db.set(node, "hits", 1)?;
     /// // One after the other: no version ever had to stay.
     /// assert_eq!(db.statistics().versions_created, 0);

@@ -22,7 +22,7 @@ impl Db {
     /// # let dir = tempfile::tempdir().expect("a directory");
     /// # let path = dir.path().join("people.selvedge");
     /// let db = Db::open(&path)?;
-    /// let alice = db.insert("User", "alice", doc! { "age": 31 })?;
+    /// let alice = db.insert_node("User", "alice", doc! { "age": 31 })?;
     /// db.close()?;
     ///
     /// let db = Db::open(&path)?;
@@ -60,7 +60,7 @@ impl Db {
     /// # let dir = tempfile::tempdir().expect("a directory");
     /// # let path = dir.path().join("copy.selvedge");
     /// let db = Db::in_memory();
-    /// db.insert("User", "alice", doc! {})?;
+    /// db.insert_node("User", "alice", doc! {})?;
     /// let timestamp = db.backup_to(&path)?;
     /// assert_eq!(Db::open(&path)?.timestamp(), timestamp);
     /// # Ok::<(), Error>(())
@@ -91,8 +91,8 @@ impl Db {
     /// use selvedge::prelude::*;
     ///
     /// let db = Db::in_memory();
-    /// let (a, b) = (db.insert("N", "a", doc! {})?, db.insert("N", "b", doc! {})?);
-    /// db.link(a, "TO", b, doc! { "weight": 3 })?;
+    /// let (a, b) = (db.insert_node("N", "a", doc! {})?, db.insert_node("N", "b", doc! {})?);
+    /// db.link_nodes(a, "TO", b, doc! { "weight": 3 })?;
     /// assert!(db.check()?.is_empty());
     /// # Ok::<(), Error>(())
     /// ```

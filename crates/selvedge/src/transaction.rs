@@ -159,9 +159,9 @@ impl<'db> Transaction<'db> {
     ///
     /// let db = Db::in_memory();
     /// db.transaction(|ctx| {
-    ///     let alice = ctx.insert("User", "alice", doc! { "age": 31 })?;
-    ///     let login = ctx.insert("Event", None, doc! { "what": "login" })?;
-    ///     ctx.link(alice, "DID", login, doc! {})?;
+    ///     let alice = ctx.insert_node("User", "alice", doc! { "age": 31 })?;
+    ///     let login = ctx.insert_node("Event", None, doc! { "what": "login" })?;
+    ///     ctx.link_nodes(alice, "DID", login, doc! {})?;
     ///     Ok::<_, Error>(())
     /// })?;
     /// # Ok::<(), Error>(())
@@ -170,7 +170,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`Error::Input`] if the key is taken, the document cannot be stored, or a
     /// limit is exceeded (see [`limits`](crate::limits)).
-    pub fn insert<'k>(
+    pub fn insert_node<'k>(
         &mut self,
         label: &str,
         key: impl Into<Option<&'k str>>,
@@ -182,8 +182,8 @@ impl<'db> Transaction<'db> {
     /// Inserts a node, or replaces the document of the one with this key.
     ///
     /// # Errors
-    /// [`Error::Input`] as for [`insert`](Self::insert), but for a taken key.
-    pub fn upsert(
+    /// [`Error::Input`] as for [`insert_node`](Self::insert_node), but for a taken key.
+    pub fn upsert_node(
         &mut self,
         label: &str,
         key: &str,
@@ -207,7 +207,7 @@ impl<'db> Transaction<'db> {
     /// use selvedge::prelude::*;
     ///
     /// let db = Db::in_memory();
-    /// let node = db.insert("User", None, doc! { "name": "Alice", "age": 31 })?;
+    /// let node = db.insert_node("User", None, doc! { "name": "Alice", "age": 31 })?;
     /// db.transaction(|ctx| ctx.set_many(node, doc! { "age": 32, "city": "Oslo" }))?;
     /// let all = db.snapshot()?.node(node)?.expect("inserted").document().to_document();
     /// assert_eq!(all, doc! { "name": "Alice", "age": 32, "city": "Oslo" });
@@ -251,7 +251,7 @@ impl<'db> Transaction<'db> {
     ///
     /// # Errors
     /// [`Error::Input`] if there is no such node.
-    pub fn delete(&mut self, node: NodeId) -> Result<u64> {
+    pub fn delete_node(&mut self, node: NodeId) -> Result<u64> {
         Ok(self.staging().delete(node)?)
     }
 
@@ -264,9 +264,9 @@ impl<'db> Transaction<'db> {
     /// let db = Db::in_memory();
     /// db.transaction(|ctx| {
     ///     ctx.define_edge_type("PAID", EdgeTypeDef::multi().from("User").to("User"))?;
-    ///     let (a, b) = (ctx.insert("User", "a", doc! {})?, ctx.insert("User", "b", doc! {})?);
-    ///     let first = ctx.link(a, "PAID", b, doc! { "amount": 10 })?;
-    ///     let second = ctx.link(a, "PAID", b, doc! { "amount": 20 })?;
+    ///     let (a, b) = (ctx.insert_node("User", "a", doc! {})?, ctx.insert_node("User", "b", doc! {})?);
+    ///     let first = ctx.link_nodes(a, "PAID", b, doc! { "amount": 10 })?;
+    ///     let second = ctx.link_nodes(a, "PAID", b, doc! { "amount": 20 })?;
     ///     assert_ne!(first.id, second.id);
     ///     assert_eq!(ctx.edges_between(a, "PAID", b)?.len(), 2);
     ///     Ok::<_, Error>(())
@@ -287,7 +287,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`Error::Input`] if an end does not exist or has a label that the type
     /// does not allow, or the document cannot be stored.
-    pub fn link(
+    pub fn link_nodes(
         &mut self,
         source: NodeId,
         edge_type: &str,
@@ -302,7 +302,7 @@ impl<'db> Transaction<'db> {
     ///
     /// # Errors
     /// [`Error::Input`] if the transaction writes too much.
-    pub fn unlink(&mut self, source: NodeId, edge_type: &str, target: NodeId) -> Result<u64> {
+    pub fn unlink_nodes(&mut self, source: NodeId, edge_type: &str, target: NodeId) -> Result<u64> {
         Ok(self.staging().unlink(source, edge_type, target)?)
     }
 
@@ -319,7 +319,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`Error::Input`] if there is no such edge, or the document cannot be
     /// stored.
-    pub fn update_edge(&mut self, edge: Edge, fields: impl Into<Document>) -> Result<()> {
+    pub fn set_edge(&mut self, edge: Edge, fields: impl Into<Document>) -> Result<()> {
         let fields = fields.into();
         let fields: Vec<_> = fields.iter().collect();
         Ok(self.staging().set_edge(edge, &fields)?)
@@ -336,7 +336,7 @@ impl<'db> Transaction<'db> {
     /// Replaces an edge's whole document.
     ///
     /// # Errors
-    /// As [`update_edge`](Self::update_edge).
+    /// As [`set_edge`](Self::set_edge).
     pub fn replace_edge(&mut self, edge: Edge, document: impl Into<Document>) -> Result<()> {
         Ok(self.staging().replace_edge(edge, &document.into())?)
     }
@@ -370,9 +370,9 @@ impl<'db> Transaction<'db> {
     ///
     /// let db = Db::in_memory();
     /// db.transaction(|ctx| {
-    ///     ctx.insert("User", "alice", doc! {})?;
+    ///     ctx.insert_node("User", "alice", doc! {})?;
     ///     let before = ctx.savepoint()?;
-    ///     ctx.insert("User", "mallory", doc! {})?;
+    ///     ctx.insert_node("User", "mallory", doc! {})?;
     ///     ctx.rollback_to(before)?;
     ///     Ok::<_, Error>(())
     /// })?;

@@ -5,7 +5,7 @@ use selvedge::prelude::*;
 use selvedge::{AdjacencyView, Result};
 
 fn nodes(db: &Db, count: usize) -> Result<Vec<NodeId>> {
-    db.transaction(|ctx| (0..count).map(|_| ctx.insert("N", None, doc! {})).collect())
+    db.transaction(|ctx| (0..count).map(|_| ctx.insert_node("N", None, doc! {})).collect())
 }
 
 #[test]
@@ -14,7 +14,7 @@ fn comes_to_the_same_as_asking_node_by_node() -> Result<()> {
     let ids = nodes(&db, 3_000)?;
     for (at, id) in ids.iter().enumerate() {
         for step in 0..at % 5 {
-            db.link(
+            db.link_nodes(
                 *id,
                 if step % 2 == 0 { "A" } else { "B" },
                 ids[(at * 31 + step) % 3_000],
@@ -23,7 +23,7 @@ fn comes_to_the_same_as_asking_node_by_node() -> Result<()> {
         }
     }
     let snapshot = db.snapshot()?;
-    db.delete(ids[7])?;
+    db.delete_node(ids[7])?;
     // Over leaves, back and forth, to nodes that are not there, and again.
     let stranger = NodeId::new(ids[2_999].get() + 1_000_000);
     let odd: Vec<_> =
@@ -57,10 +57,10 @@ fn comes_to_the_same_as_asking_node_by_node() -> Result<()> {
 fn a_transaction_sees_its_own_edges_in_a_walk() -> Result<()> {
     let db = Db::in_memory();
     let ids = nodes(&db, 40)?;
-    db.link(ids[0], "TO", ids[1], doc! {})?;
+    db.link_nodes(ids[0], "TO", ids[1], doc! {})?;
     db.transaction(|ctx| {
-        ctx.link(ids[30], "TO", ids[2], doc! {})?;
-        ctx.unlink(ids[0], "TO", ids[1])?;
+        ctx.link_nodes(ids[30], "TO", ids[2], doc! {})?;
+        ctx.unlink_nodes(ids[0], "TO", ids[1])?;
         let mut edges = Vec::new();
         let adjacency = ctx.adjacency(Direction::Out, "TO")?;
         for (id, neighbours) in adjacency.neighbours_of_each(ids.iter().copied()) {
@@ -78,13 +78,13 @@ fn only_what_came_is_validated() -> Result<()> {
     {
         let db = Db::in_memory();
         let ids = nodes(&db, 40)?;
-        db.link(ids[9], "TO", ids[8], doc! {})?;
+        db.link_nodes(ids[9], "TO", ids[8], doc! {})?;
         let mut reader = db.begin(&TransactionOptions::serializable())?;
         let adjacency = reader.adjacency(Direction::Out, "TO")?;
         let came = adjacency.neighbours_of_each(ids.iter().copied()).take(given);
         assert_eq!(came.count(), given);
-        reader.insert("Summary", None, doc! {})?;
-        db.link(ids[3], edge_type, ids[4], doc! {})?;
+        reader.insert_node("Summary", None, doc! {})?;
+        db.link_nodes(ids[3], edge_type, ids[4], doc! {})?;
         assert_eq!(reader.commit().is_err(), conflicts, "{edge_type}, {given} nodes");
     }
     Ok(())
@@ -96,8 +96,8 @@ fn a_type_that_does_not_exist_is_read_as_such() -> Result<()> {
     let ids = nodes(&db, 2)?;
     let mut reader = db.begin(&TransactionOptions::serializable())?;
     assert_eq!(reader.adjacency(Direction::Out, "LATER")?.neighbours(ids[0]).len(), 0);
-    reader.insert("Summary", None, doc! {})?;
-    db.link(ids[0], "LATER", ids[1], doc! {})?;
+    reader.insert_node("Summary", None, doc! {})?;
+    db.link_nodes(ids[0], "LATER", ids[1], doc! {})?;
     assert!(reader.commit().is_err_and(|error| error.is_retryable()));
     Ok(())
 }

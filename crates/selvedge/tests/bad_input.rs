@@ -29,12 +29,12 @@ fn known() -> Known {
     let db = Db::builder().background(Background::Manual).env(env).in_memory();
     let known = db.transaction(|ctx| {
         let document = doc! { "age": 31, "address": { "city": "Oslo", "lines": ["a"] } };
-        let alice = ctx.insert("User", "alice", document)?;
-        let bob = ctx.insert("User", "bob", doc! { "age": 32 })?;
-        ctx.insert("City", "oslo", doc! {})?;
+        let alice = ctx.insert_node("User", "alice", document)?;
+        let bob = ctx.insert_node("User", "bob", doc! { "age": 32 })?;
+        ctx.insert_node("City", "oslo", doc! {})?;
         ctx.define_edge_type("PAID", EdgeTypeDef::multi().from("User").to("User"))?;
-        let knows = ctx.link(alice, "KNOWS", bob, doc! { "since": 2020 })?;
-        let paid = ctx.link(alice, "PAID", bob, doc! { "amount": 10 })?;
+        let knows = ctx.link_nodes(alice, "KNOWS", bob, doc! { "since": 2020 })?;
+        let paid = ctx.link_nodes(alice, "PAID", bob, doc! { "amount": 10 })?;
         Ok::<_, Error>((alice, bob, knows, paid))
     });
     let (alice, bob, knows, paid) = known.expect("nothing is wrong");
@@ -54,7 +54,8 @@ fn image(reader: &impl Read) -> Vec<String> {
             image.push(format!("{label} {}", reader.count(&label)?));
             for id in reader.scan(&label)? {
                 let node = reader.node(id)?.expect("scanned");
-                let holder = node.key().map(|key| reader.get(&label, key)).transpose()?.flatten();
+                let holder =
+                    node.key().map(|key| reader.get_node(&label, key)).transpose()?.flatten();
                 image.push(format!("{id} {:?} {:?}", node.key(), holder.map(|node| node.id())));
                 image.push(format!("{:?} {:?}", node.version(), node.document().to_document()));
                 for edge in reader.edges(id, Direction::Both, None)? {
@@ -86,10 +87,10 @@ impl Known {
 
     fn works(&self) {
         let Self { db, alice, bob, .. } = self;
-        let new = db.insert("User", "carol", doc! {}).expect("the database works");
-        db.link(new, "KNOWS", *alice, doc! {}).expect("the database works");
-        db.link(*bob, "PAID", new, doc! {}).expect("the database works");
-        assert_eq!(db.delete(new).expect("the database works"), 2);
+        let new = db.insert_node("User", "carol", doc! {}).expect("the database works");
+        db.link_nodes(new, "KNOWS", *alice, doc! {}).expect("the database works");
+        db.link_nodes(*bob, "PAID", new, doc! {}).expect("the database works");
+        assert_eq!(db.delete_node(new).expect("the database works"), 2);
     }
 
     /// Demands that an operation is refused, on its own and in the middle of a
@@ -120,15 +121,15 @@ impl Known {
         });
         // Beside something that is right, which is kept.
         let done = self.db.transaction(|ctx| {
-            let new = ctx.insert("User", "dave", doc! {})?;
-            ctx.link(self.alice, "KNOWS", new, doc! { "n": 1 })?;
+            let new = ctx.insert_node("User", "dave", doc! {})?;
+            ctx.link_nodes(self.alice, "KNOWS", new, doc! { "n": 1 })?;
             let before = image(ctx);
             judge(&operation(ctx).map(drop).expect_err("it is wrong"));
             assert_eq!(image(ctx), before);
             Ok::<_, Error>(new)
         });
         let new = done.expect("nothing is wrong with the rest");
-        assert_eq!(self.db.delete(new).expect("it is there"), 1);
+        assert_eq!(self.db.delete_node(new).expect("it is there"), 1);
         assert_eq!(self.db.statistics().names_reserved, 0);
     }
 }
@@ -180,8 +181,8 @@ fn reading_what_does_not_exist_finds_nothing() -> Result<()> {
             assert!(snapshot.edge(known.alice, "KNOWS", id)?.is_none());
         }
         for name in ["nobody", "", "alice\0"] {
-            assert!(snapshot.get("User", name)?.is_none());
-            assert!(snapshot.get(name, "alice")?.is_none());
+            assert!(snapshot.get_node("User", name)?.is_none());
+            assert!(snapshot.get_node(name, "alice")?.is_none());
             assert_eq!((snapshot.count(name)?, snapshot.scan(name)?.count()), (0, 0));
             assert_eq!((snapshot.count_edges(name)?, snapshot.edge_type_def(name)?), (0, None));
             assert_eq!(snapshot.degree(known.alice, Direction::Out, name)?, 0);
@@ -206,13 +207,13 @@ fn writing_to_what_does_not_exist_is_refused() {
     known.refuses(not_found, |ctx| ctx.set_path(MISSING, "x.y", 1));
     known.refuses(not_found, |ctx| ctx.unset(MISSING, "x"));
     known.refuses(not_found, |ctx| ctx.replace(MISSING, doc! {}));
-    known.refuses(not_found, |ctx| ctx.delete(MISSING));
-    known.refuses(missing_endpoint, |ctx| ctx.link(alice, "NEW", MISSING, doc! {}));
-    known.refuses(missing_endpoint, |ctx| ctx.link(MISSING, "NEW", alice, doc! {}));
-    known.refuses(missing_endpoint, |ctx| ctx.link(MISSING, "KNOWS", MISSING, doc! {}));
+    known.refuses(not_found, |ctx| ctx.delete_node(MISSING));
+    known.refuses(missing_endpoint, |ctx| ctx.link_nodes(alice, "NEW", MISSING, doc! {}));
+    known.refuses(missing_endpoint, |ctx| ctx.link_nodes(MISSING, "NEW", alice, doc! {}));
+    known.refuses(missing_endpoint, |ctx| ctx.link_nodes(MISSING, "KNOWS", MISSING, doc! {}));
     known.nothing_comes_of(|| {
-        assert_eq!(known.db.unlink(alice, "NEW", bob).expect("nothing to do"), 0);
-        assert_eq!(known.db.unlink(MISSING, "KNOWS", bob).expect("nothing to do"), 0);
+        assert_eq!(known.db.unlink_nodes(alice, "NEW", bob).expect("nothing to do"), 0);
+        assert_eq!(known.db.unlink_nodes(MISSING, "KNOWS", bob).expect("nothing to do"), 0);
     });
     // A version that is not there is found out at the commit.
     known.nothing_comes_of(|| {
@@ -236,8 +237,8 @@ fn a_link_to_a_node_that_the_same_transaction_deleted_is_refused() {
     for (source, target) in [(known.alice, known.bob), (known.bob, known.alice)] {
         known.nothing_comes_of(|| {
             let refused = known.db.transaction(|ctx| {
-                ctx.delete(known.bob)?;
-                ctx.link(source, "KNOWS", target, doc! {})
+                ctx.delete_node(known.bob)?;
+                ctx.link_nodes(source, "KNOWS", target, doc! {})
             });
             let error = refused.expect_err("bob is gone");
             let gone = |error: &InputError| {
@@ -248,9 +249,9 @@ fn a_link_to_a_node_that_the_same_transaction_deleted_is_refused() {
         // Inserted and deleted again: as if it had never been.
         known.nothing_comes_of(|| {
             let refused = known.db.transaction(|ctx| {
-                let new = ctx.insert("User", "new", doc! {})?;
-                ctx.delete(new)?;
-                ctx.link(source, "KNOWS", new, doc! {})
+                let new = ctx.insert_node("User", "new", doc! {})?;
+                ctx.delete_node(new)?;
+                ctx.link_nodes(source, "KNOWS", new, doc! {})
             });
             assert!(refused.is_err());
         });
@@ -281,7 +282,7 @@ fn edge_handles_that_name_no_edge_are_refused() {
     ];
     for edge in wrong {
         known.refuses(not_found, |ctx| ctx.unlink_edge(edge));
-        known.refuses(not_found, |ctx| ctx.update_edge(edge, doc! { "x": 1 }));
+        known.refuses(not_found, |ctx| ctx.set_edge(edge, doc! { "x": 1 }));
         known.refuses(not_found, |ctx| ctx.unset_edge(edge, "since"));
         known.refuses(not_found, |ctx| ctx.replace_edge(edge, doc! {}));
     }
@@ -305,19 +306,19 @@ fn a_key_is_given_once() {
         matches!(error, InputError::KeyExists { label, key, existing }
             if (label.as_str(), key.as_str(), *existing) == ("User", "alice", known.alice))
     };
-    known.refuses(taken, |ctx| ctx.insert("User", "alice", doc! {}));
+    known.refuses(taken, |ctx| ctx.insert_node("User", "alice", doc! {}));
     known.nothing_comes_of(|| {
         let twice = known.db.transaction(|ctx| {
-            ctx.insert("User", "new", doc! {})?;
-            ctx.insert("User", "new", doc! {})
+            ctx.insert_node("User", "new", doc! {})?;
+            ctx.insert_node("User", "new", doc! {})
         });
         assert!(matches!(twice.expect_err("twice").input(), Some(InputError::KeyExists { .. })));
     });
     // The same key under another label is another key; a deleted one is free.
     let done = known.db.transaction(|ctx| {
-        ctx.insert("City", "alice", doc! {})?;
-        ctx.delete(known.alice)?;
-        ctx.insert("User", "alice", doc! {})
+        ctx.insert_node("City", "alice", doc! {})?;
+        ctx.delete_node(known.alice)?;
+        ctx.insert_node("User", "alice", doc! {})
     });
     assert_ne!(done.expect("it is free"), known.alice);
 }
@@ -361,50 +362,50 @@ fn names_and_keys_are_limited() {
     let known = known();
     let (alice, bob) = (known.alice, known.bob);
     let empty = |error: &InputError| matches!(error, InputError::EmptyName { .. });
-    known.refuses(empty, |ctx| ctx.insert("", "key", doc! {}));
-    known.refuses(empty, |ctx| ctx.upsert("", "key", doc! {}));
-    known.refuses(empty, |ctx| ctx.link(alice, "", bob, doc! {}));
+    known.refuses(empty, |ctx| ctx.insert_node("", "key", doc! {}));
+    known.refuses(empty, |ctx| ctx.upsert_node("", "key", doc! {}));
+    known.refuses(empty, |ctx| ctx.link_nodes(alice, "", bob, doc! {}));
     known.refuses(empty, |ctx| ctx.define_edge_type("", EdgeTypeDef::multi()));
     known.refuses(empty, |ctx| ctx.define_edge_type("NEW", EdgeTypeDef::multi().from("")));
     known.refuses(empty, |ctx| ctx.define_edge_type("NEW", EdgeTypeDef::multi().to("")));
 
     let (name, long) = ("n".repeat(NAME_BYTES_MAX), "n".repeat(NAME_BYTES_MAX + 1));
     let over = || limit(NAME_BYTES_MAX + 1, NAME_BYTES_MAX);
-    known.refuses(over(), |ctx| ctx.insert(&long, None, doc! {}));
-    known.refuses(over(), |ctx| ctx.upsert(&long, "key", doc! {}));
-    known.refuses(over(), |ctx| ctx.link(alice, &long, bob, doc! {}));
+    known.refuses(over(), |ctx| ctx.insert_node(&long, None, doc! {}));
+    known.refuses(over(), |ctx| ctx.upsert_node(&long, "key", doc! {}));
+    known.refuses(over(), |ctx| ctx.link_nodes(alice, &long, bob, doc! {}));
     known.refuses(over(), |ctx| ctx.define_edge_type(&long, EdgeTypeDef::multi()));
     known.refuses(over(), |ctx| ctx.define_edge_type("NEW", EdgeTypeDef::multi().to(&*long)));
     let over = |error: &InputError| {
         matches!(error, InputError::Document { source: EncodeError::NameTooLong { .. }, .. })
     };
     let field = |name: &str| Document::from([(name, 1)]);
-    known.refuses(over, |ctx| ctx.insert("User", None, field(&long)));
+    known.refuses(over, |ctx| ctx.insert_node("User", None, field(&long)));
     known.refuses(over, |ctx| ctx.set(alice, &long, 1));
     known.refuses(over, |ctx| ctx.set_path(alice, &format!("address.{long}"), 1));
     known.refuses(over, |ctx| ctx.set_many(alice, field(&long)));
     known.refuses(over, |ctx| ctx.replace(alice, field(&long)));
-    known.refuses(over, |ctx| ctx.link(alice, "NEW", bob, field(&long)));
-    known.refuses(over, |ctx| ctx.update_edge(known.knows, field(&long)));
+    known.refuses(over, |ctx| ctx.link_nodes(alice, "NEW", bob, field(&long)));
+    known.refuses(over, |ctx| ctx.set_edge(known.knows, field(&long)));
 
     let (key, long_key) = ("k".repeat(NODE_KEY_BYTES_MAX), "k".repeat(NODE_KEY_BYTES_MAX + 1));
     let over = || limit(NODE_KEY_BYTES_MAX + 1, NODE_KEY_BYTES_MAX);
-    known.refuses(over(), |ctx| ctx.insert("User", &*long_key, doc! {}));
-    known.refuses(over(), |ctx| ctx.upsert("User", &long_key, doc! {}));
-    known.refuses(over(), |ctx| ctx.insert("New label", &*long_key, doc! {}));
+    known.refuses(over(), |ctx| ctx.insert_node("User", &*long_key, doc! {}));
+    known.refuses(over(), |ctx| ctx.upsert_node("User", &long_key, doc! {}));
+    known.refuses(over(), |ctx| ctx.insert_node("New label", &*long_key, doc! {}));
 
     // What meets the limits is taken. The empty key is a key.
     let met = known.db.transaction(|ctx| {
-        let new = ctx.insert(&name, &*key, field(&name))?;
+        let new = ctx.insert_node(&name, &*key, field(&name))?;
         ctx.set(alice, &name, 1)?;
-        ctx.link(alice, &name, new, field(&name))?;
-        let unnamed = ctx.insert(&name, "", doc! {})?;
-        assert!(ctx.insert(&name, "", doc! {}).is_err());
+        ctx.link_nodes(alice, &name, new, field(&name))?;
+        let unnamed = ctx.insert_node(&name, "", doc! {})?;
+        assert!(ctx.insert_node(&name, "", doc! {}).is_err());
         Ok::<_, Error>((new, unnamed))
     });
     let (new, unnamed) = met.expect("within the limits");
     let snapshot = known.db.snapshot().expect("few are open");
-    let holder = |key: &str| snapshot.get(&name, key).expect("reads").map(|node| node.id());
+    let holder = |key: &str| snapshot.get_node(&name, key).expect("reads").map(|node| node.id());
     assert_eq!((holder(&key), holder(""), holder("k")), (Some(new), Some(unnamed), None));
     assert_eq!(snapshot.count_edges(&name).expect("reads"), 1);
 }
@@ -417,14 +418,14 @@ fn documents_are_limited_in_depth() {
         matches!(error, InputError::Document { source: EncodeError::TooDeep { .. }, .. })
     };
     for depth in [DOCUMENT_DEPTH_MAX + 1, 5_000] {
-        known.refuses(over, |ctx| ctx.insert("New", None, nested(depth)));
+        known.refuses(over, |ctx| ctx.insert_node("New", None, nested(depth)));
         known.refuses(over, |ctx| ctx.replace(alice, nested(depth)));
         known.refuses(over, |ctx| ctx.set_many(alice, nested(depth)));
         known.refuses(over, |ctx| ctx.set(alice, "x", nested(depth - 1)));
         known.refuses(over, |ctx| ctx.set(alice, "x", nested_list(depth)));
         known.refuses(over, |ctx| ctx.set_path(alice, "address.x", nested_list(depth - 1)));
-        known.refuses(over, |ctx| ctx.link(alice, "NEW", bob, nested(depth)));
-        known.refuses(over, |ctx| ctx.update_edge(known.knows, nested(depth)));
+        known.refuses(over, |ctx| ctx.link_nodes(alice, "NEW", bob, nested(depth)));
+        known.refuses(over, |ctx| ctx.set_edge(known.knows, nested(depth)));
     }
     let path = vec!["x"; DOCUMENT_DEPTH_MAX + 1].join(".");
     known.refuses(over, |ctx| ctx.set_path(alice, &path, 1));
@@ -432,7 +433,7 @@ fn documents_are_limited_in_depth() {
         ctx.replace(alice, nested(DOCUMENT_DEPTH_MAX))?;
         ctx.set(bob, "list", nested_list(DOCUMENT_DEPTH_MAX - 1))?;
         ctx.set_path(bob, &path[2..], 1)?;
-        ctx.update_edge(known.knows, nested(DOCUMENT_DEPTH_MAX))
+        ctx.set_edge(known.knows, nested(DOCUMENT_DEPTH_MAX))
     });
     met.expect("within the limit");
     let snapshot = known.db.snapshot().expect("few are open");
@@ -451,8 +452,8 @@ fn a_document_nested_absurdly_deep_is_refused() {
             for result in [
                 db.replace(alice, nested(depth)),
                 db.set(alice, "x", nested_list(depth)),
-                db.insert("New", None, nested(depth)).map(drop),
-                db.link(alice, "NEW", known.bob, nested(depth)).map(drop),
+                db.insert_node("New", None, nested(depth)).map(drop),
+                db.link_nodes(alice, "NEW", known.bob, nested(depth)).map(drop),
             ] {
                 let error = result.expect_err("too deep");
                 assert!(error.to_string().len() < 1_000, "{error}");
@@ -491,8 +492,8 @@ fn documents_are_limited_in_size() {
         assert!(over(result.expect_err("too long").input().expect("input")));
     };
     refused(known.db.replace(alice, too_long.clone()));
-    refused(known.db.insert("New", None, too_long.clone()).map(drop));
-    refused(known.db.link(alice, "NEW", known.bob, too_long).map(drop));
+    refused(known.db.insert_node("New", None, too_long.clone()).map(drop));
+    refused(known.db.link_nodes(alice, "NEW", known.bob, too_long).map(drop));
     refused(known.db.set(alice, "u", 1));
     refused(known.db.transaction(|ctx| ctx.set_path(alice, "u.v", 1)));
     stored(&met);
@@ -504,7 +505,8 @@ fn documents_are_limited_in_size() {
 fn edge_types_keep_their_definition() {
     let known = known();
     let (alice, db) = (known.alice, &known.db);
-    let oslo = db.snapshot().expect("few").get("City", "oslo").expect("reads").expect("there").id();
+    let oslo =
+        db.snapshot().expect("few").get_node("City", "oslo").expect("reads").expect("there").id();
     let against = |error: &InputError| matches!(error, InputError::EdgeType { .. });
     for def in [
         EdgeTypeDef::unique(),
@@ -515,8 +517,8 @@ fn edge_types_keep_their_definition() {
         known.refuses(against, |ctx| ctx.define_edge_type("PAID", def.clone()));
     }
     known.refuses(against, |ctx| ctx.define_edge_type("KNOWS", EdgeTypeDef::multi()));
-    known.refuses(against, |ctx| ctx.link(alice, "PAID", oslo, doc! {}));
-    known.refuses(against, |ctx| ctx.link(oslo, "PAID", alice, doc! {}));
+    known.refuses(against, |ctx| ctx.link_nodes(alice, "PAID", oslo, doc! {}));
+    known.refuses(against, |ctx| ctx.link_nodes(oslo, "PAID", alice, doc! {}));
     known.nothing_comes_of(|| {
         let twice = db.transaction(|ctx| {
             ctx.define_edge_type("NEW", EdgeTypeDef::unique())?;
@@ -532,7 +534,7 @@ fn edge_types_keep_their_definition() {
     let begin = || db.begin(&TransactionOptions::new()).expect("few are open");
     let (mut first, mut second, mut third) = (begin(), begin(), begin());
     first.define_edge_type("NEW", EdgeTypeDef::multi()).expect("new");
-    second.link(alice, "NEW", known.bob, doc! {}).expect("new to it, too: unique");
+    second.link_nodes(alice, "NEW", known.bob, doc! {}).expect("new to it, too: unique");
     third.define_edge_type("NEW", EdgeTypeDef::multi()).expect("as the first");
     first.commit().expect("first");
     assert!(second.commit().is_err_and(|error| error.is_retryable()));
@@ -594,11 +596,11 @@ fn a_batch_applies_all_or_nothing() {
 
 /// Stages a bit of everything.
 fn stage(known: &Known, ctx: &mut Transaction<'_>) -> Result<()> {
-    let new = ctx.insert("New label", "new", doc! {})?;
-    ctx.link(known.alice, "NEW", new, doc! { "n": 1 })?;
+    let new = ctx.insert_node("New label", "new", doc! {})?;
+    ctx.link_nodes(known.alice, "NEW", new, doc! { "n": 1 })?;
     ctx.set(known.bob, "age", 1)?;
     ctx.define_edge_type("NEWER", EdgeTypeDef::multi())?;
-    ctx.delete(known.alice)?;
+    ctx.delete_node(known.alice)?;
     Ok(())
 }
 
@@ -669,19 +671,19 @@ fn a_transaction_inside_a_closure_is_refused_on_the_same_database() {
             nested(db.transaction(|_| Ok(())));
             nested(db.clone().transaction(|_| Ok(())));
             nested(db.transaction_retry(RetryPolicy::default(), |_| Ok(())));
-            nested(db.insert("New", None, doc! {}).map(drop));
+            nested(db.insert_node("New", None, doc! {}).map(drop));
             nested(db.batch([Op::insert("New", None, doc! {})]).map(drop));
             // Reading, and transactions that do not hide inside a closure.
             assert_eq!(db.view(|snapshot| snapshot.count("User"))?, 2);
             assert_eq!(db.snapshot()?.count("User")?, 2);
             let mut explicit = db.begin(&TransactionOptions::new())?;
-            explicit.insert("New", None, doc! {})?;
+            explicit.insert_node("New", None, doc! {})?;
             explicit.rollback();
             // Another database, and this one from another thread.
             other.transaction(|ctx| {
                 nested(db.transaction(|_| Ok(())));
                 nested(other.transaction(|_| Ok(())));
-                ctx.insert("New", None, doc! {}).map(drop)
+                ctx.insert_node("New", None, doc! {}).map(drop)
             })?;
             std::thread::scope(|scope| {
                 scope.spawn(|| db.transaction(|_| Ok::<_, Error>(()))).join().expect("no panic")
@@ -750,7 +752,7 @@ fn retries_end() {
         let failed = db.transaction_retry(policy, |ctx| {
             runs += 1;
             ctx.set(alice, "by", "me")?;
-            ctx.insert("New label", None, doc! {})?;
+            ctx.insert_node("New label", None, doc! {})?;
             // Somebody is always faster.
             std::thread::scope(|scope| {
                 let other = scope.spawn(|| db.set(alice, "by", runs));
@@ -781,7 +783,7 @@ fn handles_are_limited_and_their_labels_too() -> Result<()> {
             db.snapshot().map(drop),
             db.snapshot_labelled("one more").map(drop),
             db.begin(&TransactionOptions::new().label("one more")).map(drop),
-            db.insert("New", None, doc! {}).map(drop),
+            db.insert_node("New", None, doc! {}).map(drop),
             db.view(|_| Ok(())),
         ] {
             let error = result.expect_err("too many");
@@ -838,15 +840,15 @@ fn savepoints_and_writes_of_a_transaction_are_limited() -> Result<()> {
         ctx.set(known.bob, "age", 1)?;
         // Alice has two edges: three writes more.
         let before = image(&ctx);
-        full(ctx.delete(known.alice).map(drop));
+        full(ctx.delete_node(known.alice).map(drop));
         assert_eq!(image(&ctx), before);
-        ctx.insert("User", None, doc! {})?;
-        ctx.insert("User", None, doc! {})?;
+        ctx.insert_node("User", None, doc! {})?;
+        ctx.insert_node("User", None, doc! {})?;
         let before = image(&ctx);
-        full(ctx.insert("New label", None, doc! {}).map(drop));
-        full(ctx.upsert("New label", "key", doc! {}).map(drop));
-        full(ctx.link(known.alice, "NEW", known.bob, doc! {}).map(drop));
-        full(ctx.unlink(known.alice, "KNOWS", known.bob).map(drop));
+        full(ctx.insert_node("New label", None, doc! {}).map(drop));
+        full(ctx.upsert_node("New label", "key", doc! {}).map(drop));
+        full(ctx.link_nodes(known.alice, "NEW", known.bob, doc! {}).map(drop));
+        full(ctx.unlink_nodes(known.alice, "KNOWS", known.bob).map(drop));
         assert_eq!(image(&ctx), before);
         assert_eq!(db.statistics().names_reserved, 0);
         Ok::<_, Error>(())
@@ -867,7 +869,7 @@ fn labels_and_edge_types_are_limited() -> Result<()> {
         db.transaction(|ctx| {
             new.by_ref()
                 .take(PER_TRANSACTION)
-                .try_for_each(|n| ctx.insert(&format!("label {n}"), None, doc! {}).map(drop))
+                .try_for_each(|n| ctx.insert_node(&format!("label {n}"), None, doc! {}).map(drop))
         })?;
     }
     let mut new = (types..EDGE_TYPES_MAX).peekable();
@@ -887,10 +889,10 @@ fn labels_and_edge_types_are_limited() -> Result<()> {
         assert!(limit(most + 1, most)(error.input().expect("input")), "{error}");
     };
     let at = db.timestamp();
-    full(db.insert("one more", None, doc! {}).map(drop), LABELS_MAX);
-    full(db.upsert("one more", "key", doc! {}).map(drop), LABELS_MAX);
+    full(db.insert_node("one more", None, doc! {}).map(drop), LABELS_MAX);
+    full(db.upsert_node("one more", "key", doc! {}).map(drop), LABELS_MAX);
     full(db.define_edge_type("one more", EdgeTypeDef::multi()), EDGE_TYPES_MAX);
-    full(db.link(known.bob, "one more", known.alice, doc! {}).map(drop), EDGE_TYPES_MAX);
+    full(db.link_nodes(known.bob, "one more", known.alice, doc! {}).map(drop), EDGE_TYPES_MAX);
     assert_eq!((db.timestamp(), db.statistics().names_reserved), (at, 0));
     known.works();
     Ok(())
@@ -900,12 +902,12 @@ fn labels_and_edge_types_are_limited() -> Result<()> {
 fn a_name_given_back_at_the_limit_can_be_used() -> Result<()> {
     let db = Db::in_memory();
     let mut open = db.begin(&TransactionOptions::new())?;
-    open.insert("A", None, doc! {})?;
+    open.insert_node("A", None, doc! {})?;
     open.define_edge_type("E", EdgeTypeDef::multi())?;
     assert_eq!(db.statistics().names_reserved, 2);
     open.rollback();
     assert_eq!(db.statistics().names_reserved, 0);
-    db.insert("B", None, doc! {})?;
+    db.insert_node("B", None, doc! {})?;
     assert_eq!(db.snapshot()?.labels()?, ["B"]);
     Ok(())
 }
@@ -913,43 +915,43 @@ fn a_name_given_back_at_the_limit_can_be_used() -> Result<()> {
 #[test]
 fn ids_end_and_are_never_given_twice() -> Result<()> {
     let db = Db::builder().first_node_id(NODES_MAX - 1).first_edge_id(NODES_MAX).in_memory();
-    let a = db.insert("Node", "a", doc! { "n": 1 })?;
-    let b = db.insert("Node", "b", doc! {})?;
+    let a = db.insert_node("Node", "a", doc! { "n": 1 })?;
+    let b = db.insert_node("Node", "b", doc! {})?;
     assert_eq!((a.get(), b.get()), (NODES_MAX - 1, NODES_MAX));
     db.define_edge_type("MULTI", EdgeTypeDef::multi())?;
-    db.link(a, "MULTI", b, doc! { "n": 1 })?;
+    db.link_nodes(a, "MULTI", b, doc! { "n": 1 })?;
     let ended = |result: Result<()>| {
         let error = result.expect_err("no id is left");
         let ended = |error: &InputError| matches!(error, InputError::Limit { limit, .. } if *limit == NODES_MAX);
         assert!(error.input().is_some_and(ended), "{error}");
     };
     for _ in 0..3 {
-        ended(db.insert("New label", "c", doc! {}).map(drop));
-        ended(db.upsert("New label", "c", doc! {}).map(drop));
-        ended(db.link(a, "MULTI", b, doc! {}).map(drop));
-        ended(db.link(a, "NEW", b, doc! { "n": 1 }).map(drop));
+        ended(db.insert_node("New label", "c", doc! {}).map(drop));
+        ended(db.upsert_node("New label", "c", doc! {}).map(drop));
+        ended(db.link_nodes(a, "MULTI", b, doc! {}).map(drop));
+        ended(db.link_nodes(a, "NEW", b, doc! { "n": 1 }).map(drop));
     }
     assert_eq!(db.statistics().names_reserved, 0);
     // Refused in the middle of a transaction that goes on, it stages nothing.
     db.transaction(|ctx| {
         ctx.set(a, "n", 2)?;
         let before = image(ctx);
-        ended(ctx.link(a, "MULTI", b, doc! {}).map(drop));
-        ended(ctx.link(a, "NEW", b, doc! { "n": 1 }).map(drop));
-        ended(ctx.insert("New label", None, doc! {}).map(drop));
+        ended(ctx.link_nodes(a, "MULTI", b, doc! {}).map(drop));
+        ended(ctx.link_nodes(a, "NEW", b, doc! { "n": 1 }).map(drop));
+        ended(ctx.insert_node("New label", None, doc! {}).map(drop));
         assert_eq!(image(ctx), before);
         Ok::<_, Error>(())
     })?;
     // An edge without a document needs no number.
-    db.link(b, "PLAIN", a, doc! {})?;
+    db.link_nodes(b, "PLAIN", a, doc! {})?;
     let snapshot = db.snapshot()?;
     assert!(snapshot.scan("Node")?.eq([a, b]));
     assert_eq!(snapshot.labels()?, ["Node"]);
     assert_eq!(snapshot.edge_types()?, ["MULTI", "PLAIN"]);
     assert_eq!(snapshot.neighbours(a, Direction::Both, None)?.collect::<Vec<_>>(), [b, b]);
-    assert_eq!(snapshot.get("Node", "b")?.map(|node| node.id()), Some(b));
+    assert_eq!(snapshot.get_node("Node", "b")?.map(|node| node.id()), Some(b));
     drop(snapshot);
-    assert_eq!(db.delete(a)?, 2);
-    ended(db.insert("Node", None, doc! {}).map(drop));
+    assert_eq!(db.delete_node(a)?, 2);
+    ended(db.insert_node("Node", None, doc! {}).map(drop));
     Ok(())
 }

@@ -15,14 +15,14 @@ const HUB_EDGES: usize = 1_200;
 fn graph(db: &Db) -> Result<Vec<NodeId>> {
     db.transaction(|ctx| {
         let nodes = (0..NODES)
-            .map(|n| ctx.insert("Node", None, doc! { "n": n as i64 }))
+            .map(|n| ctx.insert_node("Node", None, doc! { "n": n as i64 }))
             .collect::<Result<Vec<_>>>()?;
         for target in &nodes[..HUB_EDGES] {
-            ctx.link(nodes[0], "TO", *target, doc! {})?;
+            ctx.link_nodes(nodes[0], "TO", *target, doc! {})?;
         }
         for (at, node) in nodes.iter().enumerate() {
             for step in 1..4 {
-                ctx.link(
+                ctx.link_nodes(
                     *node,
                     "TO",
                     nodes[(at * 7 + step) % NODES],
@@ -63,7 +63,7 @@ fn snapshots_see_the_same_before_and_after() -> Result<()> {
     assert!(out.iter().filter(|(source, _)| *source == nodes[1]).map(|(_, to)| *to).eq(found));
     assert_eq!(edges(&before, &nodes)?, [out.clone(), into.clone()]);
     // What has older versions moves, and they hang below it as before.
-    db.unlink(nodes[5], "TO", nodes[36])?;
+    db.unlink_nodes(nodes[5], "TO", nodes[36])?;
     assert_eq!(db.compact()?, 2 * NODES);
     assert_eq!(edges(&before, &nodes)?, [out.clone(), into]);
     assert_eq!(edges(&db.snapshot()?, &nodes)?[0].len(), out.len() - 1);
@@ -81,8 +81,8 @@ fn a_hub_changes_after_a_compaction_as_before() -> Result<()> {
     let [mut expected, _] = edges(&db.snapshot()?, &nodes)?;
     for target in [HUB_EDGES + 100, HUB_EDGES + 200, HUB_EDGES + 201] {
         db.compact()?;
-        db.link(nodes[0], "TO", nodes[target], doc! { "late": true })?;
-        db.unlink(nodes[0], "TO", nodes[target - HUB_EDGES])?;
+        db.link_nodes(nodes[0], "TO", nodes[target], doc! { "late": true })?;
+        db.unlink_nodes(nodes[0], "TO", nodes[target - HUB_EDGES])?;
         expected.push((nodes[0], nodes[target]));
         expected.retain(|edge| *edge != (nodes[0], nodes[target - HUB_EDGES]));
         expected.sort_unstable();
@@ -108,9 +108,9 @@ fn readers_and_writers_beside_a_compaction_notice_nothing() -> Result<()> {
             while !stop.load(Ordering::Relaxed) {
                 let (a, b) = (nodes[random.usize(..60)], nodes[random.usize(..NODES)]);
                 if random.bool() {
-                    db.link(a, "TO", b, doc! {})?;
+                    db.link_nodes(a, "TO", b, doc! {})?;
                 } else {
-                    db.unlink(a, "TO", b)?;
+                    db.unlink_nodes(a, "TO", b)?;
                 }
             }
             Ok(())

@@ -22,12 +22,12 @@ fn database(files: &SimulatedFiles) -> Db {
 fn a_backup_that_fails_is_no_failure_of_the_database() {
     let files = SimulatedFiles::new(7);
     let db = database(&files);
-    db.insert("N", "a", doc! { "text": "x".repeat(1000) }).unwrap();
+    db.insert_node("N", "a", doc! { "text": "x".repeat(1000) }).unwrap();
     for nth in 0.. {
         files.plan(files.operation_count() + nth, Fault::Io);
         let copied = db.backup_to(PathBuf::from(format!("/copy-{nth}.selvedge")));
         files.clear_faults();
-        db.insert("N", None, doc! {}).expect("nothing is wrong with the database");
+        db.insert_node("N", None, doc! {}).expect("nothing is wrong with the database");
         match copied {
             Ok(_) if nth > 10 => break,
             // Of removing what is left of an attempt, nobody is told.
@@ -51,7 +51,8 @@ fn a_commit_that_meets_the_closing_is_told_of_no_failure() {
             let db = db.clone();
             move || {
                 let options = TransactionOptions::new().sync(level);
-                let insert = || db.transaction_with(&options, |txn| txn.insert("N", None, doc! {}));
+                let insert =
+                    || db.transaction_with(&options, |txn| txn.insert_node("N", None, doc! {}));
                 loop {
                     if let Err(error) = insert() {
                         break error;

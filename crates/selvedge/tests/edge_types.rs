@@ -13,7 +13,7 @@ fn is_defined(db: &Db, name: &str) -> bool {
 }
 
 fn pair(db: &Db) -> Result<[NodeId; 2]> {
-    Ok([db.insert("N", "a", doc! {})?, db.insert("N", "b", doc! {})?])
+    Ok([db.insert_node("N", "a", doc! {})?, db.insert_node("N", "b", doc! {})?])
 }
 
 #[test]
@@ -21,11 +21,11 @@ fn a_type_that_only_an_edge_implied_goes_with_the_edge() -> Result<()> {
     let db = Db::in_memory();
     let [a, b] = pair(&db)?;
     db.transaction(|ctx| {
-        ctx.link(a, "E", b, doc! {})?;
-        ctx.unlink(a, "E", b)
+        ctx.link_nodes(a, "E", b, doc! {})?;
+        ctx.unlink_nodes(a, "E", b)
     })?;
     assert!(!is_defined(&db, "E"));
-    db.link(a, "E", b, doc! {})?;
+    db.link_nodes(a, "E", b, doc! {})?;
     assert!(is_defined(&db, "E"));
     Ok(())
 }
@@ -36,8 +36,8 @@ fn a_defined_type_stays_whatever_is_linked_later() -> Result<()> {
     let [a, b] = pair(&db)?;
     db.transaction(|ctx| {
         ctx.define_edge_type("E", EdgeTypeDef::unique())?;
-        ctx.link(a, "E", b, doc! {})?;
-        ctx.unlink(a, "E", b)
+        ctx.link_nodes(a, "E", b, doc! {})?;
+        ctx.unlink_nodes(a, "E", b)
     })?;
     assert!(is_defined(&db, "E"), "an edge that implies it takes nothing back");
     Ok(())
@@ -48,9 +48,9 @@ fn a_type_that_an_edge_implied_can_be_defined_the_same_way() -> Result<()> {
     let db = Db::in_memory();
     let [a, b] = pair(&db)?;
     db.transaction(|ctx| {
-        ctx.link(a, "E", b, doc! {})?;
+        ctx.link_nodes(a, "E", b, doc! {})?;
         ctx.define_edge_type("E", EdgeTypeDef::unique())?;
-        ctx.unlink(a, "E", b)
+        ctx.unlink_nodes(a, "E", b)
     })?;
     assert!(is_defined(&db, "E"), "defined, though no edge is left");
     Ok(())
@@ -61,7 +61,7 @@ fn a_type_that_an_edge_implied_cannot_be_defined_otherwise() -> Result<()> {
     let db = Db::in_memory();
     let [a, b] = pair(&db)?;
     let refused = db.transaction(|ctx| {
-        ctx.link(a, "E", b, doc! {})?;
+        ctx.link_nodes(a, "E", b, doc! {})?;
         ctx.define_edge_type("E", EdgeTypeDef::multi())
     });
     assert!(refused.is_err());

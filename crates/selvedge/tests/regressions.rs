@@ -10,7 +10,7 @@ fn a_thread_may_write_while_it_ends() -> Result<()> {
     struct AtTheEnd(Db);
     impl Drop for AtTheEnd {
         fn drop(&mut self) {
-            self.0.insert("Last", None, doc! {}).expect("nothing is wrong");
+            self.0.insert_node("Last", None, doc! {}).expect("nothing is wrong");
         }
     }
     thread_local! {
@@ -21,7 +21,7 @@ fn a_thread_may_write_while_it_ends() -> Result<()> {
     let ended = std::thread::spawn(move || {
         LAST.set(Some(AtTheEnd(for_thread.clone())));
         // The notes are made after it, and so are gone before it.
-        for_thread.insert("First", None, doc! {}).map(drop)
+        for_thread.insert_node("First", None, doc! {}).map(drop)
     });
     ended.join().expect("the thread ends well")?;
     assert_eq!(db.snapshot()?.count("Last")?, 1);
@@ -32,8 +32,8 @@ fn a_thread_may_write_while_it_ends() -> Result<()> {
 #[test]
 fn a_type_named_twice_is_followed_once() -> Result<()> {
     let db = Db::in_memory();
-    let (a, b) = (db.insert("N", "a", doc! {})?, db.insert("N", "b", doc! {})?);
-    db.link(a, "X", b, doc! {})?;
+    let (a, b) = (db.insert_node("N", "a", doc! {})?, db.insert_node("N", "b", doc! {})?);
+    db.link_nodes(a, "X", b, doc! {})?;
     let snapshot = db.snapshot()?;
     let walk = snapshot.traverse(a)?.edge_type("X").edge_type("X").uniqueness(Uniqueness::None);
     assert_eq!(walk.count(), 1);
@@ -44,12 +44,12 @@ fn a_type_named_twice_is_followed_once() -> Result<()> {
 #[test]
 fn an_entity_written_again_needs_no_room() -> Result<()> {
     let db = Db::in_memory();
-    let (a, b) = (db.insert("N", "a", doc! {})?, db.insert("N", "b", doc! {})?);
-    db.link(a, "X", b, doc! {})?;
+    let (a, b) = (db.insert_node("N", "a", doc! {})?, db.insert_node("N", "b", doc! {})?);
+    db.link_nodes(a, "X", b, doc! {})?;
     let one = TransactionOptions::new().writes_max(1);
     db.transaction_with(&one, |ctx| (0..3).try_for_each(|n| ctx.set(a, "n", n)))?;
     db.transaction_with(&one, |ctx| {
-        (0..3).try_for_each(|n| ctx.link(a, "X", b, doc! { "n": n }).map(drop))
+        (0..3).try_for_each(|n| ctx.link_nodes(a, "X", b, doc! { "n": n }).map(drop))
     })
 }
 
@@ -58,7 +58,7 @@ fn an_entity_written_again_needs_no_room() -> Result<()> {
 fn a_first_id_beyond_the_limit_is_refused_when_it_is_used() {
     let db = Db::builder().first_node_id(u64::MAX).first_edge_id(u64::MAX).in_memory();
     for _ in 0..3 {
-        let error = db.insert("N", None, doc! {}).expect_err("beyond the limit");
+        let error = db.insert_node("N", None, doc! {}).expect_err("beyond the limit");
         assert!(matches!(error.input(), Some(InputError::Limit { .. })), "{error}");
     }
 }

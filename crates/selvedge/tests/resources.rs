@@ -47,13 +47,13 @@ impl Churn {
         let key = format!("key {inserted}");
         let text = "x".repeat(random.usize(0..120));
         let id = db.transaction(|ctx| {
-            let id = ctx.insert("Node", &*key, doc! { "n": *inserted, "text": text })?;
+            let id = ctx.insert_node("Node", &*key, doc! { "n": *inserted, "text": text })?;
             for _ in 0..random.usize(..4) {
                 let Some(other) = alive.get(random.usize(..ALIVE)) else { continue };
                 if random.bool() {
-                    ctx.link(id, "TO", *other, doc! {})?;
+                    ctx.link_nodes(id, "TO", *other, doc! {})?;
                 } else {
-                    ctx.link(*other, "BY", id, doc! { "n": *inserted })?;
+                    ctx.link_nodes(*other, "BY", id, doc! { "n": *inserted })?;
                 }
             }
             Ok::<_, Error>(id)
@@ -68,7 +68,7 @@ impl Churn {
         if self.alive.len() > ALIVE
             && let Some(oldest) = self.alive.pop_front()
         {
-            self.db.delete(oldest)?;
+            self.db.delete_node(oldest)?;
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ fn large_documents_that_are_superseded_go() -> Result<()> {
         return Ok(());
     };
     let db = Db::in_memory();
-    let node = db.insert("Blob", None, doc! {})?;
+    let node = db.insert_node("Blob", None, doc! {})?;
     for n in 0..100_u8 {
         db.set(node, "bytes", vec![n; 4 << 20])?;
     }

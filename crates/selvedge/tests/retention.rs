@@ -15,7 +15,7 @@ fn manual() -> (Db, std::sync::Arc<selvedge::env::SimulatedClock>) {
 
 fn nodes(db: &Db, count: usize) -> Result<Vec<NodeId>> {
     db.transaction(|ctx| {
-        (0..count).map(|n| ctx.insert("Node", &*format!("{n}"), doc! { "n": n })).collect()
+        (0..count).map(|n| ctx.insert_node("Node", &*format!("{n}"), doc! { "n": n })).collect()
     })
 }
 
@@ -34,20 +34,20 @@ fn a_serial_workload_makes_no_versions() -> Result<()> {
         let at = random.usize(..alive.len());
         let (a, b) = (alive[at], alive[random.usize(..alive.len())]);
         match turn % 8 {
-            0 => alive.push(db.insert("Node", &*format!("new {turn}"), doc! { "n": turn })?),
+            0 => alive.push(db.insert_node("Node", &*format!("new {turn}"), doc! { "n": turn })?),
             1 => {
-                db.delete(a)?;
+                db.delete_node(a)?;
                 alive.swap_remove(at);
             }
-            2 => drop(db.link(a, "TO", b, doc! { "n": turn })?),
-            3 => drop(db.link(a, "TO", b, doc! {})?),
-            4 => drop(db.unlink(a, "TO", b)?),
+            2 => drop(db.link_nodes(a, "TO", b, doc! { "n": turn })?),
+            3 => drop(db.link_nodes(a, "TO", b, doc! {})?),
+            4 => drop(db.unlink_nodes(a, "TO", b)?),
             5 => db.replace(a, doc! { "turn": turn })?,
-            6 => drop(db.upsert("Node", "7", doc! { "turn": turn })?),
+            6 => drop(db.upsert_node("Node", "7", doc! { "turn": turn })?),
             _ => {
                 let (a, b) = (a, b);
                 db.transaction(|ctx| {
-                    ctx.link(a, "BACK", b, doc! { "n": turn })?;
+                    ctx.link_nodes(a, "BACK", b, doc! { "n": turn })?;
                     ctx.set(b, "n", turn)
                 })?;
             }
@@ -123,7 +123,7 @@ fn several_readers_hold_at_most_one_version_each() -> Result<()> {
 #[test]
 fn versions_between_two_readers_go_at_the_next_commit() -> Result<()> {
     let (db, _) = manual();
-    let node = db.insert("Node", None, doc! { "n": 0 })?;
+    let node = db.insert_node("Node", None, doc! { "n": 0 })?;
     let old = db.snapshot()?;
     for n in 1..10 {
         db.set(node, "n", n)?;
@@ -147,18 +147,18 @@ fn everything_comes_back_after_edges_keys_and_deletions() -> Result<()> {
     let (db, _) = manual();
     let ids = nodes(&db, 60)?;
     for pair in ids.windows(2) {
-        db.link(pair[0], "NEXT", pair[1], doc! { "n": 1 })?;
+        db.link_nodes(pair[0], "NEXT", pair[1], doc! { "n": 1 })?;
     }
     let reader = db.snapshot()?;
     for id in &ids {
-        db.delete(*id)?;
+        db.delete_node(*id)?;
     }
     for n in 0..60 {
-        db.insert("Node", &*n.to_string(), doc! { "again": true })?;
+        db.insert_node("Node", &*n.to_string(), doc! { "again": true })?;
     }
     assert_eq!(reader.count("Node")?, 60);
     assert_eq!(reader.count_edges("NEXT")?, 59);
-    assert_eq!(reader.get("Node", "7")?.map(|node| node.id()), Some(ids[7]));
+    assert_eq!(reader.get_node("Node", "7")?.map(|node| node.id()), Some(ids[7]));
     assert!(db.statistics().versions_retained > 0);
     drop(reader);
     while db.step(7) {}
@@ -193,12 +193,12 @@ fn the_background_gives_everything_back_within_a_second() -> Result<()> {
 fn statistics_name_the_oldest_snapshot() -> Result<()> {
     let (db, clock) = manual();
     clock.advance(Duration::from_secs(60));
-    db.insert("Node", None, doc! {})?;
+    db.insert_node("Node", None, doc! {})?;
     assert_eq!(db.statistics().oldest_snapshot, None);
     let import = db.begin(&TransactionOptions::new().label("slow import"))?;
     let start = import.timestamp();
     clock.advance(Duration::from_secs(5));
-    db.insert("Node", None, doc! {})?;
+    db.insert_node("Node", None, doc! {})?;
     let report = db.snapshot_labelled("report")?;
     let unnamed = db.snapshot()?;
     clock.advance(Duration::from_secs(2));
@@ -226,7 +226,7 @@ fn statistics_name_the_oldest_snapshot() -> Result<()> {
 #[test]
 fn a_closure_that_holds_versions_back_is_timed_from_then_on() -> Result<()> {
     let (db, clock) = manual();
-    let node = db.insert("Node", None, doc! { "n": 0 })?;
+    let node = db.insert_node("Node", None, doc! { "n": 0 })?;
     db.transaction(|_| {
         clock.advance(Duration::from_secs(3));
         threads::scope(|scope| {
@@ -249,10 +249,12 @@ fn short_readers_leave_no_backlog() -> Result<()> {
     for _ in 0..400 {
         let reader = db.snapshot()?;
         let ids = db.transaction(|ctx| {
-            (0..50).map(|n| ctx.insert("Node", None, doc! { "n": n })).collect::<Result<Vec<_>>>()
+            (0..50)
+                .map(|n| ctx.insert_node("Node", None, doc! { "n": n }))
+                .collect::<Result<Vec<_>>>()
         })?;
         let other = db.snapshot()?;
-        db.transaction(|ctx| ids.iter().try_for_each(|id| ctx.delete(*id).map(drop)))?;
+        db.transaction(|ctx| ids.iter().try_for_each(|id| ctx.delete_node(*id).map(drop)))?;
         drop((reader, other));
         worst = worst.max(db.statistics().versions_retained);
     }

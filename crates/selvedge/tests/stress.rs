@@ -54,7 +54,7 @@ fn no_acknowledged_update_is_lost() -> Result<()> {
     for threads in [1, 2, 4, 8, 16] {
         let run = Run::begin(5);
         let db = Db::in_memory();
-        let counter = db.insert("Counter", None, doc! { "n": 0 })?;
+        let counter = db.insert_node("Counter", None, doc! { "n": 0 })?;
         let acknowledged = AtomicI64::new(0);
         threads::scope(|scope| {
             for _ in 0..threads {
@@ -84,7 +84,7 @@ fn money_stays_and_fields_written_together_are_read_together() -> Result<()> {
     let run = Run::begin(1);
     let db = Db::in_memory();
     let accounts: Vec<_> = (0..ACCOUNTS)
-        .map(|_| db.insert("Account", None, doc! { "balance": 100, "mirror": 100 }))
+        .map(|_| db.insert_node("Account", None, doc! { "balance": 100, "mirror": 100 }))
         .collect::<Result<_>>()?;
     let (db, run, accounts) = (&db, &run, &accounts);
     let sum = |reader: &dyn Fn(NodeId) -> (i64, i64), ids: &[NodeId]| {
@@ -142,7 +142,7 @@ fn serializable_transactions_never_skew() -> Result<()> {
     let db = Db::in_memory();
     let pairs: Vec<[NodeId; 2]> = (0..PAIRS)
         .map(|_| {
-            let doctor = || db.insert("Doctor", None, doc! { "on": 1 });
+            let doctor = || db.insert_node("Doctor", None, doc! { "on": 1 });
             Ok([doctor()?, doctor()?])
         })
         .collect::<Result<_>>()?;
@@ -223,13 +223,13 @@ fn no_edge_dangles() -> Result<()> {
                     let (what, kind) = (random.u8(..20), TYPES[random.usize(..2)]);
                     let outcome = db.transaction(|ctx| {
                         let (a, b) = (
-                            ctx.upsert("Node", &a, doc! { "by": number })?.id,
-                            ctx.upsert("Node", &b, doc! { "by": number })?.id,
+                            ctx.upsert_node("Node", &a, doc! { "by": number })?.id,
+                            ctx.upsert_node("Node", &b, doc! { "by": number })?.id,
                         );
                         match what {
-                            0..12 => drop(ctx.link(a, kind, b, doc! { "by": number })?),
-                            12..16 => drop(ctx.unlink(a, kind, b)?),
-                            _ => drop(ctx.delete(a)?),
+                            0..12 => drop(ctx.link_nodes(a, kind, b, doc! { "by": number })?),
+                            12..16 => drop(ctx.unlink_nodes(a, kind, b)?),
+                            _ => drop(ctx.delete_node(a)?),
                         }
                         Ok::<_, Error>(())
                     });
@@ -262,10 +262,14 @@ fn storm(db: &Db, random: &mut fastrand::Rng, nodes: usize) {
         let (delete, kind) = (random.u8(..16) == 0, TYPES[random.usize(..2)]);
         let outcome = db.transaction(|ctx| {
             let id = |ctx: &Transaction<'_>, key: &str| {
-                Ok::<_, Error>(ctx.get("Node", key)?.map(|node| node.id()))
+                Ok::<_, Error>(ctx.get_node("Node", key)?.map(|node| node.id()))
             };
             let (Some(a), Some(b)) = (id(ctx, &a)?, id(ctx, &b)?) else { return Ok(()) };
-            if delete { ctx.delete(a).map(drop) } else { ctx.link(a, kind, b, doc! {}).map(drop) }
+            if delete {
+                ctx.delete_node(a).map(drop)
+            } else {
+                ctx.link_nodes(a, kind, b, doc! {}).map(drop)
+            }
         });
         assert!(outcome.is_ok() || outcome.is_err_and(|error| error.is_retryable()));
     }
@@ -286,15 +290,17 @@ fn a_key_names_one_node_at_every_moment() -> Result<()> {
                     let key = format!("k{}", random.usize(..KEYS));
                     let what = random.u8(..3);
                     let done = db.transaction(|ctx| {
-                        let found = ctx.get("User", &key)?.map(|node| node.id());
+                        let found = ctx.get_node("User", &key)?.map(|node| node.id());
                         match (found, what) {
-                            (None, _) => drop(ctx.insert("User", &*key, doc! { "by": number })?),
+                            (None, _) => {
+                                drop(ctx.insert_node("User", &*key, doc! { "by": number })?)
+                            }
                             (Some(id), 0) => ctx.set(id, "by", number)?,
-                            (Some(id), 1) => drop(ctx.delete(id)?),
+                            (Some(id), 1) => drop(ctx.delete_node(id)?),
                             // Another node under the same key, at the same commit.
                             (Some(id), _) => {
-                                ctx.delete(id)?;
-                                ctx.insert("User", &*key, doc! { "by": number })?;
+                                ctx.delete_node(id)?;
+                                ctx.insert_node("User", &*key, doc! { "by": number })?;
                             }
                         }
                         Ok::<_, Error>(())
@@ -318,7 +324,8 @@ fn a_key_names_one_node_at_every_moment() -> Result<()> {
                     assert_eq!(twin, None, "two nodes with one key");
                 }
                 for key in (0..KEYS).map(|key| format!("k{key}")) {
-                    let found = snapshot.get("User", &key).expect("reads").map(|node| node.id());
+                    let found =
+                        snapshot.get_node("User", &key).expect("reads").map(|node| node.id());
                     assert_eq!(found, holders.get(&key).copied(), "{key}");
                 }
             }
@@ -345,13 +352,13 @@ fn counts_are_those_of_a_scan_at_the_same_snapshot() -> Result<()> {
                     if own.len() < 300 && random.bool() {
                         let new = db.transaction(|ctx| {
                             let label = |at| LABELS[at % 2];
-                            (0..batch).map(|at| ctx.insert(label(at), None, doc! {})).collect()
+                            (0..batch).map(|at| ctx.insert_node(label(at), None, doc! {})).collect()
                         });
                         own.extend::<Vec<NodeId>>(new.expect("nobody is in the way"));
                     } else {
                         let old = own.split_off(own.len().saturating_sub(batch));
                         let done: Result<()> = db.transaction(|ctx| {
-                            old.iter().try_for_each(|id| ctx.delete(*id).map(drop))
+                            old.iter().try_for_each(|id| ctx.delete_node(*id).map(drop))
                         });
                         done.expect("nobody is in the way");
                     }
@@ -384,7 +391,9 @@ fn the_first_use_of_a_name_by_all_at_once_is_no_conflict() -> Result<()> {
     let mut rounds = 0;
     while run.goes_on() && rounds < 20_000 {
         let ends: Vec<_> = (0..THREADS)
-            .map(|_| Ok([db.insert("End", None, doc! {})?, db.insert("End", None, doc! {})?]))
+            .map(|_| {
+                Ok([db.insert_node("End", None, doc! {})?, db.insert_node("End", None, doc! {})?])
+            })
             .collect::<Result<_>>()?;
         let (label, kind) = (format!("label {rounds}"), format!("type {rounds}"));
         let barrier = Barrier::new(THREADS);
@@ -393,8 +402,8 @@ fn the_first_use_of_a_name_by_all_at_once_is_no_conflict() -> Result<()> {
                 scope.spawn(|| {
                     barrier.wait();
                     let done = db.transaction(|ctx| {
-                        ctx.insert(&label, None, doc! {})?;
-                        ctx.link(*source, &kind, *target, doc! {})
+                        ctx.insert_node(&label, None, doc! {})?;
+                        ctx.link_nodes(*source, &kind, *target, doc! {})
                     });
                     done.expect("the names are agreed on");
                 });
@@ -443,10 +452,10 @@ fn a_long_reader_sees_the_same_all_its_life() -> Result<()> {
     let run = Run::begin(1);
     let db = Db::in_memory();
     let ids: Vec<_> = (0..NODES)
-        .map(|n| db.insert("Node", &*format!("{n}"), doc! { "n": n }))
+        .map(|n| db.insert_node("Node", &*format!("{n}"), doc! { "n": n }))
         .collect::<Result<_>>()?;
     for pair in ids.windows(2) {
-        db.link(pair[0], "NEXT", pair[1], doc! { "n": 0 })?;
+        db.link_nodes(pair[0], "NEXT", pair[1], doc! { "n": 0 })?;
     }
     let (db, run, ids) = (&db, &run, &ids);
     threads::scope(|scope| {
@@ -458,12 +467,12 @@ fn a_long_reader_sees_the_same_all_its_life() -> Result<()> {
                     let n = random.i64(..);
                     // Deleted nodes are inserted again, under their keys.
                     let key = random.usize(..NODES).to_string();
-                    let _ = db.upsert("Node", &key, doc! { "n": n });
+                    let _ = db.upsert_node("Node", &key, doc! { "n": n });
                     let _ = match random.u8(..8) {
-                        0 => db.delete(a).map(drop),
-                        1 | 2 => db.unlink(a, "NEXT", b).map(drop),
-                        3 | 4 => db.link(a, "NEXT", b, doc! { "n": n }).map(drop),
-                        5 => db.insert(&format!("Label {}", n % 8), None, doc! {}).map(drop),
+                        0 => db.delete_node(a).map(drop),
+                        1 | 2 => db.unlink_nodes(a, "NEXT", b).map(drop),
+                        3 | 4 => db.link_nodes(a, "NEXT", b, doc! { "n": n }).map(drop),
+                        5 => db.insert_node(&format!("Label {}", n % 8), None, doc! {}).map(drop),
                         _ => db.set(a, "n", n),
                     };
                 }
@@ -490,7 +499,7 @@ fn a_long_reader_sees_the_same_all_its_life() -> Result<()> {
 fn a_snapshot_is_shared_and_ends_on_whichever_thread_is_last() -> Result<()> {
     let run = Run::begin(1);
     let db = Db::in_memory();
-    let node = db.insert("Node", None, doc! { "n": 0 })?;
+    let node = db.insert_node("Node", None, doc! { "n": 0 })?;
     while run.goes_on() {
         let n = integer(&db.snapshot()?, node, "n")?;
         let snapshot = Arc::new(db.snapshot()?);
@@ -522,13 +531,13 @@ fn the_database_goes_while_snapshots_and_transactions_live() -> Result<()> {
     let run = Run::begin(1);
     while run.goes_on() {
         let db = Db::in_memory();
-        let node = db.insert("Node", "key", doc! { "n": 1 })?;
+        let node = db.insert_node("Node", "key", doc! { "n": 1 })?;
         let snapshot = db.snapshot()?;
         let mut transaction = db.begin(&TransactionOptions::new())?;
         // Something for the background to do.
         db.set(node, "n", 2)?;
-        let other = db.insert("Node", None, doc! {})?;
-        db.delete(other)?;
+        let other = db.insert_node("Node", None, doc! {})?;
+        db.delete_node(other)?;
         let threads = [
             thread::spawn(move || drop(db)),
             thread::spawn(move || {
@@ -537,7 +546,7 @@ fn the_database_goes_while_snapshots_and_transactions_live() -> Result<()> {
                 }
             }),
             thread::spawn(move || {
-                transaction.insert("Node", "new", doc! {}).expect("staged");
+                transaction.insert_node("Node", "new", doc! {}).expect("staged");
                 assert_eq!(transaction.count("Node").expect("reads"), 2);
                 transaction.commit().expect("nobody is in the way");
             }),

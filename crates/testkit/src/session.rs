@@ -151,7 +151,7 @@ impl Session {
             let now = left.min(SKIPPED_AT_ONCE);
             let mut transaction = self.db.begin(&TransactionOptions::new())?;
             for _ in 0..now {
-                transaction.insert(LABEL, None, Document::new())?;
+                transaction.insert_node(LABEL, None, Document::new())?;
             }
             transaction.rollback();
             left -= now;

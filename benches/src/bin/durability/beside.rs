@@ -77,7 +77,7 @@ pub(crate) fn checkpoint(options: &Options) -> Outcome<()> {
     let text = "x".repeat(180);
     let nodes: Vec<_> = db.transaction(|ctx| {
         (0..NODES)
-            .map(|_| ctx.insert("N", None, doc! { "value": 0, "text": text.clone() }))
+            .map(|_| ctx.insert_node("N", None, doc! { "value": 0, "text": text.clone() }))
             .collect::<Result<_, _>>()
     })?;
     let (mut alone, mut beside) = ([const { Vec::new() }; 3], [const { Vec::new() }; 3]);

@@ -26,7 +26,7 @@ pub(crate) fn replay(options: &Options) -> Outcome<()> {
     let db = builder().open(&path)?;
     let nodes: Vec<_> = db.transaction(|ctx| {
         (0..NODES)
-            .map(|n| ctx.insert("Counter", None, doc! { "value": n as i64 }))
+            .map(|n| ctx.insert_node("Counter", None, doc! { "value": n as i64 }))
             .collect::<Result<_, _>>()
     })?;
     for value in 0..RECORDS {
@@ -60,7 +60,7 @@ pub(crate) fn open(options: &Options) -> Outcome<()> {
         ids.extend(db.transaction(|ctx| {
             batch
                 .iter()
-                .map(|n| ctx.insert("N", None, doc! { "n": *n as i64 }))
+                .map(|n| ctx.insert_node("N", None, doc! { "n": *n as i64 }))
                 .collect::<Result<Vec<_>, Error>>()
         })?);
     }
@@ -72,7 +72,7 @@ pub(crate) fn open(options: &Options) -> Outcome<()> {
             for _ in 0..now {
                 let mut node = || ids[random.below(nodes as u64) as usize];
                 let (source, target) = (node(), node());
-                ctx.link(source, "TO", target, doc! {})?;
+                ctx.link_nodes(source, "TO", target, doc! {})?;
             }
             Ok::<_, Error>(())
         })?;

@@ -34,7 +34,7 @@ fn bare(dir: &Path, each: Duration) -> Outcome<f64> {
 /// Commits a second by `threads`, each of which updates a node of its own.
 fn commits(db: &Db, threads: usize, each: Duration) -> Outcome<f64> {
     let nodes: Vec<_> = (0..threads)
-        .map(|_| db.insert("Counter", None, doc! { "value": 0 }))
+        .map(|_| db.insert_node("Counter", None, doc! { "value": 0 }))
         .collect::<Result<_, _>>()?;
     let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
     let began = Instant::now();

@@ -112,7 +112,7 @@ fn add_packages<'t>(
         let (name, version) = (stanza.demand("Package")?, stanza.demand("Version")?);
         let architecture = stanza.demand("Architecture")?;
         let key = format!("{name}:{architecture}={version}");
-        let id = match ctx.insert("Package", key.as_str(), document(stanza)?) {
+        let id = match ctx.insert_node("Package", key.as_str(), document(stanza)?) {
             Ok(id) => id,
             // Nothing was staged, and the transaction goes on.
             Err(error) if matches!(error.input(), Some(InputError::KeyExists { .. })) => continue,
@@ -190,7 +190,7 @@ fn add_edges<'t>(
                     Some(target) => target,
                     None => add_virtual(ctx, name, directory)?,
                 };
-                ctx.link(package.id, edge_type, target, edge_document(&relations))?;
+                ctx.link_nodes(package.id, edge_type, target, edge_document(&relations))?;
             }
         }
     }
@@ -231,7 +231,7 @@ fn add_virtual<'t>(
     directory: &mut Directory<'t>,
 ) -> Result<NodeId, Failure> {
     let provided_by = directory.provided.get(name).copied().unwrap_or(0);
-    let id = ctx.insert("Virtual", name, doc! { "name": name, "provided_by": provided_by })?;
+    let id = ctx.insert_node("Virtual", name, doc! { "name": name, "provided_by": provided_by })?;
     directory.virtuals.insert(name, id);
     Ok(id)
 }

@@ -58,7 +58,7 @@ pub(crate) fn load(db: &Db, metadata: &Metadata) -> Result<(), Failure> {
         let mut ids = HashMap::new();
         for package in &metadata.packages {
             let key = format!("{} {}", package.name, package.version);
-            let id = ctx.insert("Package", key.as_str(), document(package, metadata))?;
+            let id = ctx.insert_node("Package", key.as_str(), document(package, metadata))?;
             ids.insert(&package.id, id);
         }
         for ((source, kind, target), dependency) in edges {
@@ -71,7 +71,7 @@ pub(crate) fn load(db: &Db, metadata: &Metadata) -> Result<(), Failure> {
                 "optional": dependency.optional,
                 "targets": targets,
             };
-            ctx.link(source, kind, target, edge)?;
+            ctx.link_nodes(source, kind, target, edge)?;
         }
         Ok(())
     })

@@ -70,12 +70,12 @@ fn audit(
     // Gives another thread a chance to come first, even on a single core.
     thread::yield_now();
     let oldest = ctx.neighbours(package, Direction::In, "REVIEWS")?.next();
-    let review = ctx.insert("Review", None, doc! { "auditor": auditor, "round": round })?;
-    ctx.link(review, "REVIEWS", package, doc! { "sound": !round.is_multiple_of(7) })?;
+    let review = ctx.insert_node("Review", None, doc! { "auditor": auditor, "round": round })?;
+    ctx.link_nodes(review, "REVIEWS", package, doc! { "sound": !round.is_multiple_of(7) })?;
     ctx.set(package, "audits", audits + 1)?;
     let doomed = oldest.filter(|_| round % 3 == 2);
     if let Some(doomed) = doomed {
-        ctx.delete(doomed)?;
+        ctx.delete_node(doomed)?;
     }
     Ok(Audit { deleted_one: doomed.is_some() })
 }

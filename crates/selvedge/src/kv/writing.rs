@@ -31,7 +31,7 @@ use crate::transaction::Transaction;
 ///
 /// let db = Db::in_memory();
 /// db.transaction(|ctx| {
-///     let alice = ctx.insert("User", "alice", doc! { "age": 31 })?;
+///     let alice = ctx.insert_node("User", "alice", doc! { "age": 31 })?;
 ///     ctx.kv().set(&key!["session", 7], alice.get())?;
 ///     ctx.kv().sum(&key!["users"], 1)
 /// })?;

@@ -13,10 +13,10 @@ use crate::state::State;
 fn fill(db: &Db, nodes: usize) -> Result<Vec<NodeId>> {
     db.transaction(|ctx| {
         let text = |n: usize| "text ".repeat(n % 100);
-        let insert = |n: usize| ctx.insert("N", &*format!("{n}"), doc! { "text": text(n) });
+        let insert = |n: usize| ctx.insert_node("N", &*format!("{n}"), doc! { "text": text(n) });
         let ids: Vec<_> = (0..nodes).map(insert).collect::<Result<_>>()?;
         for pair in ids.windows(2) {
-            ctx.link(pair[0], "NEXT", pair[1], doc! { "n": 1 })?;
+            ctx.link_nodes(pair[0], "NEXT", pair[1], doc! { "n": 1 })?;
         }
         Ok(ids)
     })
@@ -38,7 +38,7 @@ fn online_with_writers_running() {
                 db.transaction(|ctx| {
                     ctx.set(ids[0], "n", n)?;
                     ctx.set(ids[299], "n", n)?;
-                    ctx.upsert("N", &format!("{}", n % 200 + 1000), doc! { "n": n }).map(drop)
+                    ctx.upsert_node("N", &format!("{}", n % 200 + 1000), doc! { "n": n }).map(drop)
                 })
                 .unwrap();
             }
@@ -66,17 +66,17 @@ fn a_copy_is_equal_and_goes_on() {
     let ids = fill(&db, 50).unwrap();
     db.checkpoint().unwrap();
     db.set(ids[0], "n", 1).unwrap();
-    let gone = db.insert("N", "gone", doc! {}).unwrap();
-    db.delete(gone).unwrap();
+    let gone = db.insert_node("N", "gone", doc! {}).unwrap();
+    db.delete_node(gone).unwrap();
     let state = State::checked(&db).unwrap();
     db.backup_to("copy").unwrap();
     let copy = machine.builder().open("copy").unwrap();
     assert_eq!(State::checked(&copy).unwrap(), state);
-    let next = copy.insert("N", "next", doc! {}).unwrap();
+    let next = copy.insert_node("N", "next", doc! {}).unwrap();
     assert!(next > gone, "{next} of what was deleted before the backup");
     copy.checkpoint().unwrap();
     assert_eq!(State::checked(&db).unwrap(), state, "the original is untouched");
-    db.insert("N", "mine", doc! {}).unwrap();
+    db.insert_node("N", "mine", doc! {}).unwrap();
     let found = State::checked(&copy).unwrap();
     drop(copy);
     machine.0.crash();
@@ -96,7 +96,7 @@ fn of_a_database_in_memory() {
     let db = Db::open(place.path()).unwrap();
     assert_eq!(State::checked(&db).unwrap(), state);
     fill(&db, 0).unwrap();
-    db.insert("N", "more", doc! {}).unwrap();
+    db.insert_node("N", "more", doc! {}).unwrap();
     let state = State::checked(&db).unwrap();
     db.close().unwrap();
     assert_eq!(State::checked(&Db::open(place.path()).unwrap()).unwrap(), state);
@@ -109,7 +109,7 @@ fn of_an_empty_database() {
     Db::in_memory().backup_to(place.path()).unwrap();
     let db = Db::builder().existing().open(place.path()).unwrap();
     assert_eq!(State::checked(&db).unwrap(), State::default());
-    db.insert("N", None, doc! {}).unwrap();
+    db.insert_node("N", None, doc! {}).unwrap();
 }
 
 /// A database is never written over by a copy.
@@ -118,9 +118,9 @@ fn into_an_existing_database_is_refused() {
     let place = Place::new();
     let (path, other) = (place.path(), place.path_of("other"));
     let db = Db::open(&path).unwrap();
-    db.insert("N", "a", doc! {}).unwrap();
+    db.insert_node("N", "a", doc! {}).unwrap();
     let kept = Db::open(&other).unwrap();
-    kept.insert("Kept", "k", doc! {}).unwrap();
+    kept.insert_node("Kept", "k", doc! {}).unwrap();
     kept.close().unwrap();
     for refused in [db.backup_to(&other), Db::in_memory().backup_to(&other)] {
         let error = refused.unwrap_err();
@@ -142,8 +142,8 @@ fn restoring() {
     let place = Place::new();
     let db = Db::open(place.path()).unwrap();
     fill(&db, 50).unwrap();
-    let gone = db.insert("N", "gone", doc! {}).unwrap();
-    db.delete(gone).unwrap();
+    let gone = db.insert_node("N", "gone", doc! {}).unwrap();
+    db.delete_node(gone).unwrap();
     let state = State::checked(&db).unwrap();
     db.backup_to(place.path_of("backup")).unwrap();
     for (closes, from) in [(false, "backup"), (true, "db.selvedge")] {
@@ -155,7 +155,7 @@ fn restoring() {
         let restored = Db::open(&to).unwrap();
         assert_eq!(restored.timestamp(), timestamp);
         assert_eq!(State::checked(&restored).unwrap(), state);
-        let next = restored.insert("N", "next", doc! {}).unwrap();
+        let next = restored.insert_node("N", "next", doc! {}).unwrap();
         assert!(next > gone, "{next} after {gone}, from {from}");
     }
 }
@@ -224,7 +224,7 @@ fn interrupt(fault: Fault, later: u64) -> Result<bool> {
         machine.0.recover();
     } else {
         assert_eq!(State::checked(&db)?, state, "{what}");
-        db.insert("After", None, doc! {})?;
+        db.insert_node("After", None, doc! {})?;
     }
     drop(db);
     let copy = machine.builder().existing().open("copy");

@@ -12,10 +12,10 @@ fn long(n: usize) -> String {
 
 fn fill(db: &Db, nodes: usize) -> Result<Vec<NodeId>> {
     db.transaction(|ctx| {
-        let insert = |n: usize| ctx.insert("N", &*format!("{n}"), doc! { "text": long(n) });
+        let insert = |n: usize| ctx.insert_node("N", &*format!("{n}"), doc! { "text": long(n) });
         let ids: Vec<_> = (0..nodes).map(insert).collect::<Result<_>>()?;
         for pair in ids.windows(2) {
-            ctx.link(pair[0], "NEXT", pair[1], doc! { "text": long(1) })?;
+            ctx.link_nodes(pair[0], "NEXT", pair[1], doc! { "text": long(1) })?;
         }
         Ok(ids)
     })
@@ -29,7 +29,7 @@ fn automatic_by_size() {
     let db = machine.builder().checkpoint_bytes(50_000).open(DIR).unwrap();
     let mut last = 0;
     for n in 0..450_i64 {
-        db.insert("N", &*format!("{n}"), doc! { "text": long(5) }).unwrap();
+        db.insert_node("N", &*format!("{n}"), doc! { "text": long(5) }).unwrap();
         let before = db.statistics().storage.unwrap();
         db.step(100);
         let after = db.statistics().storage.unwrap();
@@ -127,10 +127,10 @@ fn what_is_deleted_leaves_the_disk() {
     let ids = fill(&db, 500).unwrap();
     db.checkpoint().unwrap();
     for id in ids {
-        db.delete(id).unwrap();
+        db.delete_node(id).unwrap();
     }
     db.checkpoint().unwrap();
-    db.upsert("M", "m", doc! {}).unwrap();
+    db.upsert_node("M", "m", doc! {}).unwrap();
     db.checkpoint().unwrap();
     let data: u64 = machine.files("data-").iter().map(|(_, bytes)| bytes).sum();
     assert!(data < 3_000, "{data} bytes of data files");
@@ -162,8 +162,8 @@ fn long_readers_see_their_state() {
             }
         }
         if round == 10 {
-            db.delete(ids[3]).unwrap();
-            db.unlink(ids[10], "NEXT", ids[11]).unwrap();
+            db.delete_node(ids[3]).unwrap();
+            db.unlink_nodes(ids[10], "NEXT", ids[11]).unwrap();
         }
         db.checkpoint().unwrap();
         if round % 6 == 0 {
@@ -177,7 +177,7 @@ fn long_readers_see_their_state() {
         let (snapshot, state) = readers.remove(readers.len() / 2);
         assert_eq!(State::of(&snapshot).unwrap(), state);
         drop(snapshot);
-        db.insert("M", None, doc! {}).unwrap();
+        db.insert_node("M", None, doc! {}).unwrap();
         db.checkpoint().unwrap();
     }
     let state = State::checked(&db).unwrap();
@@ -193,7 +193,7 @@ fn versions_and_keys_survive() {
     let db = machine.open().unwrap();
     let ids = fill(&db, 30).unwrap();
     db.set(ids[1], "n", 1).unwrap();
-    db.delete(ids[2]).unwrap();
+    db.delete_node(ids[2]).unwrap();
     let version = |db: &Db, id| db.snapshot().unwrap().node(id).unwrap().unwrap().version();
     let versions = [version(&db, ids[0]), version(&db, ids[1])];
     assert!(versions[0].is_some() && versions[0] < versions[1]);
@@ -204,7 +204,7 @@ fn versions_and_keys_survive() {
         let check = |node, expected| {
             db.transaction(|ctx| {
                 ctx.check(node, expected);
-                ctx.insert("Checked", None, doc! {}).map(drop)
+                ctx.insert_node("Checked", None, doc! {}).map(drop)
             })
         };
         check(ids[0], versions[0]).unwrap();
@@ -213,13 +213,13 @@ fn versions_and_keys_survive() {
         let Error::CheckFailed { node, expected, found } = stale else { panic!("{stale}") };
         assert_eq!((node, expected, found), (ids[1], versions[0], versions[1]));
         let snapshot = db.snapshot().unwrap();
-        assert_eq!(snapshot.get("N", "1").unwrap().unwrap().id(), ids[1]);
-        assert!(snapshot.get("N", "2").unwrap().is_none());
-        let taken = db.insert("N", "1", doc! {}).unwrap_err();
+        assert_eq!(snapshot.get_node("N", "1").unwrap().unwrap().id(), ids[1]);
+        assert!(snapshot.get_node("N", "2").unwrap().is_none());
+        let taken = db.insert_node("N", "1", doc! {}).unwrap_err();
         assert_eq!(taken.kind(), ErrorKind::Input);
-        let again = db.insert("N", "2", doc! { "round": round }).unwrap();
+        let again = db.insert_node("N", "2", doc! { "round": round }).unwrap();
         assert!(again > ids[29], "an id does not come back with a key");
-        db.delete(again).unwrap();
+        db.delete_node(again).unwrap();
         db.checkpoint().unwrap();
         drop(snapshot);
         db = machine.crash_and_open(db).unwrap();
@@ -236,7 +236,7 @@ fn conflicts_are_found_across_checkpoints() {
     let mut reader = db.begin(&TransactionOptions::serializable()).unwrap();
     late.set(ids[0], "n", 1).unwrap();
     assert!(reader.node(ids[0]).unwrap().is_some());
-    reader.insert("M", None, doc! {}).unwrap();
+    reader.insert_node("M", None, doc! {}).unwrap();
     let mut unhurt = db.begin(&TransactionOptions::serializable()).unwrap();
     assert!(unhurt.node(ids[1]).unwrap().is_some());
     unhurt.set(ids[2], "n", 1).unwrap();
@@ -252,7 +252,7 @@ fn conflicts_are_found_across_checkpoints() {
 fn too_many_snapshots_for_a_checkpoint() {
     let machine = Machine::new(1);
     let db = machine.open().unwrap();
-    let node = db.insert("N", None, doc! { "n": 1 }).unwrap();
+    let node = db.insert_node("N", None, doc! { "n": 1 }).unwrap();
     let all: Vec<_> =
         (0..selvedge::limits::SNAPSHOTS_MAX).map(|_| db.snapshot().unwrap()).collect();
     assert_eq!(db.checkpoint(), Err(Error::TooManySnapshots));

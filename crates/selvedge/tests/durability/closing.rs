@@ -12,11 +12,11 @@ fn fill(db: &Db, nodes: usize) -> Result<Vec<NodeId>> {
     db.transaction(|ctx| {
         let insert = |n: usize| {
             let text = "x".repeat(n % 300);
-            ctx.insert("N", format!("n{n}").as_str(), doc! { "n": n as i64, "text": text })
+            ctx.insert_node("N", format!("n{n}").as_str(), doc! { "n": n as i64, "text": text })
         };
         let ids: Vec<_> = (0..nodes).map(insert).collect::<Result<_, _>>()?;
         for pair in ids.windows(2) {
-            ctx.link(pair[0], "NEXT", pair[1], doc! { "weight": 1 })?;
+            ctx.link_nodes(pair[0], "NEXT", pair[1], doc! { "weight": 1 })?;
         }
         Ok(ids)
     })
@@ -96,10 +96,10 @@ fn a_transaction_outlives_the_last_handle() {
     let db = machine.open().unwrap();
     let mut transaction = db.begin(&TransactionOptions::new()).unwrap();
     drop(db);
-    transaction.insert("N", "late", doc! {}).unwrap();
+    transaction.insert_node("N", "late", doc! {}).unwrap();
     transaction.commit().unwrap();
     let db = machine.open().unwrap();
-    assert!(db.snapshot().unwrap().get("N", "late").unwrap().is_some());
+    assert!(db.snapshot().unwrap().get_node("N", "late").unwrap().is_some());
 }
 
 /// Trap 16 (elsewhere closing blocked up to five seconds for a thread): nobody waits for
@@ -112,7 +112,7 @@ fn trap_16_closing_is_prompt() {
     for round in 0..50 {
         let db = Db::builder().sync(SyncLevel::Normal { every }).open(place.path()).unwrap();
         let snapshot = db.snapshot().unwrap();
-        let node = db.upsert("N", "node", doc! { "round": round }).unwrap().id;
+        let node = db.upsert_node("N", "node", doc! { "round": round }).unwrap().id;
         // A version that the worker waits for.
         db.set(node, "n", 1).unwrap();
         drop(snapshot);

@@ -47,8 +47,9 @@ fn in_the_log() -> Result<(Machine, Vec<State>)> {
     let mut states = vec![State::default()];
     for n in 0..6_i64 {
         db.transaction(|ctx| {
-            let node = ctx.insert("N", &*format!("{n}"), doc! { "n": n, "text": long("ab") })?;
-            ctx.link(node, "SELF", node, doc! { "n": n })
+            let node =
+                ctx.insert_node("N", &*format!("{n}"), doc! { "n": n, "text": long("ab") })?;
+            ctx.link_nodes(node, "SELF", node, doc! { "n": n })
         })?;
         states.push(State::checked(&db)?);
     }
@@ -97,7 +98,7 @@ fn until_damage_opens_what_comes_before() {
         let found = State::checked(&db).unwrap();
         let at = states.iter().position(|state| *state == found);
         seen.push(at.unwrap_or_else(|| panic!("byte {offset}: no state there ever was")));
-        assert!(matches!(db.insert("N", None, doc! {}), Err(Error::Closed)));
+        assert!(matches!(db.insert_node("N", None, doc! {}), Err(Error::Closed)));
         // What comes before can be saved.
         if offset % 3 == 0 {
             let copy = format!("copy-{offset}");
@@ -123,10 +124,10 @@ fn until_damage_opens_what_comes_before() {
 fn a_torn_end_is_no_damage() {
     let machine = Machine::new(4);
     let db = machine.open().unwrap();
-    db.insert("N", "1", doc! {}).unwrap();
+    db.insert_node("N", "1", doc! {}).unwrap();
     let before = State::checked(&db).unwrap();
     let end = db.statistics().storage.unwrap().durable.get();
-    db.insert("N", "2", doc! {}).unwrap();
+    db.insert_node("N", "2", doc! {}).unwrap();
     machine.0.crash();
     machine.0.flip_bit(&Path::new(DIR).join("log-0000000000000000"), end + 50, 1).unwrap();
     let db = machine.open().unwrap();
@@ -139,12 +140,12 @@ fn in_a_data_file() -> Result<(Machine, State)> {
     let machine = Machine::new(2);
     let db = machine.open()?;
     db.transaction(|ctx| {
-        let a = ctx.insert("N", "a", doc! { "text": long("a") })?;
-        let b = ctx.insert("N", "b", doc! { "text": long("b"), "n": 1 })?;
-        let c = ctx.insert("N", "c", doc! { "small": true })?;
-        ctx.link(a, "TO", b, doc! { "text": long("to") })?;
-        ctx.link(b, "TO", c, doc! { "text": long("go") })?;
-        ctx.link(c, "BACK", a, doc! {})
+        let a = ctx.insert_node("N", "a", doc! { "text": long("a") })?;
+        let b = ctx.insert_node("N", "b", doc! { "text": long("b"), "n": 1 })?;
+        let c = ctx.insert_node("N", "c", doc! { "small": true })?;
+        ctx.link_nodes(a, "TO", b, doc! { "text": long("to") })?;
+        ctx.link_nodes(b, "TO", c, doc! { "text": long("go") })?;
+        ctx.link_nodes(c, "BACK", a, doc! {})
     })?;
     db.checkpoint()?;
     let state = State::checked(&db)?;
@@ -184,7 +185,7 @@ fn expect_right_or_refused(db: &Db, state: &State) -> Result<bool> {
     let snapshot = db.snapshot()?;
     let mut refused = false;
     for (id, expected) in &state.nodes {
-        let by_key = snapshot.get("N", expected.key.as_deref().expect("all have one"));
+        let by_key = snapshot.get_node("N", expected.key.as_deref().expect("all have one"));
         for found in [snapshot.node(*id), by_key] {
             match found {
                 Ok(found) => {
@@ -267,7 +268,7 @@ fn a_damaged_document_is_never_served() {
     let [a, b, c] = <[NodeId; 3]>::try_from(Vec::from_iter(state.nodes.keys().copied())).unwrap();
     let snapshot = db.snapshot().unwrap();
     assert!(is_damaged(&snapshot.node(a).unwrap_err()));
-    assert!(is_damaged(&snapshot.get("N", "a").unwrap_err()));
+    assert!(is_damaged(&snapshot.get_node("N", "a").unwrap_err()));
     assert!(is_damaged(&snapshot.edge(a, "TO", b).unwrap_err()));
     assert!(is_damaged(&snapshot.edges_between(a, "TO", b).unwrap_err()));
     assert!(is_damaged(&snapshot.edges(a, Direction::Out, "TO").unwrap_err()));
@@ -295,8 +296,8 @@ fn a_damaged_document_is_never_served() {
     assert!(is_damaged(&db.transaction(|ctx| ctx.set_path(a, "m.n", 1)).unwrap_err()));
     assert!(is_damaged(&db.transaction(|ctx| ctx.get_for_update(a).map(drop)).unwrap_err()));
     // An edge is replaced as a whole, and a node can be deleted: neither reads it.
-    db.link(a, "TO", b, doc! { "text": "new" }).unwrap();
-    db.delete(a).unwrap();
+    db.link_nodes(a, "TO", b, doc! { "text": "new" }).unwrap();
+    db.delete_node(a).unwrap();
     drop(snapshot);
     assert_eq!(State::checked(&db).unwrap().nodes.len(), 2);
 }
@@ -308,7 +309,7 @@ fn a_damaged_document_is_not_copied() {
     let machine = Machine::new(3);
     let db = machine.open().unwrap();
     let ids: Vec<_> = (0..10)
-        .map(|n| db.insert("N", &*format!("{n}"), doc! { "text": format!("{n}").repeat(300) }))
+        .map(|n| db.insert_node("N", &*format!("{n}"), doc! { "text": format!("{n}").repeat(300) }))
         .collect::<Result<_>>()
         .unwrap();
     db.checkpoint().unwrap();
@@ -327,7 +328,7 @@ fn a_damaged_document_is_not_copied() {
     }
     let told: Vec<_> = (0..3)
         .filter_map(|n| {
-            db.insert("M", None, doc! { "n": n }).unwrap();
+            db.insert_node("M", None, doc! { "n": n }).unwrap();
             db.checkpoint().err()
         })
         .collect();
@@ -343,7 +344,7 @@ fn a_damaged_document_is_not_copied() {
     }
     // Once it is gone, everything can move again.
     drop(snapshot);
-    db.delete(NodeId::new(8)).unwrap();
+    db.delete_node(NodeId::new(8)).unwrap();
     db.checkpoint().unwrap();
     db.backup_to("copy").unwrap();
 }

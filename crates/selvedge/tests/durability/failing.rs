@@ -53,7 +53,7 @@ fn long(text: &str) -> String {
 }
 
 fn id(reader: &impl Read, key: &str) -> Result<NodeId> {
-    Ok(reader.get("User", key)?.expect("the script inserts it first").id())
+    Ok(reader.get_node("User", key)?.expect("the script inserts it first").id())
 }
 
 const SCRIPT: &[Step] = &[
@@ -62,20 +62,20 @@ const SCRIPT: &[Step] = &[
     Step::Commit(|db| {
         db.transaction(|ctx| {
             for (n, key) in ["ann", "ben", "cid", "dan"].into_iter().enumerate() {
-                ctx.insert("User", key, doc! { "n": n as i64, "text": long(key) })?;
+                ctx.insert_node("User", key, doc! { "n": n as i64, "text": long(key) })?;
             }
             let (ann, ben) = (id(ctx, "ann")?, id(ctx, "ben")?);
-            ctx.link(ann, "KNOWS", ben, doc! { "since": 1 })?;
-            ctx.link(ben, "KNOWS", ann, doc! {})?;
-            ctx.link(ann, "PAID", ben, doc! { "text": long("paid") })?;
-            ctx.link(ann, "PAID", ben, doc! { "amount": 2 })?;
+            ctx.link_nodes(ann, "KNOWS", ben, doc! { "since": 1 })?;
+            ctx.link_nodes(ben, "KNOWS", ann, doc! {})?;
+            ctx.link_nodes(ann, "PAID", ben, doc! { "text": long("paid") })?;
+            ctx.link_nodes(ann, "PAID", ben, doc! { "amount": 2 })?;
             Ok(())
         })
     }),
     Step::Commit(|db| db.set(id(&db.snapshot()?, "cid")?, "n", 20)),
     Step::Checkpoint,
-    Step::Commit(|db| db.insert("Event", "first", doc! { "what": "login" }).map(drop)),
-    Step::Commit(|db| db.delete(id(&db.snapshot()?, "ben")?).map(drop)),
+    Step::Commit(|db| db.insert_node("Event", "first", doc! { "what": "login" }).map(drop)),
+    Step::Commit(|db| db.delete_node(id(&db.snapshot()?, "ben")?).map(drop)),
     Step::Tick,
     Step::Tick,
     Step::Commit(|db| {
@@ -89,17 +89,17 @@ const SCRIPT: &[Step] = &[
     }),
     Step::Checkpoint,
     // Larger than a segment.
-    Step::Commit(|db| db.insert("Event", "big", doc! { "text": "b".repeat(9_000) }).map(drop)),
+    Step::Commit(|db| db.insert_node("Event", "big", doc! { "text": "b".repeat(9_000) }).map(drop)),
     Step::Close,
     Step::Open,
-    Step::Commit(|db| db.insert("User", "fay", doc! { "n": 7 }).map(drop)),
+    Step::Commit(|db| db.insert_node("User", "fay", doc! { "n": 7 }).map(drop)),
     Step::Checkpoint,
     Step::Commit(|db| db.unset(id(&db.snapshot()?, "fay")?, "n").map(drop)),
     Step::Drop,
     Step::Open,
     Step::Commit(|db| {
         let snapshot = db.snapshot()?;
-        db.unlink(id(&snapshot, "ann")?, "KNOWS", id(&snapshot, "eve")?).map(drop)
+        db.unlink_nodes(id(&snapshot, "ann")?, "KNOWS", id(&snapshot, "eve")?).map(drop)
     }),
 ];
 
@@ -132,7 +132,7 @@ fn expect_one_of(life: &mut Life, states: &[State], at: usize, what: &str) -> Re
         "{what}: neither {:#?} nor what step {at} makes of it, but {found:#?}",
         states[at],
     );
-    let after = db.insert("After", "after", doc! {})?;
+    let after = db.insert_node("After", "after", doc! {})?;
     let found = State::checked(&db)?;
     let db = life.machine.crash_and_open(db)?;
     assert_eq!(State::checked(&db)?, found, "{what}, and a commit, and a crash");
@@ -182,7 +182,8 @@ fn expect_usable(life: &Life, before: &State, error: &Error, what: &str) -> Resu
     assert_eq!(shown, *before, "{what}: new snapshots see what is surely there");
     match error.kind() {
         ErrorKind::Reopen => {
-            let refused = db.insert("User", "no", doc! {}).expect_err("nothing is written now");
+            let refused =
+                db.insert_node("User", "no", doc! {}).expect_err("nothing is written now");
             assert_eq!(refused.kind(), ErrorKind::Reopen, "{what}: {refused}");
             db.reopen()
         }

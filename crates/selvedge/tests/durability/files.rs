@@ -9,7 +9,7 @@ use crate::machine::{DIR, Machine, Place};
 use crate::state::State;
 
 fn insert(db: &Db, key: &str) -> NodeId {
-    db.insert("N", key, doc! { "text": key.repeat(300) }).expect("it can be written")
+    db.insert_node("N", key, doc! { "text": key.repeat(300) }).expect("it can be written")
 }
 
 /// An empty directory becomes a database; directories above it are made.
@@ -139,7 +139,7 @@ fn rewrite_often(db: &Db) -> selvedge::Result<()> {
     for round in 0..6_i64 {
         for n in 0..10 {
             let text = format!("{round}").repeat(300);
-            db.upsert("N", &format!("{n}"), doc! { "text": text })?;
+            db.upsert_node("N", &format!("{n}"), doc! { "text": text })?;
         }
         db.checkpoint()?;
     }

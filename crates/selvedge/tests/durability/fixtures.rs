@@ -38,35 +38,39 @@ fn everything() -> Document {
 fn fill_1(db: &Db) -> Result<()> {
     db.define_edge_type("PAID", EdgeTypeDef::multi().from("User").to("Shop"))?;
     let (alice, shop) = db.transaction(|ctx| {
-        let alice = ctx.insert("User", "alice", everything())?;
+        let alice = ctx.insert_node("User", "alice", everything())?;
         let shop =
-            ctx.insert("Shop", "shop", doc! { "name": "Corner", "text": "s".repeat(300) })?;
-        let nobody = ctx.insert("User", None, doc! {})?;
-        ctx.link(alice, "PAID", shop, doc! { "amount": 10 })?;
-        ctx.link(alice, "PAID", shop, doc! { "amount": 20, "text": "p".repeat(200) })?;
-        ctx.link(alice, "PAID", shop, doc! {})?;
-        ctx.link(alice, "KNOWS", nobody, doc! { "since": 2020 })?;
-        ctx.link(nobody, "KNOWS", nobody, doc! {})?;
+            ctx.insert_node("Shop", "shop", doc! { "name": "Corner", "text": "s".repeat(300) })?;
+        let nobody = ctx.insert_node("User", None, doc! {})?;
+        ctx.link_nodes(alice, "PAID", shop, doc! { "amount": 10 })?;
+        ctx.link_nodes(alice, "PAID", shop, doc! { "amount": 20, "text": "p".repeat(200) })?;
+        ctx.link_nodes(alice, "PAID", shop, doc! {})?;
+        ctx.link_nodes(alice, "KNOWS", nobody, doc! { "since": 2020 })?;
+        ctx.link_nodes(nobody, "KNOWS", nobody, doc! {})?;
         Ok::<_, Error>((alice, shop))
     })?;
-    let brief = db.insert("Brief", "brief", doc! { "text": "b".repeat(400) })?;
+    let brief = db.insert_node("Brief", "brief", doc! { "text": "b".repeat(400) })?;
     db.checkpoint()?;
-    db.delete(brief)?;
+    db.delete_node(brief)?;
     db.set(shop, "name", "Market")?;
     for n in 0..40 {
-        db.insert("Many", &*format!("{n}"), doc! { "n": n, "text": "m".repeat(n as usize * 3) })?;
+        db.insert_node(
+            "Many",
+            &*format!("{n}"),
+            doc! { "n": n, "text": "m".repeat(n as usize * 3) },
+        )?;
     }
     db.checkpoint()?;
     db.transaction(|ctx| {
-        let bob = ctx.insert("User", "bob", everything())?;
-        ctx.link(bob, "KNOWS", alice, doc! { "since": 2021 })?;
-        ctx.link(bob, "PAID", shop, doc! { "amount": 30 })?;
+        let bob = ctx.insert_node("User", "bob", everything())?;
+        ctx.link_nodes(bob, "KNOWS", alice, doc! { "since": 2021 })?;
+        ctx.link_nodes(bob, "PAID", shop, doc! { "amount": 30 })?;
         let key = "k".repeat(limits::NODE_KEY_BYTES_MAX / 4);
-        ctx.insert("Many", &*key, doc! {})?;
+        ctx.insert_node("Many", &*key, doc! {})?;
         Ok::<_, Error>(())
     })?;
-    let many = db.snapshot()?.get("Many", "7")?.expect("inserted").id();
-    db.delete(many)?;
+    let many = db.snapshot()?.get_node("Many", "7")?.expect("inserted").id();
+    db.delete_node(many)?;
     db.unset(shop, "text")?;
     Ok(())
 }
@@ -109,7 +113,7 @@ fn format_1_is_read() {
     assert_eq!(State::checked(&db).unwrap(), found);
     assert!(db.statistics().storage.unwrap().recovery.commits > 0, "some of it from the log");
     expect_by_hand(&db).unwrap();
-    let next = db.insert("User", "next", doc! {}).unwrap();
+    let next = db.insert_node("User", "next", doc! {}).unwrap();
     assert_eq!(next.get(), found.nodes.keys().last().unwrap().get() + 1, "it was closed cleanly");
     db.close().unwrap();
     let db = Db::open(place.path()).unwrap();
@@ -119,15 +123,15 @@ fn format_1_is_read() {
 /// Some of it spelled out, so that no mistake is made twice.
 fn expect_by_hand(db: &Db) -> Result<()> {
     let snapshot = db.snapshot()?;
-    let alice = snapshot.get("User", "alice")?.expect("alice");
+    let alice = snapshot.get_node("User", "alice")?.expect("alice");
     assert_eq!((alice.id().get(), alice.version()), (1, Some(Timestamp::new(2))));
     let document = alice.document().to_document();
     assert_eq!(document, everything());
     assert_eq!(document.len(), 11);
     assert_eq!(document.get("i64"), Some(&Value::I64(i64::MIN)));
-    let bob = snapshot.get("User", "bob")?.expect("bob");
+    let bob = snapshot.get_node("User", "bob")?.expect("bob");
     assert_eq!(bob.document().to_document(), everything());
-    let shop = snapshot.get("Shop", "shop")?.expect("the shop");
+    let shop = snapshot.get_node("Shop", "shop")?.expect("the shop");
     assert_eq!(shop.document().to_document(), doc! { "name": "Market" });
     let paid = snapshot.edges_between(alice.id(), "PAID", shop.id())?;
     let amounts: Vec<_> = paid.iter().map(|edge| edge.get("amount")?.as_i64()).collect();
@@ -136,7 +140,9 @@ fn expect_by_hand(db: &Db) -> Result<()> {
     assert_eq!(def, EdgeTypeDef::multi().from("User").to("Shop"));
     assert_eq!(snapshot.count("Many")?, 40);
     assert_eq!(snapshot.count("Brief")?, 0);
-    assert!(snapshot.get("Many", "7")?.is_none() && snapshot.get("Brief", "brief")?.is_none());
+    assert!(
+        snapshot.get_node("Many", "7")?.is_none() && snapshot.get_node("Brief", "brief")?.is_none()
+    );
     assert_eq!(snapshot.labels()?, ["Brief", "Many", "Shop", "User"]);
     assert_eq!(snapshot.edge_types()?, ["KNOWS", "PAID"]);
     assert_eq!(snapshot.timestamp(), Timestamp::new(48));

@@ -16,7 +16,7 @@ fn is_no_space(error: &Error) -> bool {
 }
 
 fn insert(db: &Db, n: i64) -> Result<NodeId> {
-    db.insert("N", &*format!("{n}"), doc! { "n": n, "text": "x".repeat(500) })
+    db.insert_node("N", &*format!("{n}"), doc! { "n": n, "text": "x".repeat(500) })
 }
 
 /// Fills the disk up to what is used now, and `more`.
@@ -110,7 +110,7 @@ fn a_checkpoint_without_space_changes_nothing() {
         assert_eq!(machine.files("data-"), files, "with {more} bytes");
         assert!(machine.files("MANIFEST.new").is_empty());
         machine.0.set_capacity(None);
-        db.set(db.snapshot().unwrap().get("N", "3").unwrap().unwrap().id(), "n", 3).unwrap();
+        db.set(db.snapshot().unwrap().get_node("N", "3").unwrap().unwrap().id(), "n", 3).unwrap();
     }
     let state = State::checked(&db).unwrap();
     let db = machine.crash_and_open(db).unwrap();

@@ -20,9 +20,9 @@ impl Given {
     fn take(&mut self, db: &Db) -> selvedge::Result<()> {
         for turn in 0..6 {
             let mut transaction = db.begin(&TransactionOptions::new())?;
-            let a = transaction.insert("N", None, doc! {})?;
-            let b = transaction.insert("N", None, doc! {})?;
-            let edge = transaction.link(a, "TO", b, doc! { "n": 1 })?;
+            let a = transaction.insert_node("N", None, doc! {})?;
+            let b = transaction.insert_node("N", None, doc! {})?;
+            let edge = transaction.link_nodes(a, "TO", b, doc! { "n": 1 })?;
             for node in [a, b] {
                 assert!(self.nodes.insert(node), "{node} came before");
             }
@@ -76,10 +76,10 @@ fn after_a_clean_end_there_is_no_gap() {
     for life in 0..6 {
         let db = machine.open().unwrap();
         assert_eq!(db.timestamp().get(), timestamp);
-        let first = db.insert("N", None, doc! {}).unwrap();
-        let linked = db.link(first, "TO", first, doc! { "n": 1 }).unwrap().id.unwrap();
+        let first = db.insert_node("N", None, doc! {}).unwrap();
+        let linked = db.link_nodes(first, "TO", first, doc! { "n": 1 }).unwrap().id.unwrap();
         let mut rolled_back = db.begin(&TransactionOptions::new()).unwrap();
-        let second = rolled_back.insert("N", None, doc! {}).unwrap();
+        let second = rolled_back.insert_node("N", None, doc! {}).unwrap();
         rolled_back.rollback();
         (node, timestamp, edge) = (node + 2, timestamp + 2, edge + 1);
         assert_eq!((first.get(), second.get(), linked.get()), (node - 1, node, edge));
@@ -99,18 +99,18 @@ fn ids_of_what_was_deleted_do_not_come_back() {
     let machine = Machine::new(1);
     let db = machine.open().unwrap();
     db.define_edge_type("TO", EdgeTypeDef::multi()).unwrap();
-    let kept = db.insert("N", None, doc! {}).unwrap();
-    let gone = db.insert("N", None, doc! {}).unwrap();
-    let edge = db.link(kept, "TO", gone, doc! { "n": 1 }).unwrap().id;
-    db.delete(gone).unwrap();
+    let kept = db.insert_node("N", None, doc! {}).unwrap();
+    let gone = db.insert_node("N", None, doc! {}).unwrap();
+    let edge = db.link_nodes(kept, "TO", gone, doc! { "n": 1 }).unwrap().id;
+    db.delete_node(gone).unwrap();
     db.close().unwrap();
     for _ in 0..2 {
         machine.open().unwrap().close().unwrap();
     }
     let db = machine.open().unwrap();
-    let next = db.insert("N", None, doc! {}).unwrap();
+    let next = db.insert_node("N", None, doc! {}).unwrap();
     assert!(next > gone, "{next}");
-    assert!(db.link(kept, "TO", next, doc! { "n": 1 }).unwrap().id > edge);
+    assert!(db.link_nodes(kept, "TO", next, doc! { "n": 1 }).unwrap().id > edge);
 }
 
 /// Timestamps go forward in every life: a version that somebody remembers from before a
@@ -119,7 +119,7 @@ fn ids_of_what_was_deleted_do_not_come_back() {
 fn timestamps_go_forward_over_a_crash() {
     let machine = Machine::new(3);
     let db = machine.builder().sync(SyncLevel::Off).open(DIR).unwrap();
-    let node = db.insert("N", "node", doc! { "n": 1 }).unwrap();
+    let node = db.insert_node("N", "node", doc! { "n": 1 }).unwrap();
     let options = TransactionOptions::new().sync(SyncLevel::Full);
     db.transaction_with(&options, |ctx| ctx.set(node, "n", 2)).unwrap();
     let durable = db.timestamp();

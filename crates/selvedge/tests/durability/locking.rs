@@ -20,7 +20,7 @@ fn is_locked(error: &Error) -> bool {
 fn a_second_handle_is_refused() {
     let place = Place::new();
     let db = Db::open(place.path()).unwrap();
-    let node = db.insert("N", "node", doc! {}).unwrap();
+    let node = db.insert_node("N", "node", doc! {}).unwrap();
     let seconds: [DbBuilder; 4] = [
         Db::builder(),
         Db::builder().existing(),
@@ -76,7 +76,7 @@ fn ask_another_process(place: &Place) -> String {
 fn another_process_is_refused() {
     let place = Place::new();
     let db = Db::open(place.path()).unwrap();
-    db.insert("N", "node", doc! {}).unwrap();
+    db.insert_node("N", "node", doc! {}).unwrap();
     assert_eq!(ask_another_process(&place), "LOCKED");
     db.close().unwrap();
     assert_eq!(ask_another_process(&place), "OPENED 1");
@@ -93,11 +93,13 @@ fn dropped_is_closed_at_once() {
         let known = db.snapshot().unwrap().count("N").unwrap();
         assert_eq!(known, round as u64);
         let text = "x".repeat(300 + round as usize % 700);
-        db.insert("N", &*format!("{round}"), doc! { "text": text }).unwrap();
+        db.insert_node("N", &*format!("{round}"), doc! { "text": text }).unwrap();
         if round % 4 == 0 {
             threads::scope(|scope| {
                 let clone = db.clone();
-                scope.spawn(move || clone.upsert("Other", "one", doc! { "n": round }).map(drop));
+                scope.spawn(move || {
+                    clone.upsert_node("Other", "one", doc! { "n": round }).map(drop)
+                });
                 drop(db);
             });
         }
@@ -115,7 +117,7 @@ fn whichever_thread_drops_the_last_handle() {
         threads::scope(|scope| {
             for _ in 0..4 {
                 let db = db.clone();
-                scope.spawn(move || db.insert("N", None, doc! {}).map(drop));
+                scope.spawn(move || db.insert_node("N", None, doc! {}).map(drop));
             }
             drop(db);
         });
@@ -130,7 +132,7 @@ fn whichever_thread_drops_the_last_handle() {
 fn read_only_changes_nothing() {
     let machine = Machine::new(1);
     let db = machine.open().unwrap();
-    let node = db.insert("N", "node", doc! { "n": 1 }).unwrap();
+    let node = db.insert_node("N", "node", doc! { "n": 1 }).unwrap();
     db.checkpoint().unwrap();
     db.set(node, "n", 2).unwrap();
     drop(db);
@@ -147,8 +149,8 @@ fn read_only_changes_nothing() {
     assert_eq!(reader.check().unwrap(), Vec::<String>::new());
     let refused = [
         reader.set(node, "n", 3).unwrap_err(),
-        reader.insert("N", None, doc! {}).unwrap_err(),
-        reader.delete(node).unwrap_err(),
+        reader.insert_node("N", None, doc! {}).unwrap_err(),
+        reader.delete_node(node).unwrap_err(),
         reader.checkpoint().unwrap_err(),
     ];
     assert!(refused.iter().all(|error| matches!(error, Error::Closed)), "{refused:?}");
@@ -167,12 +169,12 @@ fn read_only_changes_nothing() {
 fn closing_one_handle_closes_all() {
     let machine = Machine::new(1);
     let db = machine.builder().background(Background::Thread).open(crate::machine::DIR).unwrap();
-    let node = db.insert("N", None, doc! {}).unwrap();
+    let node = db.insert_node("N", None, doc! {}).unwrap();
     let snapshot = db.snapshot().unwrap();
     let mut transaction = db.begin(&TransactionOptions::new()).unwrap();
     transaction.set(node, "n", 1).unwrap();
     db.clone().close().unwrap();
-    assert!(matches!(db.insert("N", None, doc! {}), Err(Error::Closed)));
+    assert!(matches!(db.insert_node("N", None, doc! {}), Err(Error::Closed)));
     assert!(matches!(db.snapshot(), Err(Error::Closed)));
     assert!(matches!(db.checkpoint(), Err(Error::Closed)));
     assert!(matches!(db.backup_to("copy"), Err(Error::Closed)));

@@ -11,7 +11,7 @@ use crate::state::State;
 #[test]
 fn operations_of_disks_in_memory() {
     let db = Db::in_memory();
-    let node = db.insert("N", "node", doc! { "n": 1 }).unwrap();
+    let node = db.insert_node("N", "node", doc! { "n": 1 }).unwrap();
     assert!(matches!(db.checkpoint(), Err(Error::Closed)));
     assert_eq!(db.check().unwrap(), Vec::<String>::new());
     db.reopen().unwrap();
@@ -27,14 +27,14 @@ fn operations_of_disks_in_memory() {
 #[test]
 fn closing_in_memory() {
     let db = Db::builder().background(Background::Manual).in_memory();
-    let node = db.insert("N", "node", doc! { "n": 1 }).unwrap();
+    let node = db.insert_node("N", "node", doc! { "n": 1 }).unwrap();
     let (snapshot, clone) = (db.snapshot().unwrap(), db.clone());
     let mut begun = db.begin(&TransactionOptions::new()).unwrap();
     begun.set(node, "n", 2).unwrap();
     db.close().unwrap();
     assert_eq!(State::of(&snapshot).unwrap().nodes.len(), 1);
     assert!(matches!(begun.commit(), Err(Error::Closed)));
-    assert!(matches!(clone.insert("N", None, doc! {}), Err(Error::Closed)));
+    assert!(matches!(clone.insert_node("N", None, doc! {}), Err(Error::Closed)));
     assert!(matches!(clone.snapshot(), Err(Error::Closed)));
     assert!(matches!(clone.snapshot_durable(), Err(Error::Closed)));
     assert!(matches!(clone.check(), Err(Error::Closed)));
@@ -51,7 +51,7 @@ fn closing_in_memory() {
 fn memory_touches_no_file() {
     let machine = Machine::new(1);
     let db = machine.builder().in_memory();
-    db.insert("N", None, doc! { "text": "x".repeat(1000) }).unwrap();
+    db.insert_node("N", None, doc! { "text": "x".repeat(1000) }).unwrap();
     db.step(10);
     db.close().unwrap();
     assert_eq!(machine.0.operation_count(), 0);

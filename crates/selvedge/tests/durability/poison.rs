@@ -20,7 +20,7 @@ fn n(reader: &impl Read, node: NodeId) -> Option<i64> {
 fn begin() -> Result<(Machine, Db, NodeId)> {
     let machine = Machine::new(5);
     let db = machine.open()?;
-    let node = db.insert("N", "node", doc! { "n": 1 })?;
+    let node = db.insert_node("N", "node", doc! { "n": 1 })?;
     Ok((machine, db, node))
 }
 
@@ -53,14 +53,14 @@ fn after_a_failed_sync_every_write_is_refused() {
     begun.set(node, "n", 3).unwrap();
     let mut begun_to_insert = db.begin(&TransactionOptions::new()).unwrap();
     fail_a_sync(&machine, &db, node);
-    begun_to_insert.insert("N", "another", doc! {}).unwrap();
+    begun_to_insert.insert_node("N", "another", doc! {}).unwrap();
     let refusals = [
         db.set(node, "n", 4).unwrap_err(),
-        db.insert("N", None, doc! {}).unwrap_err(),
-        db.upsert("N", "node", doc! {}).map(drop).unwrap_err(),
-        db.link(node, "TO", node, doc! {}).map(drop).unwrap_err(),
-        db.link(node, "TO", node, doc! { "n": 1 }).map(drop).unwrap_err(),
-        db.delete(node).map(drop).unwrap_err(),
+        db.insert_node("N", None, doc! {}).unwrap_err(),
+        db.upsert_node("N", "node", doc! {}).map(drop).unwrap_err(),
+        db.link_nodes(node, "TO", node, doc! {}).map(drop).unwrap_err(),
+        db.link_nodes(node, "TO", node, doc! { "n": 1 }).map(drop).unwrap_err(),
+        db.delete_node(node).map(drop).unwrap_err(),
         db.define_edge_type("TO", EdgeTypeDef::multi()).unwrap_err(),
         db.batch([Op::insert("N", None, doc! {})]).map(drop).unwrap_err(),
         db.transaction_retry(RetryPolicy::default(), |ctx| ctx.set(node, "n", 4)).unwrap_err(),
@@ -121,7 +121,7 @@ fn a_reopen_serves_clones_in_all_threads_and_the_second_does_nothing() {
                 assert!(matches!(n(&clone.snapshot().unwrap(), node), Some(1 | 2)));
                 clone.reopen().unwrap();
                 assert!(matches!(n(&clone.snapshot().unwrap(), node), Some(1 | 2)));
-                clone.insert("M", &*format!("{number}"), doc! {}).unwrap();
+                clone.insert_node("M", &*format!("{number}"), doc! {}).unwrap();
             });
         }
     });
@@ -171,7 +171,7 @@ fn a_transaction_from_before_the_failure_cannot_commit_after_the_reopen() {
     let reopened = n(&db.snapshot().unwrap(), node);
     assert_eq!(n(&begun, node), Some(9), "it reads on, with its own writes");
     begun.set(node, "n", 10).unwrap();
-    begun.insert("N", "late", doc! {}).unwrap();
+    begun.insert_node("N", "late", doc! {}).unwrap();
     let error = begun.commit().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Reopen, "{error}");
     assert_eq!(n(&db.snapshot().unwrap(), node), reopened, "nothing of it was applied");
@@ -267,7 +267,7 @@ fn writers_in_a_failed_group_are_all_told() {
                 scope.spawn(move || {
                     let mut acknowledged = Vec::new();
                     loop {
-                        match db.insert("N", None, doc! {}) {
+                        match db.insert_node("N", None, doc! {}) {
                             Ok(node) => acknowledged.push(node),
                             Err(error) => {
                                 assert_eq!(error.kind(), ErrorKind::Reopen, "{error}");

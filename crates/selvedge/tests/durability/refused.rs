@@ -24,9 +24,9 @@ fn database(seed: u64) -> Machine {
 fn fill(machine: &Machine, seed: u64) -> Result<()> {
     let (env, _) = Env::simulated_on(&machine.0, seed);
     let db = machine.builder().env(env).open(DIR)?;
-    db.insert("N", "1", doc! { "text": "1".repeat(400) })?;
+    db.insert_node("N", "1", doc! { "text": "1".repeat(400) })?;
     db.checkpoint()?;
-    db.insert("N", "2", doc! { "text": "2".repeat(400) })?;
+    db.insert_node("N", "2", doc! { "text": "2".repeat(400) })?;
     Ok(())
 }
 
@@ -90,7 +90,7 @@ fn missing_files() {
 #[test]
 fn the_log_is_missing_before_the_first_checkpoint() {
     let machine = Machine::new(1);
-    machine.open().unwrap().insert("N", None, doc! {}).unwrap();
+    machine.open().unwrap().insert_node("N", None, doc! {}).unwrap();
     for (path, _) in machine.files("log-") {
         machine.remove(&path.file_name().unwrap().to_string_lossy());
     }
@@ -171,7 +171,7 @@ fn an_older_manifest() {
     let older = machine.read("MANIFEST");
     let db = machine.open().unwrap();
     for n in 0..60 {
-        db.upsert("N", "1", doc! { "text": format!("{n}").repeat(200) }).unwrap();
+        db.upsert_node("N", "1", doc! { "text": format!("{n}").repeat(200) }).unwrap();
         if n % 20 == 0 {
             db.checkpoint().unwrap();
         }

@@ -30,8 +30,8 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 fn open_with(at: usize, new: &[u8]) -> Result<Db> {
     let machine = Machine::new(1);
     let db = machine.open()?;
-    db.insert("N", "a", doc! { "text": "t".repeat(100) })?;
-    db.insert("N", "b", doc! {})?;
+    db.insert_node("N", "a", doc! { "text": "t".repeat(100) })?;
+    db.insert_node("N", "b", doc! {})?;
     db.checkpoint()?;
     db.close()?;
     let mut manifest = machine.read("MANIFEST");
@@ -82,7 +82,7 @@ fn a_database_that_cannot_be_opened_once_more() {
 fn a_segment_beyond_all_logs_is_somebody_elses() {
     let machine = Machine::new(1);
     let db = machine.open().unwrap();
-    db.insert("N", "a", doc! {}).unwrap();
+    db.insert_node("N", "a", doc! {}).unwrap();
     db.close().unwrap();
     machine.write("log-ffffffffffffffff", 0, b"mine");
     let db = machine.open().unwrap();

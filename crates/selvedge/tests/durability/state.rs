@@ -56,7 +56,7 @@ impl State {
                 let node = reader.node(id)?.expect("scanned");
                 assert_eq!(node.label(), label);
                 if let Some(key) = node.key() {
-                    let found = reader.get(label, key)?.map(|found| found.id());
+                    let found = reader.get_node(label, key)?.map(|found| found.id());
                     assert_eq!(found, Some(id), "{label}/{key}");
                 }
                 let key = node.key().map(str::to_owned);

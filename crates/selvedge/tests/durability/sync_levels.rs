@@ -27,10 +27,10 @@ fn commit(db: &Db, n: i64, level: Option<SyncLevel>) -> Result<()> {
     let options = TransactionOptions::new();
     let options = level.map_or(options.clone(), |level| options.sync(level));
     db.transaction_with(&options, |ctx| {
-        let counter = ctx.upsert("Counter", "one", doc! { "n": n })?.id;
+        let counter = ctx.upsert_node("Counter", "one", doc! { "n": n })?.id;
         let text = "t".repeat(n as usize * 17 % 700);
-        let node = ctx.insert("N", &*format!("{n}"), doc! { "n": n, "text": text })?;
-        ctx.link(counter, "HAS", node, doc! { "n": n })?;
+        let node = ctx.insert_node("N", &*format!("{n}"), doc! { "n": n, "text": text })?;
+        ctx.link_nodes(counter, "HAS", node, doc! { "n": n })?;
         Ok(())
     })
 }
@@ -39,7 +39,7 @@ fn commit(db: &Db, n: i64, level: Option<SyncLevel>) -> Result<()> {
 fn prefix(db: &Db) -> Result<i64> {
     let state = State::checked(db)?;
     let snapshot = db.snapshot()?;
-    let Some(counter) = snapshot.get("Counter", "one")? else {
+    let Some(counter) = snapshot.get_node("Counter", "one")? else {
         assert_eq!(state.nodes.len(), 0);
         return Ok(0);
     };
@@ -47,7 +47,7 @@ fn prefix(db: &Db) -> Result<i64> {
     assert_eq!(snapshot.count("N")?, last as u64, "a hole, or half a commit");
     assert_eq!(snapshot.degree(counter.id(), Direction::Out, "HAS")?, last as u64);
     for n in 1..=last {
-        assert!(snapshot.get("N", &n.to_string())?.is_some(), "{n} of {last}");
+        assert!(snapshot.get_node("N", &n.to_string())?.is_some(), "{n} of {last}");
     }
     Ok(last)
 }

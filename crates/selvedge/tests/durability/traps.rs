@@ -57,14 +57,16 @@ fn contend(db: &Db, keys: &[String], seed: u64) {
         let text = "x".repeat(random.usize(..400));
         let choice = random.u8(..6);
         let done: Result<()> = db.transaction(|ctx| {
-            let one = ctx.upsert("N", a, doc! { "turn": turn, "text": text })?.id;
-            let other = ctx.get("N", b)?.map(|node| node.id());
+            let one = ctx.upsert_node("N", a, doc! { "turn": turn, "text": text })?.id;
+            let other = ctx.get_node("N", b)?.map(|node| node.id());
             match (choice, other) {
-                (0, Some(other)) => drop(ctx.delete(other)?),
-                (1, Some(other)) => drop(ctx.link(one, "TO", other, doc! { "turn": turn })?),
-                (2, Some(other)) => drop(ctx.link(one, "BARE", other, doc! {})?),
-                (3, Some(other)) => drop(ctx.unlink(one, "TO", other)?),
-                (4, _) => drop(ctx.insert(&format!("L{turn}"), None, doc! {})?),
+                (0, Some(other)) => drop(ctx.delete_node(other)?),
+                (1, Some(other)) => {
+                    drop(ctx.link_nodes(one, "TO", other, doc! { "turn": turn })?)
+                }
+                (2, Some(other)) => drop(ctx.link_nodes(one, "BARE", other, doc! {})?),
+                (3, Some(other)) => drop(ctx.unlink_nodes(one, "TO", other)?),
+                (4, _) => drop(ctx.insert_node(&format!("L{turn}"), None, doc! {})?),
                 _ => {}
             }
             Ok(())
@@ -83,16 +85,16 @@ fn trap_12_open_across_a_checkpoint() {
     for seed in 0..10 {
         let machine = Machine::new(seed);
         let db = machine.builder().sync(SyncLevel::Off).open(DIR).unwrap();
-        let node = db.insert("N", "node", doc! { "n": 1 }).unwrap();
+        let node = db.insert_node("N", "node", doc! { "n": 1 }).unwrap();
         let options = TransactionOptions::new().sync(SyncLevel::Full);
         let mut open = db.begin(&options).unwrap();
         open.set(node, "n", 2).unwrap();
-        let early = open.insert("N", "early", doc! { "text": "e".repeat(600) }).unwrap();
+        let early = open.insert_node("N", "early", doc! { "text": "e".repeat(600) }).unwrap();
         db.checkpoint().unwrap();
-        db.insert("Other", None, doc! {}).unwrap();
+        db.insert_node("Other", None, doc! {}).unwrap();
         db.checkpoint().unwrap();
-        let late = open.insert("New label", "late", doc! {}).unwrap();
-        open.link(early, "TO", late, doc! { "n": 1 }).unwrap();
+        let late = open.insert_node("New label", "late", doc! {}).unwrap();
+        open.link_nodes(early, "TO", late, doc! { "n": 1 }).unwrap();
         open.commit().unwrap();
         let state = State::checked(&db).unwrap();
         let db = machine.crash_and_open(db).unwrap();
@@ -108,9 +110,9 @@ fn trap_13_two_writers_and_automatic_checkpoints() {
     let machine = Machine::new(13);
     let builder = machine.builder().background(Background::Thread).checkpoint_bytes(4_096);
     let db = builder.open(DIR).unwrap();
-    let shared = db.insert("Counter", "shared", doc! { "n": 0 }).unwrap();
+    let shared = db.insert_node("Counter", "shared", doc! { "n": 0 }).unwrap();
     let own: Vec<_> = (0..2)
-        .map(|writer| db.insert("Counter", &*format!("{writer}"), doc! { "n": 0 }).unwrap())
+        .map(|writer| db.insert_node("Counter", &*format!("{writer}"), doc! { "n": 0 }).unwrap())
         .collect();
     let (acknowledged, done) = (AtomicI64::new(0), AtomicBool::new(false));
     let checkpoints = || db.statistics().storage.unwrap().checkpoints;
@@ -164,7 +166,7 @@ fn trap_13_and_a_crash_in_the_midst_of_it() {
         let builder = machine.builder().background(Background::Thread).checkpoint_bytes(4_096);
         let db = builder.open(DIR).unwrap();
         let nodes: Vec<_> =
-            (0..2).map(|_| db.insert("Counter", None, doc! { "n": 0 }).unwrap()).collect();
+            (0..2).map(|_| db.insert_node("Counter", None, doc! { "n": 0 }).unwrap()).collect();
         let crashed = AtomicBool::new(false);
         let counts: Vec<i64> = threads::scope(|scope| {
             let write = |node: NodeId| {
@@ -207,8 +209,8 @@ fn readers_beside_writers_and_checkpoints_see_whole_commits() {
     let pair = db
         .transaction(|ctx| {
             let text = "0".repeat(500);
-            let one = ctx.insert("N", "one", doc! { "n": 0, "text": text.clone() })?;
-            Ok::<_, Error>([one, ctx.insert("N", "other", doc! { "n": 0, "text": text })?])
+            let one = ctx.insert_node("N", "one", doc! { "n": 0, "text": text.clone() })?;
+            Ok::<_, Error>([one, ctx.insert_node("N", "other", doc! { "n": 0, "text": text })?])
         })
         .unwrap();
     let done = AtomicBool::new(false);

@@ -53,7 +53,7 @@ fn everything_comes_back_after_a_crash() {
     let named = db.keyspace("named").unwrap();
     named.set(&key!["text"], "other").unwrap();
     db.transaction(|ctx| {
-        ctx.insert("User", "alice", doc! {})?;
+        ctx.insert_node("User", "alice", doc! {})?;
         ctx.kv().sum(&key!["users"], 1)
     })
     .unwrap();
@@ -163,7 +163,7 @@ fn files_go_after_the_last_entry() {
     db.kv().delete(&key!["a"]).unwrap();
     while db.step(1000) {}
     assert_eq!(db.statistics().entries, 0);
-    let node = db.insert("Page", None, doc! {}).unwrap();
+    let node = db.insert_node("Page", None, doc! {}).unwrap();
     for round in 0..40 {
         db.set(node, "text", "x".repeat(3000 + round)).unwrap();
         db.checkpoint().unwrap();

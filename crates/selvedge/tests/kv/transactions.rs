@@ -8,7 +8,7 @@ fn both_change_together_or_not_at_all() {
     let db = Db::in_memory();
     let stamp = db.kv().atomic().set(&key!["a"], 1_u64).commit().unwrap().committed().unwrap();
     let failed = db.transaction(|ctx| {
-        ctx.insert("User", "alice", doc! {})?;
+        ctx.insert_node("User", "alice", doc! {})?;
         ctx.kv().set(&key!["b"], 1_u64)?;
         ctx.kv().check(&key!["a"], None)?;
         Ok::<_, Error>(())
@@ -18,7 +18,7 @@ fn both_change_together_or_not_at_all() {
     assert_eq!(snapshot.count("User").unwrap(), 0);
     assert!(snapshot.kv().get(&key!["b"]).unwrap().is_none());
     db.transaction(|ctx| {
-        ctx.insert("User", "alice", doc! {})?;
+        ctx.insert_node("User", "alice", doc! {})?;
         ctx.kv().set(&key!["b"], 1_u64)?;
         ctx.kv().check(&key!["a"], Some(stamp.versionstamp()))?;
         Ok::<_, Error>(())
@@ -92,7 +92,7 @@ fn savepoints_undo_entries_as_well() {
         let before = ctx.savepoint()?;
         ctx.kv().set(&key!["a"], 2_u64)?;
         ctx.kv().set(&key!["b"], 2_u64)?;
-        ctx.insert("User", "bob", doc! {})?;
+        ctx.insert_node("User", "bob", doc! {})?;
         assert_eq!(ctx.kv().get(&key!["a"])?.and_then(|a| a.number()), Some(2));
         ctx.rollback_to(before)?;
         assert_eq!(ctx.kv().get(&key!["a"])?.and_then(|a| a.number()), Some(1));

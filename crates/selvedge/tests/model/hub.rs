@@ -55,9 +55,9 @@ impl Hub {
         let (env, _) = Env::simulated(seed);
         let db = Db::builder().background(Background::Manual).env(env).in_memory();
         let (hub, leaves) = db.transaction(|ctx| {
-            let hub = ctx.insert("Hub", "hub", doc! {})?;
+            let hub = ctx.insert_node("Hub", "hub", doc! {})?;
             let leaves: Result<Vec<_>> =
-                (0..LEAVES).map(|_| ctx.insert("Leaf", None, doc! {})).collect();
+                (0..LEAVES).map(|_| ctx.insert_node("Leaf", None, doc! {})).collect();
             Ok::<_, Error>((hub, leaves?))
         })?;
         let (linked, random) = (BTreeMap::new(), fastrand::Rng::with_seed(seed));
@@ -80,11 +80,11 @@ impl Hub {
                 }
                 if self.random.f64() < linking {
                     let n = self.random.i64(0..9);
-                    transaction.link(self.hub, "TO", leaf, doc! { "n": n })?;
+                    transaction.link_nodes(self.hub, "TO", leaf, doc! { "n": n })?;
                     own.insert(leaf, n);
                     changes.push((leaf, Some(n)));
                 } else {
-                    let unlinked = transaction.unlink(self.hub, "TO", leaf)?;
+                    let unlinked = transaction.unlink_nodes(self.hub, "TO", leaf)?;
                     assert_eq!(unlinked, u64::from(own.remove(&leaf).is_some()));
                     changes.push((leaf, None));
                 }
@@ -148,7 +148,7 @@ fn a_hub_agrees_with_a_set() -> Result<()> {
     hub.run(20, 300, 0.95)?;
 
     let (before, edges) = (hub.db.snapshot()?, hub.linked.len() as u64);
-    assert_eq!(hub.db.delete(hub.hub)?, edges);
+    assert_eq!(hub.db.delete_node(hub.hub)?, edges);
     read_each(&before, hub.hub, &hub.linked, &hub.leaves)?;
     read_each(&hub.db.snapshot()?, hub.hub, &BTreeMap::new(), &hub.leaves)?;
     drop(before);

@@ -25,10 +25,10 @@ impl Progress {
 /// A chain of nodes.
 fn chain(db: &Db) -> selvedge::Result<Vec<NodeId>> {
     db.transaction(|ctx| {
-        let insert = |_| ctx.insert("Item", None, doc! { "n": 0 });
+        let insert = |_| ctx.insert_node("Item", None, doc! { "n": 0 });
         let nodes: Vec<_> = (0..NODES).map(insert).collect::<Result<_, _>>()?;
         for pair in nodes.windows(2) {
-            ctx.link(pair[0], "NEXT", pair[1], doc! {})?;
+            ctx.link_nodes(pair[0], "NEXT", pair[1], doc! {})?;
         }
         Ok(nodes)
     })
@@ -52,7 +52,7 @@ fn write(db: &Db, nodes: &[NodeId], progress: &Progress) -> selvedge::Result<()>
         let at = round % (NODES - 1);
         db.transaction(|ctx| {
             ctx.set(nodes[at], "n", round as i64)?;
-            ctx.link(nodes[at], "NEXT", nodes[at + 1], doc! { "round": round as i64 })
+            ctx.link_nodes(nodes[at], "NEXT", nodes[at + 1], doc! { "round": round as i64 })
         })?;
         progress.commits.fetch_add(1, Ordering::Relaxed);
     }
@@ -94,7 +94,7 @@ fn trap_02_reader_and_writer_both_make_progress() {
 fn trap_16_closing_is_prompt() {
     for _ in 0..5 {
         let db = Db::in_memory();
-        let node = db.insert("Item", "x", doc! { "n": 0 }).expect("a new key");
+        let node = db.insert_node("Item", "x", doc! { "n": 0 }).expect("a new key");
         let reader = db.snapshot().expect("few are open");
         for n in 0..1000 {
             db.set(node, "n", n).expect("nobody else writes");

@@ -98,7 +98,7 @@ impl Told {
 fn two_counters(disk: &SimulatedFiles, background: Background) -> (Db, [NodeId; 2]) {
     let db = open(disk, background).expect("nothing fails");
     let nodes = db.transaction(|txn| {
-        let mut insert = || txn.insert("Node", None, doc! { "number": 0 });
+        let mut insert = || txn.insert_node("Node", None, doc! { "number": 0 });
         Ok::<_, Error>([insert()?, insert()?])
     });
     (db, nodes.expect("nothing fails"))

@@ -138,7 +138,7 @@ pub fn run_beside(db: &Db, plan: Plan) -> Result<History, String> {
     let removed = db.transaction(|ctx| {
         for label in ground.labels {
             let nodes: Vec<_> = ctx.scan(label)?.collect();
-            nodes.into_iter().try_for_each(|node| ctx.delete(node).map(drop))?;
+            nodes.into_iter().try_for_each(|node| ctx.delete_node(node).map(drop))?;
         }
         Ok::<_, Error>(())
     });

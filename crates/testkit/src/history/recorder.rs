@@ -301,7 +301,7 @@ impl Active {
     /// # Errors
     /// For no good reason.
     pub fn get(&mut self, label: &'static str, key: &str) -> Done<Option<NodeId>> {
-        let seen = read!(self, reader => reader.get(label, key)).map(|node| node.id());
+        let seen = read!(self, reader => reader.get_node(label, key)).map(|node| node.id());
         self.note(Op::Get { label: label.into(), key: key.to_owned(), seen });
         Ok(seen)
     }
@@ -412,7 +412,7 @@ impl Active {
         number: i64,
     ) -> Done<Option<NodeId>> {
         let content = self.content(number, Vec::new());
-        let done = self.write(|txn| txn.insert(label, key, document(&content)))?;
+        let done = self.write(|txn| txn.insert_node(label, key, document(&content)))?;
         let key = key.map(str::to_owned);
         self.note(Op::Insert { label: label.into(), key, content, done });
         Ok(done)
@@ -440,7 +440,7 @@ impl Active {
     /// # Errors
     /// For no good reason.
     pub fn delete(&mut self, node: NodeId) -> Done<Option<u64>> {
-        let done = self.write(|txn| txn.delete(node))?;
+        let done = self.write(|txn| txn.delete_node(node))?;
         self.note(Op::Delete { node, done });
         Ok(done)
     }
@@ -452,7 +452,8 @@ impl Active {
     pub fn link(&mut self, edge: &EdgeName, number: i64) -> Done<bool> {
         let content = self.content(number, Vec::new());
         let EdgeName { source, edge_type, target } = edge;
-        let done = self.write(|txn| txn.link(*source, edge_type, *target, document(&content)))?;
+        let done =
+            self.write(|txn| txn.link_nodes(*source, edge_type, *target, document(&content)))?;
         let done = done.is_some();
         self.note(Op::Link { edge: edge.clone(), content, done });
         Ok(done)
@@ -464,7 +465,7 @@ impl Active {
     /// For no good reason.
     pub fn unlink(&mut self, edge: &EdgeName) -> Done<bool> {
         let EdgeName { source, edge_type, target } = edge;
-        let done = self.write(|txn| txn.unlink(*source, edge_type, *target))?;
+        let done = self.write(|txn| txn.unlink_nodes(*source, edge_type, *target))?;
         let done = done.is_some_and(|edges| edges > 0);
         self.note(Op::Unlink { edge: edge.clone(), done });
         Ok(done)

@@ -66,7 +66,7 @@ pub(super) fn compare(reader: &impl Read, state: &State, look: &Look<NodeId>) {
             same(reader.contains(id).expect("reads"), state.nodes.contains_key(&id), look);
         }
         Look::Key(label, key) => {
-            let found = reader.get(label, key).expect("reads").map(|node| node.id());
+            let found = reader.get_node(label, key).expect("reads").map(|node| node.id());
             same(found, state.holder(label, key), look);
         }
         Look::Scan(label) => {

@@ -60,7 +60,7 @@ pub(super) fn write(
         Write::Replace { node, document } => writer.replace(node, document),
         Write::Delete { node } => {
             let id = writer.pick(node);
-            let done = agreed(answer(writer.ctx.delete(id)), writer.model.delete(id));
+            let done = agreed(answer(writer.ctx.delete_node(id)), writer.model.delete(id));
             done.inspect(|(found, expected)| assert_eq!(found, expected, "edges of {id}"));
         }
         Write::Define { name, def } => {
@@ -80,7 +80,7 @@ pub(super) fn write(
         }
         Write::UpdateEdge { edge, fields } => {
             let update = fields.clone();
-            let edit = |ctx: &mut Transaction<'_>, edge| ctx.update_edge(edge, update);
+            let edit = |ctx: &mut Transaction<'_>, edge| ctx.set_edge(edge, update);
             writer.rewrite_edge(edge, edit, |document| document.extend(fields));
         }
         Write::UnsetEdge { edge, field } => {
@@ -113,7 +113,7 @@ impl Writer<'_, '_> {
 
     fn insert(&mut self, label: Name, key: Option<Name>, document: Document) {
         let expected = self.model.may_insert(label, key);
-        let found = answer(self.ctx.insert(label, key, document.clone()));
+        let found = answer(self.ctx.insert_node(label, key, document.clone()));
         if let Some((id, ())) = agreed(found, expected) {
             self.inserted(id, label, key, document);
         }
@@ -121,7 +121,8 @@ impl Writer<'_, '_> {
 
     fn upsert(&mut self, label: Name, key: Name, document: Document) {
         let holder = self.model.see_holder(label, key);
-        let upserted = self.ctx.upsert(label, key, document.clone()).expect("nothing is wrong");
+        let upserted =
+            self.ctx.upsert_node(label, key, document.clone()).expect("nothing is wrong");
         assert_eq!(upserted.created, holder.is_none());
         match holder {
             Some(id) => {
@@ -165,7 +166,7 @@ impl Writer<'_, '_> {
     fn link(&mut self, source: Pick, edge_type: Name, target: Pick, document: Document) {
         let (source, target) = (self.pick(source), self.pick(target));
         let expected = self.model.may_link(source, edge_type, target, self.latest);
-        let found = answer(self.ctx.link(source, edge_type, target, document.clone()));
+        let found = answer(self.ctx.link_nodes(source, edge_type, target, document.clone()));
         let Some((edge, def)) = agreed(found, expected) else { return };
         self.model.define(edge_type, &def, false, self.latest).expect("it is defined so");
         // A type may be newer than the snapshot; who links by it knows it.
@@ -185,7 +186,7 @@ impl Writer<'_, '_> {
         let (source, target) = (self.pick(source), self.pick(target));
         self.model.see(Seen::Between(source, edge_type, target), Demand::Must);
         let edges = self.model.now.between(source, edge_type, target);
-        let found = self.ctx.unlink(source, edge_type, target).expect("nothing is wrong");
+        let found = self.ctx.unlink_nodes(source, edge_type, target).expect("nothing is wrong");
         assert_eq!(found, edges.len() as u64);
         edges.into_iter().for_each(|edge| self.model.unlink(edge));
     }

@@ -38,7 +38,7 @@ pub(super) fn run<R: Read>(
     let output = match &*command.verb {
         "get" => {
             let (label, key) = label_and_key(word(0, "a node")?);
-            names.show(reader.get(label, key)?)
+            names.show(reader.get_node(label, key)?)
         }
         "node" => names.show(reader.node(node(0)?)?),
         "has" => reader.contains(node(0)?)?.to_string(),

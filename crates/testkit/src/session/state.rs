@@ -47,7 +47,7 @@ fn nodes<R: Read>(reader: &R, names: &Names) -> Result<Vec<NodeId>, ScriptError>
             let node = node.ok_or_else(|| gone(&name))?;
             agree(&format!("label of {name}"), node.label(), &*label)?;
             if let Some(key) = node.key() {
-                let by_key = reader.get(&label, key)?.map(|node| node.id());
+                let by_key = reader.get_node(&label, key)?.map(|node| node.id());
                 agree(&format!("key of {name}"), by_key, Some(*id))?;
             }
         }

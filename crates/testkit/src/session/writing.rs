@@ -29,12 +29,12 @@ pub(super) fn run(
         "insert" => {
             let (label, key) = label_and_key(name()?);
             let key = Some(key).filter(|key| *key != NO_KEY);
-            let id = ctx.insert(label, key, command.fields())?;
+            let id = ctx.insert_node(label, key, command.fields())?;
             format!("ok {}", names.add_node(name()?, id)?)
         }
         "upsert" => {
             let (label, key) = label_and_key(name()?);
-            let upserted = ctx.upsert(label, key, command.fields())?;
+            let upserted = ctx.upsert_node(label, key, command.fields())?;
             if upserted.created {
                 format!("ok {} created", names.add_node(name()?, upserted.id)?)
             } else {
@@ -57,7 +57,7 @@ pub(super) fn run(
             ctx.replace(names.node(name()?)?, command.fields())?;
             "ok".to_owned()
         }
-        "delete" => format!("ok {} edges", ctx.delete(names.node(name()?)?)?),
+        "delete" => format!("ok {} edges", ctx.delete_node(names.node(name()?)?)?),
         "for_update" => names.show(ctx.get_for_update(names.node(name()?)?)?),
         "check" => {
             ctx.check(names.node(name()?)?, version(command.word(1, "a version")?)?);
@@ -104,16 +104,16 @@ fn edges(
     let edge = |names: &Names| names.edge((source, edge_type, target), command.plain(3).next());
     let output = match &*command.verb {
         "link" => {
-            let edge = ctx.link(source, edge_type, target, command.fields())?;
+            let edge = ctx.link_nodes(source, edge_type, target, command.fields())?;
             format!("ok{}", names.add_edge(edge_type, edge))
         }
-        "unlink" => format!("ok {}", ctx.unlink(source, edge_type, target)?),
+        "unlink" => format!("ok {}", ctx.unlink_nodes(source, edge_type, target)?),
         "unlink_edge" => {
             ctx.unlink_edge(edge(names)?)?;
             "ok".to_owned()
         }
         _ => {
-            ctx.update_edge(edge(names)?, command.fields())?;
+            ctx.set_edge(edge(names)?, command.fields())?;
             "ok".to_owned()
         }
     };

@@ -106,7 +106,7 @@ fn see_node(
     agree("the label of a node", node.label(), label)?;
     let key = node.key().map(|key| known(&KEYS, key)).transpose()?;
     if let Some(key) = key {
-        let by_key = sure(reader.get(label, key))?.map(|node| node.id());
+        let by_key = sure(reader.get_node(label, key))?.map(|node| node.id());
         agree("the node with a key", by_key, Some(id))?;
     }
     let document = Arc::new(node.document().to_document());
@@ -124,7 +124,7 @@ fn see_keys(reader: &impl Read, damage: Damage, seen: &Seen) -> Result<(), Strin
     let unused = LABELS.iter().find(|label| !seen.state.labels.contains(*label));
     for label in seen.state.labels.iter().chain(unused).copied() {
         for key in KEYS {
-            let Some(found) = readable(reader.get(label, key), damage)? else { continue };
+            let Some(found) = readable(reader.get_node(label, key), damage)? else { continue };
             let (found, held) = (found.map(|node| node.id()), held.get(&(label, key)).copied());
             agree(&format!("the node with the key {label}/{key}"), found, held)?;
         }

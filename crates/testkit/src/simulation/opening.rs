@@ -224,7 +224,7 @@ impl Story {
         drop(snapshot);
         // It is a database like any other.
         if self.rng.bool()
-            && let Err(error) = backup.insert("A", None, doc! { "of": "the backup" })
+            && let Err(error) = backup.insert_node("A", None, doc! { "of": "the backup" })
         {
             return self.permit_elsewhere("inserting into the backup", &error);
         }

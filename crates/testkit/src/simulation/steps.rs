@@ -382,7 +382,7 @@ impl Story {
 
     /// A write that must be refused.
     fn write_in_vain(&mut self) -> Told {
-        match self.db().insert("A", None, doc! {}) {
+        match self.db().insert_node("A", None, doc! {}) {
             Ok(id) => Err(format!("node {id} was inserted where nothing can be written")),
             Err(error) => {
                 self.note(format!("written in vain: {error}"));

@@ -301,7 +301,7 @@ impl Workload {
         let holder = key.and_then(|key| staged.now.holder(label, key));
         let node = NodeState { label, key, document: Arc::new(document.clone()), version: None };
         if let (Some(key), true) = (key, self.rng.u8(..4) == 0) {
-            let upserted = txn.upsert(label, key, document)?;
+            let upserted = txn.upsert_node(label, key, document)?;
             if upserted.created {
                 self.given.node(upserted.id)?;
                 staged.inserted.insert(upserted.id);
@@ -312,7 +312,7 @@ impl Workload {
             staged.put_node(upserted.id, node);
             return Ok(format!("upsert {label}/{key} {}", upserted.id));
         }
-        match (txn.insert(label, key, document), holder) {
+        match (txn.insert_node(label, key, document), holder) {
             (Ok(id), None) => {
                 self.given.node(id)?;
                 staged.inserted.insert(id);
@@ -357,7 +357,7 @@ impl Workload {
 
     fn delete(&mut self, txn: &mut Transaction<'_>, staged: &mut Staged) -> Done {
         let Some(id) = self.node(staged) else { return Ok("nothing to delete".into()) };
-        let told = txn.delete(id)?;
+        let told = txn.delete_node(id)?;
         staged.nodes.insert(id);
         staged.now.nodes.remove(&id);
         let edges = staged.remove_edges(|edge| edge.source == id || edge.target == id);
@@ -390,7 +390,7 @@ impl Workload {
         let ends = (self.node(staged), self.node(staged));
         let (Some(source), Some(target)) = ends else { return Ok("nothing to link".into()) };
         let (edge_type, document) = (self.edge_type(), self.document());
-        let edge = match txn.link(source, edge_type, target, document.clone()) {
+        let edge = match txn.link_nodes(source, edge_type, target, document.clone()) {
             Ok(edge) => edge,
             Err(error) if error.kind() == ErrorKind::Input => {
                 return Ok(format!("link {source} {edge_type} {target}: {error}"));
@@ -409,7 +409,7 @@ impl Workload {
 
     fn unlink(&mut self, txn: &mut Transaction<'_>, staged: &mut Staged) -> Done {
         let Some(edge) = self.edge(staged) else { return Ok("nothing to unlink".into()) };
-        let told = txn.unlink(edge.source, edge.edge_type, edge.target)?;
+        let told = txn.unlink_nodes(edge.source, edge.edge_type, edge.target)?;
         let there = staged.remove_edges(|other| other.pair() == edge.pair());
         if told != there {
             return wrong(format!("unlinking {edge:?} took {told} edges of {there}"));
@@ -426,7 +426,7 @@ impl Workload {
         match self.rng.u8(..5) {
             0 | 1 => {
                 let (field, value) = (self.field(), self.value());
-                txn.update_edge(edge, Document::from([(field, value.clone())]))?;
+                txn.set_edge(edge, Document::from([(field, value.clone())]))?;
                 document.set(field, value);
             }
             2 => {

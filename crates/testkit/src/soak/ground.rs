@@ -43,19 +43,19 @@ pub(super) fn lay(db: &Db) -> Told<Ground> {
         ctx.define_edge_type("PAID", EdgeTypeDef::multi().from("Saver").to("Saver"))?;
         for number in 0..ACCOUNTS {
             let key = format!("saver-{number}");
-            let account = ctx.insert("Saver", &*key, doc! { "balance": BALANCE })?;
+            let account = ctx.insert_node("Saver", &*key, doc! { "balance": BALANCE })?;
             ground.accounts.push(account);
         }
         for number in 0..PAIRS {
             let mut half = |which: &str| {
                 let key = format!("{which}-{number}");
-                ctx.insert("Half", &*key, doc! { "stamp": 0, "text": "" })
+                ctx.insert_node("Half", &*key, doc! { "stamp": 0, "text": "" })
             };
             ground.pairs.push((half("left")?, half("right")?));
         }
         for number in 0..PLACES {
             let key = format!("place-{number}");
-            ground.places.push(ctx.insert("Place", &*key, doc! { "name": key.clone() })?);
+            ground.places.push(ctx.insert_node("Place", &*key, doc! { "name": key.clone() })?);
         }
         Ok::<_, Error>(ground)
     });

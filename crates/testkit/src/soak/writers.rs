@@ -66,7 +66,7 @@ fn transfer(ctx: &mut Transaction<'_>, ground: &Ground, rng: &mut Rng) -> Result
         payments.into_iter().try_for_each(|payment| ctx.unlink_edge(payment))?;
     }
     // The number of payments is a matter of the account, which was written above.
-    ctx.link(from, "PAID", to, doc! { "amount": amount })?;
+    ctx.link_nodes(from, "PAID", to, doc! { "amount": amount })?;
     Ok(())
 }
 
@@ -85,16 +85,16 @@ fn come_near(ctx: &mut Transaction<'_>, ground: &Ground, rng: &mut Rng) -> Resul
     let near: Vec<_> = ctx.neighbours(one, Direction::Out, "NEAR")?.collect();
     if near.contains(&other) {
         if rng.bool() {
-            ctx.unlink(one, "NEAR", other)?;
+            ctx.unlink_nodes(one, "NEAR", other)?;
         } else {
-            ctx.link(one, "NEAR", other, doc! { "metres": rng.i64(..9000) })?;
+            ctx.link_nodes(one, "NEAR", other, doc! { "metres": rng.i64(..9000) })?;
         }
     } else if near.len() >= NEAR_MAX {
-        near.into_iter().try_for_each(|near| ctx.unlink(one, "NEAR", near).map(drop))?;
+        near.into_iter().try_for_each(|near| ctx.unlink_nodes(one, "NEAR", near).map(drop))?;
     } else if rng.bool() {
-        ctx.link(one, "NEAR", other, doc! {})?;
+        ctx.link_nodes(one, "NEAR", other, doc! {})?;
     } else {
-        ctx.link(one, "NEAR", other, doc! { "metres": rng.i64(..9000) })?;
+        ctx.link_nodes(one, "NEAR", other, doc! { "metres": rng.i64(..9000) })?;
     }
     Ok(())
 }
@@ -102,13 +102,14 @@ fn come_near(ctx: &mut Transaction<'_>, ground: &Ground, rng: &mut Rng) -> Resul
 /// A guest comes with all edges, or goes with all of them.
 fn visit(ctx: &mut Transaction<'_>, ground: &Ground, rng: &mut Rng) -> Result<()> {
     let key = guest_key(rng.usize(..GUESTS));
-    if let Some(guest) = ctx.get("Guest", &key)?.map(|guest| guest.id()) {
-        ctx.delete(guest)?;
+    if let Some(guest) = ctx.get_node("Guest", &key)?.map(|guest| guest.id()) {
+        ctx.delete_node(guest)?;
         return Ok(());
     }
-    let guest = ctx.insert("Guest", &*key, doc! { "luggage": "l".repeat(rng.usize(..200)) })?;
+    let guest =
+        ctx.insert_node("Guest", &*key, doc! { "luggage": "l".repeat(rng.usize(..200)) })?;
     for _ in 0..rng.usize(1..=STAYS_MAX) {
-        ctx.link(guest, "STAYS", one_of(rng, &ground.places), doc! {})?;
+        ctx.link_nodes(guest, "STAYS", one_of(rng, &ground.places), doc! {})?;
     }
     Ok(())
 }

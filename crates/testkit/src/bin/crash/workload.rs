@@ -99,17 +99,17 @@ impl Step {
         let commits = number(ctx, counter, "commits")?;
         ctx.set(counter, "commits", commits + 1)?;
 
-        let entry = ctx.insert(ENTRY, self.key().as_str(), self.document(sequence))?;
+        let entry = ctx.insert_node(ENTRY, self.key().as_str(), self.document(sequence))?;
         for (account, amount) in [(self.payer, -self.amount), (self.payee, self.amount)] {
             let account = expect_node(ctx, ACCOUNT, &account.to_string())?;
             let balance = number(ctx, account, "balance")?;
             ctx.set(account, "balance", balance + amount)?;
-            ctx.link(entry, TOUCHES, account, doc! { "amount": amount })?;
+            ctx.link_nodes(entry, TOUCHES, account, doc! { "amount": amount })?;
         }
         self.stage_older(ctx, entry)?;
         if sequence.is_multiple_of(MILESTONE_EVERY) {
             let label = milestone_label(thread, sequence);
-            ctx.insert(&label, "m", doc! { "sequence": sequence as i64 })?;
+            ctx.insert_node(&label, "m", doc! { "sequence": sequence as i64 })?;
         }
         Ok(entry)
     }
@@ -122,11 +122,11 @@ impl Step {
             older.map(|older| expect_node(ctx, ENTRY, &entry_key(thread, older))).transpose()
         };
         if let Some(before) = older(ctx, 1)? {
-            ctx.link(before, NEXT, entry, doc! { "sequence": sequence as i64 })?;
+            ctx.link_nodes(before, NEXT, entry, doc! { "sequence": sequence as i64 })?;
             if let Some(first) = older(ctx, 2)? {
                 let edge = ctx.edge(first, NEXT, before)?.map(|edge| edge.edge());
                 let edge = edge.ok_or_else(|| broken("a link is missing", thread, sequence))?;
-                ctx.update_edge(edge, doc! { "followed": sequence as i64 })?;
+                ctx.set_edge(edge, doc! { "followed": sequence as i64 })?;
             }
         }
         if let Some(node) = older(ctx, MARKED_AFTER)? {
@@ -135,13 +135,13 @@ impl Step {
         if let Some(node) = older(ctx, UNLINKED_AFTER)? {
             let payer = Self::new(thread, sequence - UNLINKED_AFTER).payer;
             let payer = expect_node(ctx, ACCOUNT, &payer.to_string())?;
-            if ctx.unlink(node, TOUCHES, payer)? != 1 {
+            if ctx.unlink_nodes(node, TOUCHES, payer)? != 1 {
                 return Err(broken("the link to the payer is missing", thread, sequence));
             }
         }
         if let Some(node) = older(ctx, KEPT)? {
             // To the payee, and to the entry behind it.
-            if ctx.delete(node)? != 2 {
+            if ctx.delete_node(node)? != 2 {
                 return Err(broken("an entry had not two edges", thread, sequence));
             }
         }
@@ -162,7 +162,7 @@ fn milestone_label(thread: usize, sequence: u64) -> String {
 }
 
 fn expect_node<R: Read>(reader: &R, label: &str, key: &str) -> Result<NodeId> {
-    let node = reader.get(label, key)?.map(|node| node.id());
+    let node = reader.get_node(label, key)?.map(|node| node.id());
     node.ok_or_else(|| Failure::Broken(format!("{label} {key} is missing")))
 }
 
@@ -174,17 +174,17 @@ fn number<R: Read>(reader: &R, node: NodeId, field: &str) -> Result<i64> {
 /// Makes what the first commits need, unless it is there.
 pub(crate) fn prepare(db: &Db) -> Result<()> {
     db.transaction(|ctx| {
-        if ctx.get(COUNTER, "all")?.is_some() {
+        if ctx.get_node(COUNTER, "all")?.is_some() {
             return Ok(());
         }
         ctx.define_edge_type(NEXT, EdgeTypeDef::unique().from(ENTRY).to(ENTRY))?;
         ctx.define_edge_type(TOUCHES, EdgeTypeDef::multi().from(ENTRY).to(ACCOUNT))?;
-        ctx.insert(COUNTER, "all", doc! { "commits": 0 })?;
+        ctx.insert_node(COUNTER, "all", doc! { "commits": 0 })?;
         for thread in 0..THREADS {
-            ctx.insert(JOURNAL, thread.to_string().as_str(), doc! { "last": 0 })?;
+            ctx.insert_node(JOURNAL, thread.to_string().as_str(), doc! { "last": 0 })?;
         }
         for account in 0..ACCOUNTS {
-            ctx.insert(ACCOUNT, account.to_string().as_str(), doc! { "balance": BALANCE })?;
+            ctx.insert_node(ACCOUNT, account.to_string().as_str(), doc! { "balance": BALANCE })?;
         }
         Ok(())
     })
@@ -194,7 +194,7 @@ pub(crate) fn prepare(db: &Db) -> Result<()> {
 /// be nothing at all.
 pub(crate) fn lasts<R: Read>(reader: &R) -> Result<Lasts> {
     let mut lasts = [0; THREADS];
-    if reader.get(COUNTER, "all")?.is_none() {
+    if reader.get_node(COUNTER, "all")?.is_none() {
         let nodes = reader.node_count()?;
         let empty = nodes == 0;
         return empty
@@ -254,12 +254,12 @@ pub(crate) fn problems<R: Read>(reader: &R, lasts: &Lasts) -> Result<Vec<String>
             check_entry(reader, thread, sequence, last, &mut problems)?;
         }
         for sequence in (1..=last).filter(|sequence| sequence.is_multiple_of(MILESTONE_EVERY)) {
-            if reader.get(&milestone_label(thread, sequence), "m")?.is_none() {
+            if reader.get_node(&milestone_label(thread, sequence), "m")?.is_none() {
                 problems.push(format!("the milestone {thread}-{sequence} is missing"));
             }
         }
         for beyond in [last + 1, last.saturating_sub(KEPT)] {
-            if reader.get(ENTRY, &entry_key(thread, beyond))?.is_some() {
+            if reader.get_node(ENTRY, &entry_key(thread, beyond))?.is_some() {
                 problems.push(format!("entry {thread}-{beyond} is there, the last is {last}"));
             }
         }
@@ -276,7 +276,7 @@ fn check_entry<R: Read>(
     problems: &mut Vec<String>,
 ) -> Result<()> {
     let (step, key) = (Step::new(thread, sequence), entry_key(thread, sequence));
-    let Some(entry) = reader.get(ENTRY, &key)? else {
+    let Some(entry) = reader.get_node(ENTRY, &key)? else {
         problems.push(format!("entry {key} is missing, the last is {last}"));
         return Ok(());
     };
@@ -298,7 +298,7 @@ fn check_entry<R: Read>(
         problems.push(format!("entry {key} touches {accounts:?}, not {touched:?}"));
     }
     let next: Vec<_> = reader.neighbours(id, Direction::Out, NEXT)?.collect();
-    let follower = reader.get(ENTRY, &entry_key(thread, sequence + 1))?.map(|node| node.id());
+    let follower = reader.get_node(ENTRY, &entry_key(thread, sequence + 1))?.map(|node| node.id());
     if next.iter().copied().ne(follower) {
         problems.push(format!("entry {key} is followed by {next:?}, not {follower:?}"));
     }
@@ -390,15 +390,15 @@ mod tests {
     fn what_is_missing_or_changed_is_noticed() {
         type Damage = fn(&mut Transaction<'_>) -> Result<()>;
         let damages: [Damage; 6] = [
-            |ctx| Ok(ctx.delete(expect_node(ctx, ENTRY, "0-5")?).map(|_| ())?),
+            |ctx| Ok(ctx.delete_node(expect_node(ctx, ENTRY, "0-5")?).map(|_| ())?),
             |ctx| Ok(ctx.set(expect_node(ctx, ENTRY, "1-5")?, "marked", 0)?),
             |ctx| Ok(ctx.set(expect_node(ctx, ACCOUNT, "3")?, "balance", 0)?),
             |ctx| Ok(ctx.set(expect_node(ctx, COUNTER, "all")?, "commits", 1)?),
             |ctx| {
                 let (a, b) = (expect_node(ctx, ENTRY, "2-8")?, expect_node(ctx, ENTRY, "2-9")?);
-                Ok(ctx.unlink(a, NEXT, b).map(|_| ())?)
+                Ok(ctx.unlink_nodes(a, NEXT, b).map(|_| ())?)
             },
-            |ctx| Ok(ctx.insert(ENTRY, "0-13", doc! {}).map(|_| ())?),
+            |ctx| Ok(ctx.insert_node(ENTRY, "0-13", doc! {}).map(|_| ())?),
         ];
         for (index, damage) in damages.into_iter().enumerate() {
             let db = Db::in_memory();
