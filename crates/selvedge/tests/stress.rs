@@ -293,7 +293,7 @@ fn a_key_names_one_node_at_every_moment() -> Result<()> {
                         let found = ctx.get_node("User", &key)?.map(|node| node.id());
                         match (found, what) {
                             (None, _) => {
-                                drop(ctx.insert_node("User", &*key, doc! { "by": number })?)
+                                ctx.insert_node("User", &*key, doc! { "by": number })?;
                             }
                             (Some(id), 0) => ctx.set(id, "by", number)?,
                             (Some(id), 1) => drop(ctx.delete_node(id)?),
