@@ -62,7 +62,7 @@ fn contend(db: &Db, keys: &[String], seed: u64) {
             match (choice, other) {
                 (0, Some(other)) => drop(ctx.delete_node(other)?),
                 (1, Some(other)) => {
-                    drop(ctx.link_nodes(one, "TO", other, doc! { "turn": turn })?)
+                    ctx.link_nodes(one, "TO", other, doc! { "turn": turn })?;
                 }
                 (2, Some(other)) => drop(ctx.link_nodes(one, "BARE", other, doc! {})?),
                 (3, Some(other)) => drop(ctx.unlink_nodes(one, "TO", other)?),
