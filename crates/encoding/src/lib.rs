@@ -51,6 +51,7 @@ mod key_part;
 mod list_ref;
 mod literal;
 mod order;
+mod ordered_value;
 mod parse;
 mod path;
 mod rfc3339;
