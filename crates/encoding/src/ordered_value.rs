@@ -16,6 +16,8 @@
 //! by: less than 2^11, as a `f64` has 53 bits for the 64 of an integer. So numbers of all
 //! three types sort by what they are worth, and equal ones have equal bytes.
 
+use std::ops::Range;
+
 use crate::key_part::{canonical, sortable};
 use crate::{DocRef, Document, Value, ValueRef};
 
@@ -31,6 +33,8 @@ const LIST: u8 = 9;
 const MAP: u8 = 10;
 /// Ends a sequence. No value begins with it.
 const END: u8 = 0;
+/// Ends bytes that are escaped.
+const STRING_END: [u8; 2] = [0, 0];
 /// Stands before each element that has no tag of its own.
 const NEXT: u8 = 1;
 
@@ -95,6 +99,30 @@ impl ValueRef<'_> {
     }
 }
 
+/// Appends what the ordered bytes of all strings with this beginning begin with.
+pub fn put_ordered_prefix(text: &str, out: &mut Vec<u8>) {
+    put_escaped(STRING, text.as_bytes(), out);
+    out.truncate(out.len() - STRING_END.len());
+}
+
+/// Between which first bytes the ordered bytes of all values lie that are of the same
+/// kind as this one: truth values, numbers, strings and so on.
+#[must_use]
+pub fn ordered_kind(value: &Value) -> Range<u8> {
+    let (first, last) = match value {
+        Value::Null => (NULL, NULL),
+        Value::Bool(_) => (FALSE, TRUE),
+        Value::I64(_) | Value::U64(_) | Value::F64(_) => (NUMBER, NUMBER),
+        Value::String(_) => (STRING, STRING),
+        Value::Bytes(_) => (BYTES, BYTES),
+        Value::Timestamp(_) => (TIMESTAMP, TIMESTAMP),
+        Value::Vector(_) => (VECTOR, VECTOR),
+        Value::List(_) => (LIST, LIST),
+        Value::Map(_) => (MAP, MAP),
+    };
+    first..last + 1
+}
+
 fn put_document(document: &Document, out: &mut Vec<u8>) {
     out.push(MAP);
     for (name, value) in document {
@@ -145,7 +173,7 @@ fn put_escaped(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
             out.push(0xFF);
         }
     }
-    out.extend_from_slice(&[0, 0]);
+    out.extend_from_slice(&STRING_END);
 }
 
 fn put_timestamp(micros: i64, out: &mut Vec<u8>) {
@@ -258,6 +286,16 @@ mod tests {
         #[test]
         fn numbers_sort_by_what_they_are_worth(one in number(), other in number()) {
             prop_assert_eq!(ordered(&one).cmp(&ordered(&other)), one.total_cmp(&other));
+        }
+
+        #[test]
+        fn kinds_and_beginnings_are_ranges(value in value(), text in text()) {
+            let (bytes, kind) = (ordered(&value), ordered_kind(&value));
+            prop_assert!(kind.contains(&bytes[0]));
+            let mut prefix = Vec::new();
+            put_ordered_prefix(&text, &mut prefix);
+            let begins = matches!(&value, Value::String(string) if string.starts_with(&text));
+            prop_assert_eq!(bytes.starts_with(&prefix), begins);
         }
 
         #[test]
