@@ -40,3 +40,7 @@ pub const FIELD_TYPE_DEPTH_MAX: usize = 16;
 pub const INDEXES_MAX: usize = 64;
 /// Paths of one index.
 pub const INDEX_PATHS_MAX: usize = 16;
+/// Bytes of the values of one entry of an index, as they are ordered there.
+pub const INDEX_KEY_BYTES_MAX: usize = 4096;
+/// Entries of one node in one index: elements of a list, before equal ones are left out.
+pub const INDEX_ENTRIES_PER_NODE_MAX: usize = 16_384;

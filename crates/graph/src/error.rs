@@ -2,6 +2,7 @@
 
 use selvedge_base::{NodeId, Timestamp};
 use selvedge_encoding::{EncodeError, TypeMismatch};
+use selvedge_schema::IndexKeyError;
 use selvedge_storage::StorageError;
 
 use crate::entity::{Conflict, Entity};
@@ -75,6 +76,58 @@ pub enum GraphError {
         entity: String,
         /// Why.
         source: EncodeError,
+    },
+    /// Another node of the label has the same values, which a unique index forbids.
+    #[error("{holder} has {values} in the unique index {index:?} of {label:?} already")]
+    UniqueViolation {
+        /// The label.
+        label: String,
+        /// The index.
+        index: String,
+        /// The values, in the order of its paths.
+        values: String,
+        /// The node that has them.
+        holder: NodeId,
+    },
+    /// An index cannot hold a document.
+    #[error("the document does not fit index {index:?} of {label:?}: {source}")]
+    IndexKey {
+        /// The label.
+        label: String,
+        /// The index.
+        index: String,
+        /// Why.
+        source: IndexKeyError,
+    },
+    /// There is no such index.
+    #[error("there is no index {index:?} of {label:?} at this snapshot: define it first")]
+    NoIndex {
+        /// The label.
+        label: String,
+        /// The index.
+        index: String,
+    },
+    /// An index is still being built.
+    #[error("index {index:?} of {label:?} is being built: scan the label until it is ready")]
+    IndexBuilding {
+        /// The label.
+        label: String,
+        /// The index.
+        index: String,
+    },
+    /// An index is asked for what it cannot give.
+    #[error("index {index:?} cannot be read so: {reason}")]
+    IndexUse {
+        /// The index.
+        index: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// An index holds what it cannot hold.
+    #[error("index {index:?} is damaged: an entry of it leads to no node")]
+    IndexDamaged {
+        /// The index.
+        index: String,
     },
     /// A field has another type than asked for.
     #[error(transparent)]

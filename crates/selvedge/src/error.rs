@@ -147,7 +147,7 @@ impl Error {
             Self::Kv(_) => ErrorKind::Input,
             Self::System(_) => ErrorKind::System,
             Self::Input(input) => match &**input {
-                GraphError::Damaged(_) => ErrorKind::Restore,
+                GraphError::Damaged(_) | GraphError::IndexDamaged { .. } => ErrorKind::Restore,
                 _ => ErrorKind::Input,
             },
             Self::Storage(error) => storage_kind(error),

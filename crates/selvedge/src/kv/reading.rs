@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::kv::entry::KvEntry;
 use crate::kv::error::KvError;
 use crate::kv::selection::{Cursor, Selection};
-use crate::kv::space::{SPACE_BYTES, Space};
+use crate::kv::space::{FullBounds, SPACE_BYTES, Space};
 
 /// A keyspace as of one moment: from [`Snapshot::kv`](crate::Snapshot::kv) and its
 /// likes. A transaction's own writes are seen as well.
@@ -48,15 +48,26 @@ impl<'a> KvView<'a> {
     /// As [`get`](Self::get).
     #[inline]
     pub fn get_bytes<K: AsRef<[u8]> + ?Sized>(&self, key: &K) -> Result<Option<Cow<'a, [u8]>>> {
-        let key = self.space.key(key.as_ref());
+        self.full_key_bytes(&self.space.key(key.as_ref()))
+    }
+
+    /// The bytes of the value of a key that has the number of its keyspace before it.
+    #[inline]
+    pub(crate) fn full_key_bytes(&self, key: &[u8]) -> Result<Option<Cow<'a, [u8]>>> {
         if let Some(noted) = self.noted {
-            noted.validate_read(&key);
+            noted.validate_read(key);
         }
-        let value = self.view.get(&key).map_err(|error| KvError::computing(&error))?;
+        let value = self.view.get(key).map_err(|error| KvError::computing(&error))?;
         Ok(value.map(|value| match value.stored_bytes() {
             Some(bytes) => Cow::Borrowed(bytes),
             None => Cow::Owned(value.bytes().to_vec()),
         }))
+    }
+
+    /// The entries between keys that have the number of their keyspace before them.
+    pub(crate) fn full_range(&self, bounds: &FullBounds, reverse: bool) -> KvRange<'a> {
+        let options = RangeOptions { reverse, ..RangeOptions::default() };
+        KvRange { range: self.view.range(bounds.get(), options), noted: self.noted }
     }
 
     /// The entries with these keys, in their order.

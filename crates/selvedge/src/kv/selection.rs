@@ -59,6 +59,10 @@ impl Cursor {
     pub(crate) fn at(key: &[u8]) -> Self {
         Self(key.to_vec())
     }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl fmt::Display for Cursor {

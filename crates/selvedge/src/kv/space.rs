@@ -64,6 +64,10 @@ impl Space {
 pub(crate) struct FullBounds(Bound<FullKey>, Bound<FullKey>);
 
 impl FullBounds {
+    pub(crate) fn new(start: Bound<FullKey>, end: Bound<FullKey>) -> Self {
+        Self(start, end)
+    }
+
     pub(crate) fn get(&self) -> Bounds<'_> {
         (self.0.as_ref().map(|key| &**key), self.1.as_ref().map(|key| &**key))
     }

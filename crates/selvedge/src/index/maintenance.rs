@@ -1,0 +1,123 @@
+//! Entries of indexes that change with a node.
+//!
+//! Every staged change of a node's document comes here before it is staged. What is
+//! refused has changed nothing: all that can be wrong is looked for first.
+//!
+//! An entry that goes is deleted at the snapshot even while its index is being built
+//! and it may not be there yet: so the writer and the one who builds meet on its key,
+//! and the second to commit sees a conflict.
+
+use selvedge_base::NodeId;
+use selvedge_base::limits::TRANSACTION_WRITES_MAX;
+use selvedge_encoding::DocRef;
+use selvedge_graph::GraphError;
+use selvedge_keyspace::{Encoding, EntryWrites};
+use selvedge_schema::{IndexDef, IndexKey, IndexKeys, IndexState};
+use smallvec::SmallVec;
+
+use crate::index::place::Place;
+
+/// A node's document, before and after.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DocumentChange<'d> {
+    pub(crate) label: &'d str,
+    pub(crate) node: NodeId,
+    pub(crate) old: Option<DocRef<'d>>,
+    pub(crate) new: Option<DocRef<'d>>,
+}
+
+/// Entries of one index that come and go.
+struct EntryChange {
+    place: Place,
+    gone: IndexKeys,
+    new: IndexKeys,
+}
+
+/// Stages what a change of a document does to the indexes of its label. `holder` gives
+/// the node that has a key of a unique index.
+pub(crate) fn stage(
+    entries: &mut EntryWrites,
+    indexes: &[IndexDef],
+    change: DocumentChange<'_>,
+    holder: impl Fn(&EntryWrites, &Place, &IndexKey) -> Option<NodeId>,
+) -> Result<(), GraphError> {
+    let mut changes: SmallVec<[EntryChange; 4]> = SmallVec::new();
+    let mut count = entries.len();
+    for index in indexes {
+        let Some(place) = Place::of(index) else { continue };
+        let (mut gone, mut new) = difference(index, change)?;
+        if place.unique {
+            let holder = |key: &IndexKey| holder(entries, &place, key);
+            if let Some(other) = new.iter().find_map(holder) {
+                return Err(taken(index, change, other));
+            }
+            if index.state() == IndexState::Building {
+                // Of two nodes with the same value, the entry is the other's.
+                gone.retain(|key| holder(key).is_none_or(|holder| holder == change.node));
+            }
+        }
+        count += gone.len() + new.len();
+        if gone.is_empty() && new.is_empty() {
+            continue;
+        }
+        gone.shrink_to_fit();
+        new.shrink_to_fit();
+        changes.push(EntryChange { place, gone, new });
+    }
+    if count > TRANSACTION_WRITES_MAX {
+        let what = "the number of entries that a transaction writes";
+        let (actual, limit) = (count as u64, TRANSACTION_WRITES_MAX as u64);
+        return Err(GraphError::Limit { what, actual, limit });
+    }
+    for EntryChange { place, gone, new } in changes {
+        for values in &gone {
+            let (key, _) = place.entry(values, change.node);
+            entries.delete(&key).expect("keys and their number are within the limits");
+        }
+        for values in &new {
+            let (key, value) = place.entry(values, change.node);
+            let staged = entries.put(&key, Encoding::BYTES, &value);
+            staged.expect("keys and their number are within the limits");
+        }
+    }
+    Ok(())
+}
+
+/// Keys that go, and that come. What was stored fits the limits, as it is stored.
+fn difference(
+    index: &IndexDef,
+    change: DocumentChange<'_>,
+) -> Result<(IndexKeys, IndexKeys), GraphError> {
+    let keys = |document: Option<DocRef<'_>>| {
+        let keys = document.map(|document| index.keys(document)).transpose();
+        keys.map(Option::unwrap_or_default)
+    };
+    let mut new = keys(change.new).map_err(|source| GraphError::IndexKey {
+        label: change.label.to_owned(),
+        index: index.name().to_owned(),
+        source,
+    })?;
+    // A document from before the index may not fit it: then it has no entry.
+    let mut gone = keys(change.old).unwrap_or_default();
+    if gone == new {
+        return Ok((IndexKeys::new(), IndexKeys::new()));
+    }
+    let before = gone.clone();
+    gone.retain(|key| new.binary_search(key).is_err());
+    new.retain(|key| before.binary_search(key).is_err());
+    Ok((gone, new))
+}
+
+fn taken(index: &IndexDef, change: DocumentChange<'_>, holder: NodeId) -> GraphError {
+    let value = |path: &str| {
+        let value = change.new.and_then(|document| document.get_path(path));
+        value.map_or_else(String::new, |value| format!("{:?}", value.to_value()))
+    };
+    let values: Vec<String> = index.paths().iter().map(|path| value(path.path())).collect();
+    GraphError::UniqueViolation {
+        label: change.label.to_owned(),
+        index: index.name().to_owned(),
+        values: values.join(", "),
+        holder,
+    }
+}

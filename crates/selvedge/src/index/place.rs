@@ -1,0 +1,81 @@
+//! Where the entries of an index stand among those of keyspaces.
+//!
+//! ```text
+//! system space, INDEXES, number of the index, values, node      -> nothing
+//! system space, INDEXES, number of the index, values (unique)   -> node
+//! ```
+//!
+//! Values are ordered bytes, a node 8 bytes, big endian. The number is one byte below
+//! 128, else four with the highest bit set: so no number begins another.
+
+use selvedge_base::NodeId;
+use selvedge_schema::IndexDef;
+use smallvec::SmallVec;
+
+use crate::kv::space::{FullKey, Space};
+
+/// Kind of the entries, in the database's own keyspace.
+const INDEXES: u8 = 4;
+/// The lowest number that takes four bytes.
+const LONG_NUMBER: u32 = 1 << 7;
+const LONG_NUMBER_MARK: u32 = 1 << 31;
+
+/// Bytes of a node in an entry.
+pub(crate) const NODE_BYTES: usize = 8;
+
+/// What the keys of an index begin with, the space included.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    prefix: FullKey,
+    pub(crate) unique: bool,
+}
+
+impl Place {
+    /// `None` for an index that is not stored.
+    pub(crate) fn of(index: &IndexDef) -> Option<Self> {
+        let number = index.number()?.get();
+        let mut prefix = FullKey::new();
+        prefix.extend_from_slice(&Space::SYSTEM.number().to_be_bytes());
+        prefix.push(INDEXES);
+        match u8::try_from(number) {
+            Ok(short) if number < LONG_NUMBER => prefix.push(short),
+            _ => prefix.extend_from_slice(&(number | LONG_NUMBER_MARK).to_be_bytes()),
+        }
+        Some(Self { prefix, unique: index.is_unique() })
+    }
+
+    /// What all keys begin with.
+    pub(crate) fn prefix(&self) -> &[u8] {
+        &self.prefix
+    }
+
+    /// The key of what has these values.
+    pub(crate) fn values(&self, values: &[u8]) -> FullKey {
+        let mut key = FullKey::with_capacity(self.prefix.len() + values.len() + NODE_BYTES);
+        key.extend_from_slice(&self.prefix);
+        key.extend_from_slice(values);
+        key
+    }
+
+    /// The key of the entry of a node with these values, and what it holds.
+    pub(crate) fn entry(&self, values: &[u8], node: NodeId) -> (FullKey, SmallVec<[u8; 8]>) {
+        let (mut key, node) = (self.values(values), node.get().to_be_bytes());
+        if self.unique {
+            return (key, SmallVec::from_slice(&node));
+        }
+        key.extend_from_slice(&node);
+        (key, SmallVec::new())
+    }
+
+    /// The node of an entry; `None` if these are no bytes of one.
+    pub(crate) fn node(&self, key: &[u8], value: &[u8]) -> Option<NodeId> {
+        let node = if self.unique { value } else { key.last_chunk::<NODE_BYTES>()?.as_slice() };
+        Some(NodeId::new(u64::from_be_bytes(node.try_into().ok()?)))
+    }
+
+    /// The values of an entry with this key; `None` if it is none.
+    pub(crate) fn values_of<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+        let behind = key.strip_prefix(self.prefix())?;
+        if self.unique { Some(behind) } else { behind.len().checked_sub(NODE_BYTES).map(|end| &behind[..end]) }
+    }
+}

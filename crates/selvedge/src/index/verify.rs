@@ -1,0 +1,65 @@
+//! Whether indexes hold what documents say.
+
+use selvedge_base::NodeId;
+use selvedge_graph::GraphView;
+use selvedge_schema::{IndexDef, Schema};
+
+use crate::index::place::Place;
+use crate::index::scan::everything;
+use crate::kv::reading::KvView;
+
+/// Problems of one index that are told.
+const TOLD_MAX: usize = 10;
+
+/// Compares every index that is ready with the documents of its label, as of one
+/// moment; adds what is wrong.
+pub(crate) fn verify(
+    schema: &Schema,
+    graph: GraphView<'_>,
+    entries: KvView<'_>,
+    problems: &mut Vec<String>,
+) {
+    for label in schema.labels() {
+        let indexes = schema.node(label).map(|document| document.indexes()).unwrap_or_default();
+        for index in indexes.iter().filter(|index| index.is_ready()) {
+            let mut told = verify_index(label, index, graph, entries);
+            told.truncate(TOLD_MAX);
+            problems.extend(told);
+        }
+    }
+}
+
+fn verify_index(
+    label: &str,
+    index: &IndexDef,
+    graph: GraphView<'_>,
+    entries: KvView<'_>,
+) -> Vec<String> {
+    let name = || format!("index {} of {label:?}", index.name());
+    let Some(place) = Place::of(index) else { return vec![format!("{} has no number", name())] };
+    let mut problems = Vec::new();
+    let mut expected = 0_u64;
+    for id in graph.scan(label) {
+        // Damaged documents are told of elsewhere.
+        let Some(node) = graph.node(id).filter(|node| node.verify().is_ok()) else { continue };
+        let Ok(keys) = index.keys(node.document()) else {
+            problems.push(format!("{}: {id} is beyond its limits", name()));
+            continue;
+        };
+        expected += keys.len() as u64;
+        for values in keys {
+            let key = if place.unique { place.values(&values) } else { place.entry(&values, id).0 };
+            let found = entries.full_key_bytes(&key).ok().flatten();
+            let holder = found.and_then(|value| place.node(&key, &value));
+            if holder != Some(id) {
+                let holder = holder.map_or("nothing".to_owned(), |id: NodeId| id.to_string());
+                problems.push(format!("{}: {id} should have an entry, where {holder} has", name()));
+            }
+        }
+    }
+    let found = entries.full_range(&everything(&place), false).count() as u64;
+    if found != expected {
+        problems.insert(0, format!("{} has {found} entries, documents say {expected}", name()));
+    }
+    problems
+}
