@@ -74,6 +74,7 @@ pub use key_part::KeyPart;
 pub use list_ref::{ListIter, ListRef};
 pub use num_bigint::BigInt;
 pub use ordered_value::{ordered_kind, put_ordered_prefix};
+pub use path::{FieldPath, PathError};
 pub use rfc3339::ParseDateTimeError;
 pub use serde_error::SerdeError;
 pub use splice::{set_field, set_fields, set_path, unset_field};

@@ -1,8 +1,11 @@
 //! The total order over values that indexes use.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 
-use crate::{Document, Value};
+use selvedge_base::limits::DOCUMENT_DEPTH_MAX;
+
+use crate::{Value, ValueRef};
 
 impl Value {
     /// Compares in the order of indexes, which holds across types:
@@ -26,49 +29,104 @@ impl Value {
     /// assert_eq!(Value::Null.total_cmp(&Value::Bool(false)), Ordering::Less);
     /// ```
     pub fn total_cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
-            (Self::I64(a), Self::I64(b)) => a.cmp(b),
-            (Self::F64(a), Self::F64(b)) => cmp_floats(*a, *b),
-            (Self::String(a), Self::String(b)) => a.cmp(b),
-            (Self::Bytes(a), Self::Bytes(b)) => a.cmp(b),
-            (Self::Timestamp(a), Self::Timestamp(b)) => a.cmp(b),
-            (Self::Vector(a), Self::Vector(b)) => {
-                let (a, b) = (a.iter().copied(), b.iter().copied());
-                cmp_sequences(a, b, |a, b| cmp_floats(f64::from(a), f64::from(b)))
+        self.cmp_at(other, 0)
+    }
+}
+
+impl ValueRef<'_> {
+    /// Compares in the order of indexes, as [`Value::total_cmp`] does.
+    ///
+    /// ```
+    /// use std::cmp::Ordering;
+    /// use selvedge_encoding::ValueRef;
+    ///
+    /// assert_eq!(ValueRef::I64(1).total_cmp(&ValueRef::F64(1.5)), Ordering::Less);
+    /// ```
+    #[inline]
+    pub fn total_cmp(&self, other: &ValueRef<'_>) -> Ordering {
+        self.cmp_at(other, 0)
+    }
+
+    /// Whether both are of one kind: there are nine, in the order of
+    /// [`total_cmp`](Self::total_cmp), and all numbers are of one.
+    #[must_use]
+    #[inline]
+    pub fn is_same_kind(&self, other: &ValueRef<'_>) -> bool {
+        self.rank() == other.rank()
+    }
+}
+
+/// The order, for owned values and for those in bytes alike. Beyond a depth of
+/// `$depth_max` all are equal: bytes nest deeper only if they are damaged.
+macro_rules! total_order {
+    ($value:ident, $other:ty, $depth_max:expr) => {
+        fn cmp_at(&self, other: &$other, depth: usize) -> Ordering {
+            match (self, other) {
+                ($value::Bool(a), $value::Bool(b)) => a.cmp(b),
+                ($value::I64(a), $value::I64(b)) => a.cmp(b),
+                ($value::F64(a), $value::F64(b)) => cmp_floats(*a, *b),
+                ($value::String(a), $value::String(b)) => a.cmp(b),
+                ($value::Bytes(a), $value::Bytes(b)) => a.cmp(b),
+                ($value::Timestamp(a), $value::Timestamp(b)) => a.cmp(b),
+                ($value::Vector(a), $value::Vector(b)) => {
+                    cmp_sequences(a.iter(), b.iter(), |a, b| cmp_floats(number(a), number(b)))
+                }
+                ($value::List(_) | $value::Map(_), _) if depth > $depth_max => {
+                    self.rank().cmp(&other.rank())
+                }
+                ($value::List(a), $value::List(b)) => {
+                    cmp_sequences(a.iter(), b.iter(), |a, b| a.cmp_at(&b, depth + 1))
+                }
+                ($value::Map(a), $value::Map(b)) => {
+                    cmp_sequences(a.iter(), b.iter(), |(name_a, a), (name_b, b)| {
+                        name_a.cmp(name_b).then_with(|| a.cmp_at(&b, depth + 1))
+                    })
+                }
+                _ => match (self.integer(), other.integer(), self, other) {
+                    (Some(a), Some(b), _, _) => a.cmp(&b),
+                    (Some(a), None, _, $value::F64(b)) => cmp_integer_with_float(a, *b),
+                    (None, Some(b), $value::F64(a), _) => {
+                        cmp_integer_with_float(b, *a).reverse()
+                    }
+                    _ => self.rank().cmp(&other.rank()),
+                },
             }
-            (Self::List(a), Self::List(b)) => cmp_sequences(a, b, Self::total_cmp),
-            (Self::Map(a), Self::Map(b)) => cmp_maps(a, b),
-            _ => match (self.integer(), other.integer(), self, other) {
-                (Some(a), Some(b), _, _) => a.cmp(&b),
-                (Some(a), None, _, Self::F64(b)) => cmp_integer_with_float(a, *b),
-                (None, Some(b), Self::F64(a), _) => cmp_integer_with_float(b, *a).reverse(),
-                _ => self.rank().cmp(&other.rank()),
-            },
         }
-    }
 
-    fn integer(&self) -> Option<i128> {
-        match self {
-            Self::I64(value) => Some(i128::from(*value)),
-            Self::U64(value) => Some(i128::from(*value)),
-            _ => None,
+        fn integer(&self) -> Option<i128> {
+            match self {
+                Self::I64(value) => Some(i128::from(*value)),
+                Self::U64(value) => Some(i128::from(*value)),
+                _ => None,
+            }
         }
-    }
 
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Null => 0,
-            Self::Bool(_) => 1,
-            Self::I64(_) | Self::U64(_) | Self::F64(_) => 2,
-            Self::String(_) => 3,
-            Self::Bytes(_) => 4,
-            Self::Timestamp(_) => 5,
-            Self::Vector(_) => 6,
-            Self::List(_) => 7,
-            Self::Map(_) => 8,
+        fn rank(&self) -> u8 {
+            match self {
+                Self::Null => 0,
+                Self::Bool(_) => 1,
+                Self::I64(_) | Self::U64(_) | Self::F64(_) => 2,
+                Self::String(_) => 3,
+                Self::Bytes(_) => 4,
+                Self::Timestamp(_) => 5,
+                Self::Vector(_) => 6,
+                Self::List(_) => 7,
+                Self::Map(_) => 8,
+            }
         }
-    }
+    };
+}
+
+impl Value {
+    total_order!(Value, Self, usize::MAX);
+}
+
+impl ValueRef<'_> {
+    total_order!(ValueRef, ValueRef<'_>, DOCUMENT_DEPTH_MAX);
+}
+
+fn number(number: impl Borrow<f32>) -> f64 {
+    f64::from(*number.borrow())
 }
 
 /// `-0.0` equals `0.0`; NaN equals itself and comes last.
@@ -85,10 +143,6 @@ fn cmp_integer_with_float(integer: i128, float: f64) -> Ordering {
     // so that it errs by less than one and only in what the fraction then tells.
     let whole = float as i128;
     integer.cmp(&whole).then_with(|| cmp_floats(0.0, float.fract()))
-}
-
-fn cmp_maps(a: &Document, b: &Document) -> Ordering {
-    cmp_sequences(a, b, |(name_a, a), (name_b, b)| name_a.cmp(name_b).then_with(|| a.total_cmp(b)))
 }
 
 /// Lexicographic comparison by `cmp`.
@@ -111,7 +165,7 @@ fn cmp_sequences<A, B>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DateTime, doc};
+    use crate::{DateTime, DocRef, doc, encode};
 
     /// Every later class is greater than every earlier one; the values of one
     /// class are equal.
@@ -169,9 +223,14 @@ mod tests {
         ];
         let ranked: Vec<(usize, &Value)> =
             classes.iter().enumerate().flat_map(|(i, c)| c.iter().map(move |v| (i, v))).collect();
-        for (rank_a, a) in &ranked {
-            for (rank_b, b) in &ranked {
-                assert_eq!(a.total_cmp(b), rank_a.cmp(rank_b), "{a:?} with {b:?}");
+        let stored: Vec<_> =
+            ranked.iter().map(|(_, v)| encode(&doc! { "v": (*v).clone() }).unwrap()).collect();
+        let read = |at: usize| DocRef::trusted(&stored[at]).get("v").unwrap();
+        for (at_a, (rank_a, a)) in ranked.iter().enumerate() {
+            for (at_b, (rank_b, b)) in ranked.iter().enumerate() {
+                let expected = rank_a.cmp(rank_b);
+                assert_eq!(a.total_cmp(b), expected, "{a:?} with {b:?}");
+                assert_eq!(read(at_a).total_cmp(&read(at_b)), expected, "{a:?} with {b:?}, stored");
             }
         }
     }

@@ -6,6 +6,86 @@
 //! position := "[" digit{+} "]"
 //! ```
 
+use std::fmt;
+
+use crate::error::{SHOWN_CHARS, shown};
+use crate::{DocRef, ValueRef};
+
+/// A path into documents, checked once and followed often.
+///
+/// The grammar is that of [`DocRef::get_path`], but that no name may be empty.
+///
+/// ```
+/// use selvedge_encoding::{DocRef, FieldPath, doc, encode};
+///
+/// let bytes = encode(&doc! { "address": { "lines": ["Karl Johans gate 1", "Oslo"] } })?;
+/// let line = FieldPath::parse("address.lines[1]")?;
+/// assert!(line.get(DocRef::trusted(&bytes)).unwrap() == "Oslo");
+/// let wrong = FieldPath::parse("address..city").unwrap_err();
+/// assert_eq!(wrong.to_string(), "\"address..city\" is not a path to a field: \
+///     names have dots between them and positions such as [0] behind them, and none is empty");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldPath {
+    text: Box<str>,
+    /// Whether it is the name of a field, without further steps.
+    is_name: bool,
+}
+
+impl FieldPath {
+    /// Checks a path.
+    ///
+    /// # Errors
+    /// [`PathError`] if it does not follow the grammar.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let mut count = 0;
+        for step in Steps::new(text) {
+            count += 1;
+            if step.is_none_or(|step| step == Step::Field("")) {
+                return Err(PathError { path: shown(text, SHOWN_CHARS) });
+            }
+        }
+        Ok(Self { text: text.into(), is_name: count == 1 })
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The value at its end, as [`DocRef::get_path`] finds it.
+    #[must_use]
+    #[inline]
+    pub fn get<'a>(&self, document: DocRef<'a>) -> Option<ValueRef<'a>> {
+        if self.is_name { document.get(&self.text) } else { document.get_path(&self.text) }
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FieldPath({:?})", self.text)
+    }
+}
+
+/// A text that is no path.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "{path:?} is not a path to a field: names have dots between them and positions such as [0] \
+     behind them, and none is empty"
+)]
+pub struct PathError {
+    /// The text, cut short.
+    pub path: String,
+}
+
 /// One step of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step<'p> {
@@ -58,6 +138,18 @@ impl<'p> Iterator for Steps<'p> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_has_no_empty_name() {
+        for wrong in ["", ".", "a.", ".a", "a..b", "[0]", "a[0", "a[0]b", "a.[0]"] {
+            assert!(FieldPath::parse(wrong).is_err(), "{wrong}");
+        }
+        for right in ["a", "a.b", "a[0]", "a[0][1].b", "é", "a]"] {
+            assert_eq!(FieldPath::parse(right).unwrap().as_str(), right);
+        }
+        let long = FieldPath::parse(&".".repeat(1000)).unwrap_err();
+        assert!(long.path.len() < 200, "cut short: {long}");
+    }
 
     #[test]
     fn splits_into_steps() {

@@ -11,8 +11,9 @@ use selvedge_mvcc::Record;
 
 use crate::adjacency::Adjacency;
 use crate::entity::Direction;
+use crate::error::GraphError;
 use crate::graph::{LEAF_IDS, Records, leaf_of};
-use crate::neighbours::Neighbours;
+use crate::neighbours::{Edges, Neighbours};
 use crate::view::GraphView;
 
 /// The adjacency of the graph, as [`GraphView::adjacency`] found it.
@@ -59,6 +60,20 @@ impl<'a> AdjacencyView<'a> {
             Some(table) => self.read(table.get(node.get(), self.view.at)),
             None => self.neighbours_merged(node),
         }
+    }
+
+    /// The edges at a node, with their documents; none if there is no such node.
+    ///
+    /// # Errors
+    /// [`GraphError::Damaged`].
+    pub fn edges(&self, node: NodeId) -> Result<Edges<'a>, GraphError> {
+        let Self { view, direction, follows, .. } = *self;
+        let edges = match follows {
+            Follows::All => view.edges_of(node, direction, None),
+            Follows::Type(edge_type) => view.edges_of(node, direction, Some(edge_type)),
+            Follows::None => view.no_edges(node, direction),
+        };
+        edges.verified()
     }
 
     /// The neighbours of each of `nodes`, in their order. While those of one are

@@ -230,6 +230,18 @@ pub struct Edges<'a> {
     halves: std::vec::IntoIter<(Direction, HalfEdge)>,
 }
 
+impl Edges<'_> {
+    /// Verifies the documents of all of them.
+    pub(crate) fn verified(self) -> Result<Self, GraphError> {
+        let Self { view, node, .. } = self;
+        if view.graph.may_have_documents_outside() {
+            let mut all = self.halves.as_slice().iter();
+            all.try_for_each(|(direction, half)| view.edge_ref(node, *direction, *half).verify())?;
+        }
+        Ok(self)
+    }
+}
+
 impl<'a> Iterator for Edges<'a> {
     type Item = EdgeRef<'a>;
 
@@ -376,19 +388,35 @@ impl<'a> GraphView<'a> {
     /// none if there is no such node or type.
     #[must_use]
     pub fn edges(&self, node: NodeId, direction: Direction, edge_type: Option<&str>) -> Edges<'a> {
+        match self.filter(edge_type) {
+            Ok(edge_type) => self.edges_of(node, direction, edge_type),
+            Err(()) => self.no_edges(node, direction),
+        }
+    }
+
+    /// The edges along a type that does not exist.
+    pub(crate) fn no_edges(&self, node: NodeId, direction: Direction) -> Edges<'a> {
         self.track_neighbourhood(node, direction);
+        Edges { view: *self, node, halves: Vec::new().into_iter() }
+    }
+
+    pub(crate) fn edges_of(
+        &self,
+        node: NodeId,
+        direction: Direction,
+        edge_type: Option<EdgeTypeId>,
+    ) -> Edges<'a> {
+        self.track_neighbourhood(node, direction);
+        let directions: &[Direction] = match direction {
+            Direction::Both => &[Direction::Out, Direction::In],
+            Direction::Out => &[Direction::Out],
+            Direction::In => &[Direction::In],
+        };
         let mut halves = Vec::new();
-        if let Ok(edge_type) = self.filter(edge_type) {
-            let directions: &[Direction] = match direction {
-                Direction::Both => &[Direction::Out, Direction::In],
-                Direction::Out => &[Direction::Out],
-                Direction::In => &[Direction::In],
-            };
-            for direction in directions {
-                let all = self.half_edges(node, *direction).into_iter();
-                let wanted = all.filter(|half| edge_type.is_none_or(|kind| half.edge_type == kind));
-                halves.extend(wanted.map(|half| (*direction, half)));
-            }
+        for direction in directions {
+            let all = self.half_edges(node, *direction).into_iter();
+            let wanted = all.filter(|half| edge_type.is_none_or(|kind| half.edge_type == kind));
+            halves.extend(wanted.map(|half| (*direction, half)));
         }
         Edges { view: *self, node, halves: halves.into_iter() }
     }
@@ -403,12 +431,7 @@ impl<'a> GraphView<'a> {
         direction: Direction,
         edge_type: Option<&str>,
     ) -> Result<Edges<'a>, GraphError> {
-        let edges = self.edges(node, direction, edge_type);
-        if self.graph.may_have_documents_outside() {
-            let mut all = edges.halves.as_slice().iter();
-            all.try_for_each(|(direction, half)| self.edge_ref(node, *direction, *half).verify())?;
-        }
-        Ok(edges)
+        self.edges(node, direction, edge_type).verified()
     }
 
     /// The number of edges at a node along a type, or along all.

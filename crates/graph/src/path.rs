@@ -13,6 +13,13 @@ pub struct Path {
 }
 
 impl Path {
+    /// The path over these nodes, each a neighbour of the one before; `None` if
+    /// there are none.
+    #[must_use]
+    pub fn over(nodes: Vec<NodeId>) -> Option<Self> {
+        (!nodes.is_empty()).then_some(Self { nodes })
+    }
+
     /// The nodes, both ends included.
     #[must_use]
     pub fn nodes(&self) -> &[NodeId] {

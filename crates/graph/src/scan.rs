@@ -46,6 +46,28 @@ impl<'a> GraphView<'a> {
 }
 
 impl LabelScan<'_> {
+    /// Whether the ids that are still to come ascend, as they do unless this
+    /// transaction inserted some.
+    #[must_use]
+    pub fn is_ascending(&self) -> bool {
+        self.own.as_slice().is_empty()
+    }
+
+    /// Goes on behind this id, without visiting those before it: for a scan that
+    /// has just begun and [ascends](Self::is_ascending).
+    #[must_use]
+    pub fn after(mut self, id: NodeId) -> Self {
+        let Some(next) = id.get().checked_add(1) else {
+            return Self { label: None, ..self };
+        };
+        let word = next / MEMBERS_PER_WORD;
+        self.load(word);
+        if self.word == word {
+            self.bits &= u64::MAX << (next % MEMBERS_PER_WORD);
+        }
+        self
+    }
+
     /// Loads the first word at or after `word` that has members.
     fn load(&mut self, mut word: u64) {
         let Some(label) = self.label else { return };
