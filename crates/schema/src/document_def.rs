@@ -57,6 +57,13 @@ impl DocumentDef {
         self.indexes.iter().find(|index| index.name == name)
     }
 
+    /// The same without an index.
+    #[must_use]
+    pub fn without_index(mut self, name: &str) -> Self {
+        self.indexes.retain(|index| index.name != name);
+        self
+    }
+
     /// Whether fields are allowed that are not named here.
     #[must_use]
     pub fn allows_unknown_fields(&self) -> bool {

@@ -211,7 +211,8 @@ impl fmt::Display for FieldDef {
 const SHOWN_BYTES: usize = 80;
 
 /// A value as messages show it: cut short if it is long.
-pub(crate) struct Shown<'v>(pub(crate) &'v Value);
+#[derive(Debug)]
+pub struct Shown<'v>(pub &'v Value);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -59,7 +59,7 @@ pub use difference::SchemaDifference;
 pub use document_def::DocumentDef;
 pub use edge_def::EdgeDef;
 pub use error::{DefinitionError, StoredSchemaError};
-pub use field::{FieldDef, Presence};
+pub use field::{FieldDef, Presence, Shown};
 pub use field_type::FieldType;
 pub use index_def::{IndexDef, IndexNumber, IndexPath, IndexState};
 pub use index_keys::{IndexKey, IndexKeyError, IndexKeys, ordered_values};

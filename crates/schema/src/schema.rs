@@ -125,14 +125,18 @@ impl Schema {
         removed.is_some()
     }
 
-    /// Says that an index of a label is complete, or is not; whether there is one.
+    /// The numbers that indexes have, or had.
+    pub fn index_numbers(&self) -> impl Iterator<Item = IndexNumber> + use<> {
+        (1..=self.indexes_numbered).map(IndexNumber::new)
+    }
+
+    /// Says that an index of a label is complete, or is not; whether there is one. The
+    /// revision stays: for who writes nothing changes.
     pub fn set_index_state(&mut self, label: &str, index: &str, state: IndexState) -> bool {
         let Some(definition) = self.nodes.get_mut(label) else { return false };
         let mut indexes = definition.document.indexes.iter_mut();
         let Some(index) = indexes.find(|other| other.name == index) else { return false };
         index.state = state;
-        self.revision += 1;
-        definition.revision = self.revision;
         true
     }
 }

@@ -12,7 +12,7 @@ use selvedge_base::limits::TRANSACTION_WRITES_MAX;
 use selvedge_encoding::DocRef;
 use selvedge_graph::GraphError;
 use selvedge_keyspace::{Encoding, EntryWrites};
-use selvedge_schema::{IndexDef, IndexKey, IndexKeys, IndexState};
+use selvedge_schema::{IndexDef, IndexKey, IndexKeys, IndexPath, IndexState, Shown};
 use smallvec::SmallVec;
 
 use crate::index::place::Place;
@@ -48,8 +48,8 @@ pub(crate) fn stage(
         let (mut gone, mut new) = difference(index, change)?;
         if place.unique {
             let holder = |key: &IndexKey| holder(entries, &place, key);
-            if let Some(other) = new.iter().find_map(holder) {
-                return Err(taken(index, change, other));
+            if let (Some(other), Some(document)) = (new.iter().find_map(holder), change.new) {
+                return Err(taken(change.label, index, document, other));
             }
             if index.state() == IndexState::Building {
                 // Of two nodes with the same value, the entry is the other's.
@@ -108,14 +108,20 @@ fn difference(
     Ok((gone, new))
 }
 
-fn taken(index: &IndexDef, change: DocumentChange<'_>, holder: NodeId) -> GraphError {
-    let value = |path: &str| {
-        let value = change.new.and_then(|document| document.get_path(path));
-        value.map_or_else(String::new, |value| format!("{:?}", value.to_value()))
+/// Another node has the values of this document already.
+pub(crate) fn taken(
+    label: &str,
+    index: &IndexDef,
+    document: DocRef<'_>,
+    holder: NodeId,
+) -> GraphError {
+    let value = |path: &str| document.get_path(path).map(|value| value.to_value());
+    let shown = |path: &IndexPath| {
+        value(path.path()).map_or_else(String::new, |value| Shown(&value).to_string())
     };
-    let values: Vec<String> = index.paths().iter().map(|path| value(path.path())).collect();
+    let values: Vec<String> = index.paths().iter().map(shown).collect();
     GraphError::UniqueViolation {
-        label: change.label.to_owned(),
+        label: label.to_owned(),
         index: index.name().to_owned(),
         values: values.join(", "),
         holder,

@@ -9,13 +9,13 @@
 //! 128, else four with the highest bit set: so no number begins another.
 
 use selvedge_base::NodeId;
-use selvedge_schema::IndexDef;
+use selvedge_schema::{IndexDef, IndexNumber};
 use smallvec::SmallVec;
 
 use crate::kv::space::{FullKey, Space};
 
 /// Kind of the entries, in the database's own keyspace.
-const INDEXES: u8 = 4;
+const INDEXES: u8 = 5;
 /// The lowest number that takes four bytes.
 const LONG_NUMBER: u32 = 1 << 7;
 const LONG_NUMBER_MARK: u32 = 1 << 31;
@@ -33,7 +33,11 @@ pub(crate) struct Place {
 impl Place {
     /// `None` for an index that is not stored.
     pub(crate) fn of(index: &IndexDef) -> Option<Self> {
-        let number = index.number()?.get();
+        index.number().map(|number| Self::numbered(number, index.is_unique()))
+    }
+
+    pub(crate) fn numbered(number: IndexNumber, unique: bool) -> Self {
+        let number = number.get();
         let mut prefix = FullKey::new();
         prefix.extend_from_slice(&Space::SYSTEM.number().to_be_bytes());
         prefix.push(INDEXES);
@@ -41,7 +45,7 @@ impl Place {
             Ok(short) if number < LONG_NUMBER => prefix.push(short),
             _ => prefix.extend_from_slice(&(number | LONG_NUMBER_MARK).to_be_bytes()),
         }
-        Some(Self { prefix, unique: index.is_unique() })
+        Self { prefix, unique }
     }
 
     /// What all keys begin with.

@@ -32,6 +32,11 @@ impl<'a> KvEntry<'a> {
         &self.full_key[SPACE_BYTES..]
     }
 
+    /// With the number of the keyspace.
+    pub(crate) fn full_key(&self) -> &[u8] {
+        &self.full_key
+    }
+
     /// The key.
     #[must_use]
     pub fn key(&self) -> Key {
