@@ -2,7 +2,7 @@
 
 use selvedge_base::{NodeId, Timestamp};
 use selvedge_encoding::{EncodeError, TypeMismatch};
-use selvedge_schema::IndexKeyError;
+use selvedge_schema::{IndexKeyError, Violation};
 use selvedge_storage::StorageError;
 
 use crate::entity::{Conflict, Entity};
@@ -129,6 +129,9 @@ pub enum GraphError {
         /// The index.
         index: String,
     },
+    /// A document breaks the definition of its label or edge type.
+    #[error(transparent)]
+    Violation(Box<Violation>),
     /// A field has another type than asked for.
     #[error(transparent)]
     TypeMismatch(#[from] TypeMismatch),
@@ -141,6 +144,12 @@ pub enum GraphError {
     /// The savepoint was rolled back over, or released.
     #[error("the savepoint has ended: a rollback to an earlier one removed it")]
     SavepointEnded,
+}
+
+impl From<Violation> for GraphError {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(Box::new(violation))
+    }
 }
 
 /// Why a commit is refused. Nothing of it is applied.

@@ -39,7 +39,7 @@
 //! # Finding the way
 //! [`Db`] opens transactions ([`Transaction`]) and snapshots ([`Snapshot`]); both
 //! read through [`Read`]. [`Kv`] is a keyspace: values under ordered keys, atomic
-//! operations ([`Atomic`]), watches, queues. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
+//! operations ([`Atomic`]), watches, queues. [`Db::define`] says what documents hold. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
 //! [`Error`] tells what to do about a failure, [`limits`] names every limit.
 #![deny(missing_docs)]
 
@@ -48,6 +48,7 @@ mod batch;
 mod database_id;
 mod db;
 mod error;
+mod index;
 mod kv;
 mod nested;
 mod options;
@@ -55,6 +56,7 @@ mod pending_sync;
 mod read;
 mod retry;
 mod savepoint;
+mod schema;
 mod snapshot;
 mod statistics;
 mod storage;
@@ -65,6 +67,9 @@ pub use batch::{Op, OpResult, Target};
 pub use database_id::DatabaseId;
 pub use db::Db;
 pub use error::{Error, ErrorKind, Result};
+pub use index::build::IndexProgress;
+pub use index::scan::{IndexIds, IndexScan};
+pub use index::view::IndexView;
 pub use kv::atomic::{Atomic, AtomicOutcome, KvCommit};
 pub use kv::entry::KvEntry;
 pub use kv::error::KvError;
@@ -85,6 +90,8 @@ pub use pending_sync::PendingSync;
 pub use read::Read;
 pub use retry::RetryPolicy;
 pub use savepoint::Savepoint;
+pub use schema::define::Define;
+pub use schema::error::SchemaError;
 pub use snapshot::Snapshot;
 pub use statistics::Statistics;
 pub use transaction::Transaction;
@@ -107,6 +114,11 @@ pub use selvedge_graph::{
 };
 
 pub use selvedge_keyspace::{Encoding as KvEncoding, Operation as KvOperation, V8Number, V8Sum};
+pub use selvedge_schema::{
+    Definition, DefinitionError, DocumentDef, EdgeDef, FieldDef, FieldType, IndexDef, IndexNumber,
+    IndexPath, IndexState, Kind, NodeDef, Owner, Presence, Schema, SchemaDifference, Violation,
+    ViolationKind,
+};
 pub use selvedge_storage::StorageError;
 
 /// What most programs need: `use selvedge::prelude::*`.

@@ -1,12 +1,16 @@
 //! Reading: the one trait that snapshots and transactions share.
 
+use std::sync::Arc;
+
 use selvedge_base::{NodeId, Timestamp};
 use selvedge_graph::{
     AdjacencyView, Direction, EdgeRef, EdgeTypeDef, Edges, GraphView, LabelScan, Neighbours, Node,
     PathSearch, Traversal,
 };
+use selvedge_schema::Schema;
 
 use crate::error::Result;
+use crate::index::view::IndexView;
 use crate::kv::error::KvError;
 use crate::kv::handle::Kv;
 use crate::kv::reading::KvView;
@@ -16,6 +20,10 @@ use crate::kv::space::Space;
 pub trait Sealed {
     #[doc(hidden)]
     fn view(&self) -> GraphView<'_>;
+
+    /// `None`: nothing is defined.
+    #[doc(hidden)]
+    fn definitions(&self) -> Option<Arc<Schema>>;
 
     #[doc(hidden)]
     fn kv_in(&self, space: Space) -> KvView<'_>;
@@ -59,6 +67,36 @@ pub trait Read: Sealed {
     /// later.
     fn timestamp(&self) -> Timestamp {
         self.view().start()
+    }
+
+    /// An index of a label.
+    ///
+    /// # Errors
+    /// [`Error::Input`](crate::Error::Input) if there is none with this name, or it is
+    /// still being built.
+    fn index(&self, label: &str, name: &str) -> Result<IndexView<'_>> {
+        let (graph, entries) = (self.view(), self.kv_in(Space::SYSTEM));
+        IndexView::open(self.definitions().as_deref(), (label, name), graph, entries)
+    }
+
+    /// The definitions of labels and edge types.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    /// use selvedge::{FieldDef, NodeDef};
+    ///
+    /// let db = Db::in_memory();
+    /// let before = db.snapshot()?;
+    /// db.define([NodeDef::new("User").field(FieldDef::int("age"))])?;
+    /// assert!(db.snapshot()?.schema()?.node("User").is_some());
+    /// assert!(before.schema()?.node("User").is_none());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None in memory.
+    fn schema(&self) -> Result<Arc<Schema>> {
+        Ok(self.definitions().unwrap_or_default())
     }
 
     /// The keyspace without a name, for reading.

@@ -72,13 +72,16 @@ impl Db {
         progress: &mut dyn FnMut(IndexProgress),
     ) -> Result<()> {
         let schema = self.schema()?;
-        let wanted: Vec<String> = building(&schema, label).map(|index| index.name().to_owned()).collect();
+        let wanted: Vec<String> =
+            building(&schema, label).map(|index| index.name().to_owned()).collect();
         if wanted.is_empty() {
             return Ok(());
         }
         match self.fill(label, &wanted, progress) {
             Err(Error::Input(input)) => {
-                if let GraphError::UniqueViolation { index, .. } | GraphError::IndexKey { index, .. } = &*input {
+                if let GraphError::UniqueViolation { index, .. }
+                | GraphError::IndexKey { index, .. } = &*input
+                {
                     self.drop_building(label, index)?;
                 }
                 Err(Error::Input(input))
@@ -98,7 +101,8 @@ impl Db {
         loop {
             let attempts = if most == 1 { ATTEMPTS_AT_LAST } else { ATTEMPTS };
             let policy = RetryPolicy::default().attempts_max(attempts);
-            let filled = self.transaction_retry(policy, |ctx| fill_some(ctx, label, wanted, behind, most));
+            let filled =
+                self.transaction_retry(policy, |ctx| fill_some(ctx, label, wanted, behind, most));
             match filled {
                 Ok(filled) => {
                     done += filled.nodes;
@@ -114,7 +118,8 @@ impl Db {
         }
         self.transaction_retry(RetryPolicy::default(), |ctx| {
             let mut schema = Schema::clone(&*ctx.schema()?);
-            let names: Vec<String> = building(&schema, label).map(|index| index.name().to_owned()).collect();
+            let names: Vec<String> =
+                building(&schema, label).map(|index| index.name().to_owned()).collect();
             // Another definition since may have added one that has nothing yet.
             for name in names.iter().filter(|name| wanted.contains(name)) {
                 schema.set_index_state(label, name, IndexState::Ready);
@@ -131,7 +136,8 @@ impl Db {
                 return Ok(());
             }
             let owner = Owner::Label(label.to_owned());
-            let definition = schema.definition(&owner).map(|definition| definition.document().clone());
+            let definition =
+                schema.definition(&owner).map(|definition| definition.document().clone());
             let document = definition.map(|definition| definition.without_index(name));
             if let Some(document) = document {
                 schema.put(&owner, document, IndexState::Building);
@@ -162,7 +168,9 @@ impl Db {
     fn erase_some(&self, place: &Place) -> Result<bool> {
         let keys: Vec<Vec<u8>> = self.view(|snapshot| {
             let range = snapshot.kv_in(Space::SYSTEM).full_range(&everything(place), false);
-            let keys = range.take(ENTRIES_PER_COMMIT).map(|entry| Ok::<_, Error>(entry?.full_key().to_vec()));
+            let keys = range
+                .take(ENTRIES_PER_COMMIT)
+                .map(|entry| Ok::<_, Error>(entry?.full_key().to_vec()));
             keys.collect::<Result<_>>()
         })?;
         if keys.is_empty() {
@@ -207,7 +215,9 @@ fn fill_some(
     };
     let ids: Vec<NodeId> = scan.take(most).collect();
     for id in &ids {
-        for index in building(&schema, label).filter(|index| wanted.contains(&index.name().to_owned())) {
+        for index in
+            building(&schema, label).filter(|index| wanted.contains(&index.name().to_owned()))
+        {
             add_missing(ctx, label, index, *id)?;
         }
     }

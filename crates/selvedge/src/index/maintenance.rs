@@ -33,13 +33,13 @@ struct EntryChange {
     new: IndexKeys,
 }
 
-/// Stages what a change of a document does to the indexes of its label. `holder` gives
-/// the node that has a key of a unique index.
+/// Stages what a change of a document does to the indexes of its label. `read` gives
+/// the value of an entry.
 pub(crate) fn stage(
     entries: &mut EntryWrites,
     indexes: &[IndexDef],
     change: DocumentChange<'_>,
-    holder: impl Fn(&EntryWrites, &Place, &IndexKey) -> Option<NodeId>,
+    read: impl Fn(&EntryWrites, &[u8]) -> Option<SmallVec<[u8; 8]>>,
 ) -> Result<(), GraphError> {
     let mut changes: SmallVec<[EntryChange; 4]> = SmallVec::new();
     let mut count = entries.len();
@@ -47,7 +47,10 @@ pub(crate) fn stage(
         let Some(place) = Place::of(index) else { continue };
         let (mut gone, mut new) = difference(index, change)?;
         if place.unique {
-            let holder = |key: &IndexKey| holder(entries, &place, key);
+            let holder = |values: &IndexKey| {
+                let key = place.values(values);
+                place.node(&key, &read(entries, &key)?)
+            };
             if let (Some(other), Some(document)) = (new.iter().find_map(holder), change.new) {
                 return Err(taken(change.label, index, document, other));
             }

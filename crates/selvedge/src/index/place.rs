@@ -1,8 +1,8 @@
 //! Where the entries of an index stand among those of keyspaces.
 //!
 //! ```text
-//! system space, INDEXES, number of the index, values, node      -> nothing
-//! system space, INDEXES, number of the index, values (unique)   -> node
+//! own space, kind, number of the index, values, node      -> nothing
+//! own space, kind, number of the index, values (unique)   -> node
 //! ```
 //!
 //! Values are ordered bytes, a node 8 bytes, big endian. The number is one byte below
@@ -12,10 +12,8 @@ use selvedge_base::NodeId;
 use selvedge_schema::{IndexDef, IndexNumber};
 use smallvec::SmallVec;
 
-use crate::kv::space::{FullKey, Space};
+use crate::kv::space::{FullKey, Own};
 
-/// Kind of the entries, in the database's own keyspace.
-const INDEXES: u8 = 5;
 /// The lowest number that takes four bytes.
 const LONG_NUMBER: u32 = 1 << 7;
 const LONG_NUMBER_MARK: u32 = 1 << 31;
@@ -38,9 +36,7 @@ impl Place {
 
     pub(crate) fn numbered(number: IndexNumber, unique: bool) -> Self {
         let number = number.get();
-        let mut prefix = FullKey::new();
-        prefix.extend_from_slice(&Space::SYSTEM.number().to_be_bytes());
-        prefix.push(INDEXES);
+        let mut prefix = Own::Indexes.key(&[]);
         match u8::try_from(number) {
             Ok(short) if number < LONG_NUMBER => prefix.push(short),
             _ => prefix.extend_from_slice(&(number | LONG_NUMBER_MARK).to_be_bytes()),
@@ -80,6 +76,10 @@ impl Place {
     /// The values of an entry with this key; `None` if it is none.
     pub(crate) fn values_of<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
         let behind = key.strip_prefix(self.prefix())?;
-        if self.unique { Some(behind) } else { behind.len().checked_sub(NODE_BYTES).map(|end| &behind[..end]) }
+        if self.unique {
+            Some(behind)
+        } else {
+            behind.len().checked_sub(NODE_BYTES).map(|end| &behind[..end])
+        }
     }
 }

@@ -230,7 +230,7 @@ impl fmt::Debug for IndexScan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { view, bound, range, reverse, limit, .. } = self;
         f.debug_struct("IndexScan")
-            .field("def", view.def)
+            .field("def", &view.def)
             .field("bound", bound)
             .field("range", range)
             .field("reverse", reverse)
@@ -316,7 +316,7 @@ impl IndexIds<'_> {
             if let Some(entry) = self.current.as_mut().and_then(Iterator::next) {
                 let place = &self.view.place;
                 let id = entry.map(|entry| place.node(entry.key_bytes(), entry.bytes()));
-                return Some(id.and_then(|id| id.ok_or_else(|| damaged(self.view.def))));
+                return Some(id.and_then(|id| id.ok_or_else(|| damaged(&self.view.def))));
             }
             self.last = self.cursor();
             let bounds = self.ranges.pop()?;
@@ -347,6 +347,6 @@ impl FusedIterator for IndexIds<'_> {}
 
 impl fmt::Debug for IndexIds<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IndexIds").field("def", self.view.def).finish_non_exhaustive()
+        f.debug_struct("IndexIds").field("def", &self.view.def).finish_non_exhaustive()
     }
 }

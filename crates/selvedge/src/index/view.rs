@@ -1,13 +1,12 @@
 //! Reading an index as a snapshot, or a transaction, sees it.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::ops::{Bound, RangeBounds};
+use std::ops::RangeBounds;
 
 use selvedge_base::NodeId;
 use selvedge_encoding::Value;
-use selvedge_graph::{GraphView, Node};
-use selvedge_schema::{IndexDef, ordered_values};
+use selvedge_graph::{GraphError, GraphView, Node};
+use selvedge_schema::{IndexDef, Schema, ordered_values};
 
 use crate::error::Result;
 use crate::index::damaged;
@@ -49,17 +48,35 @@ use crate::kv::reading::KvView;
 /// ```
 #[derive(Clone)]
 pub struct IndexView<'a> {
-    pub(crate) def: &'a IndexDef,
+    pub(crate) def: IndexDef,
     pub(crate) place: Place,
     pub(crate) graph: GraphView<'a>,
     pub(crate) entries: KvView<'a>,
 }
 
 impl<'a> IndexView<'a> {
+    /// The index with a name of a label.
+    pub(crate) fn open(
+        schema: Option<&Schema>,
+        (label, name): (&str, &str),
+        graph: GraphView<'a>,
+        entries: KvView<'a>,
+    ) -> Result<Self> {
+        let index = schema.and_then(|schema| schema.node(label)?.index(name));
+        let (label, index_name) = (|| label.to_owned(), || name.to_owned());
+        let Some((def, place)) = index.and_then(|index| Some((index, Place::of(index)?))) else {
+            return Err(GraphError::NoIndex { label: label(), index: index_name() }.into());
+        };
+        if !def.is_ready() {
+            return Err(GraphError::IndexBuilding { label: label(), index: index_name() }.into());
+        }
+        Ok(Self { def: def.clone(), place, graph, entries })
+    }
+
     /// How it is defined.
     #[must_use]
-    pub fn def(&self) -> &'a IndexDef {
-        self.def
+    pub fn def(&self) -> &IndexDef {
+        &self.def
     }
 
     /// The node with this value at the index's first path; the first one, if it is not
@@ -94,12 +111,12 @@ impl<'a> IndexView<'a> {
     /// The node of an entry.
     fn node(&self, key: &[u8], value: &[u8]) -> Result<Node<'a>> {
         let id = self.place.node(key, value);
-        self.node_of(id.ok_or_else(|| damaged(self.def))?)
+        self.node_of(id.ok_or_else(|| damaged(&self.def))?)
     }
 
     /// A node that has an entry.
     pub(crate) fn node_of(&self, id: NodeId) -> Result<Node<'a>> {
-        let node = self.graph.node(id).ok_or_else(|| damaged(self.def))?;
+        let node = self.graph.node(id).ok_or_else(|| damaged(&self.def))?;
         node.verify()?;
         Ok(node)
     }

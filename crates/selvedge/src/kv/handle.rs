@@ -14,18 +14,13 @@ use crate::kv::error::KvError;
 use crate::kv::limits::{KvLimits, at_most};
 use crate::kv::reading::KvView;
 use crate::kv::selection::Selection;
-use crate::kv::space::Space;
+use crate::kv::space::{Own, Space};
 use crate::kv::value::KvValue;
 use crate::kv::watch::KvWatch;
 use crate::options::TransactionOptions;
 use crate::read::Sealed as _;
 use crate::retry::RetryPolicy;
 use crate::stores::KeptWrites;
-
-/// In the database's own keyspace: names of keyspaces, and their numbers.
-const NAMES: u8 = 1;
-/// There: the number that the next keyspace gets.
-const NEXT_NUMBER: &[u8] = &[0];
 
 /// A keyspace: values under keys that are ordered, each with the versionstamp of the
 /// commit that wrote it. From [`Db::kv`] and [`Db::keyspace`].
@@ -71,7 +66,7 @@ impl Db {
         }
         let key = name_key(name)?;
         let made = self.transaction_retry(RetryPolicy::default(), |ctx| {
-            let next = Space::SYSTEM.key(NEXT_NUMBER);
+            let next = Own::NextKeyspace.key(&[]);
             let (known, number) = {
                 let view = ctx.entry_view();
                 let read = |key: &[u8]| -> Result<Option<u64>> {
@@ -124,9 +119,7 @@ fn name_key(name: &str) -> Result<Vec<u8>, KvError> {
     if bytes == 0 || bytes > limit {
         return Err(KvError::Name { bytes, limit });
     }
-    let mut key = Space::SYSTEM.key(&[NAMES]).into_vec();
-    key.extend_from_slice(name.as_bytes());
-    Ok(key)
+    Ok(Own::Names.key(name.as_bytes()).into_vec())
 }
 
 impl Kv {
@@ -326,7 +319,7 @@ mod tests {
         let put_next = |number: u64| {
             let mut writes = EntryWrites::new();
             let set = Mutation::Set(Encoding::LE64, &number.to_le_bytes());
-            writes.mutate(&Space::SYSTEM.key(NEXT_NUMBER), set).unwrap();
+            writes.mutate(&Own::NextKeyspace.key(&[]), set).unwrap();
             db.kv().commit_entries(writes).unwrap();
         };
         put_next(u64::from(u16::MAX));

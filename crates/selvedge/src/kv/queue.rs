@@ -21,11 +21,9 @@ use crate::error::{Error, Result};
 use crate::kv::error::KvError;
 use crate::kv::handle::Kv;
 use crate::kv::limits::KvLimits;
-use crate::kv::space::{FullKey, Space};
+use crate::kv::space::{FullKey, Own, Space};
 use crate::kv::value::{KvValue, document};
 
-const MESSAGES: u8 = 2;
-const BELL: u8 = 3;
 /// How a message is kept: as documents are.
 const RECORD: Encoding = Encoding::new(16);
 
@@ -161,12 +159,12 @@ impl Record {
         let keys = self.undelivered.iter().map(|key| Value::Bytes(key.clone()));
         document.set("undelivered", Value::List(keys.collect()));
         let bytes = encode(&document).map_err(KvError::Unencodable)?;
-        let mut prefix = queue_key(MESSAGES, space);
+        let mut prefix = queue_key(Own::Messages, space);
         prefix.extend_from_slice(&at.to_be_bytes());
         prefix.extend_from_slice(&number.to_be_bytes());
         let staged = writes.set_stamped(&prefix, RECORD, &bytes, 0);
         staged.map_err(|error| KvError::staging(&error))?;
-        writes.ring_also(&queue_key(BELL, space));
+        writes.ring_also(&queue_key(Own::Bell, space));
         Ok(())
     }
 
@@ -205,10 +203,8 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-fn queue_key(kind: u8, space: Space) -> FullKey {
-    let mut key = Space::SYSTEM.key(&[kind]);
-    key.extend_from_slice(&space.number().to_be_bytes());
-    key
+fn queue_key(kind: Own, space: Space) -> FullKey {
+    kind.key(&space.number().to_be_bytes())
 }
 
 /// Messages that somebody is working on, by their keys.
@@ -307,7 +303,7 @@ impl Drop for Delivery {
         self.claims.give_back(&self.key);
         // Somebody may have passed it over.
         let _ = self.kv.with_keyspace(|keyspace| {
-            keyspace.watchers().ring_key(&queue_key(BELL, self.kv.space));
+            keyspace.watchers().ring_key(&queue_key(Own::Bell, self.kv.space));
         });
     }
 }
@@ -375,7 +371,7 @@ impl Kv {
     /// As [`dequeue`](Self::dequeue).
     pub fn dequeue_within(&self, longest: Duration) -> Result<Option<Delivery>> {
         let started = std::time::Instant::now();
-        let bell_key = queue_key(BELL, self.space).into_vec().into_boxed_slice();
+        let bell_key = queue_key(Own::Bell, self.space).into_vec().into_boxed_slice();
         let watcher = self.with_keyspace(|keyspace| keyspace.watchers().watch(vec![bell_key]))?;
         loop {
             let at = match self.due()? {
@@ -442,7 +438,7 @@ impl Kv {
         let engine = self.db.engine()?;
         let (keyspace, claims) = (&engine.participant().keyspace, &engine.participant().claims);
         let now = keyspace.now();
-        let first = queue_key(MESSAGES, self.space);
+        let first = queue_key(Own::Messages, self.space);
         let mut last = first.clone();
         last.extend_from_slice(&[0xFF; 8]);
         let snapshot = self.db.snapshot()?;

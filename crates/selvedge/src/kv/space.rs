@@ -13,6 +13,33 @@ use selvedge_keyspace::Bounds;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Space(u16);
 
+/// What the database keeps in its own keyspace, by the first byte of the keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Own {
+    /// The number that the next keyspace gets.
+    NextKeyspace = 0,
+    /// Names of keyspaces.
+    Names = 1,
+    /// Messages of queues.
+    Messages = 2,
+    /// Keys that are rung when a message comes.
+    Bell = 3,
+    /// The schema.
+    Schema = 4,
+    /// Entries of indexes.
+    Indexes = 5,
+}
+
+impl Own {
+    /// The key with the kind, and the keyspace, before it.
+    pub(crate) fn key(self, key: &[u8]) -> FullKey {
+        let mut full = Space::SYSTEM.key(&[self as u8]);
+        full.extend_from_slice(key);
+        full
+    }
+}
+
 /// Bytes of the number.
 pub(crate) const SPACE_BYTES: usize = 2;
 
