@@ -89,6 +89,22 @@ pub enum GraphError {
         /// The node that has them.
         holder: NodeId,
     },
+    /// Two nodes have the same values, so that an index of them cannot be unique.
+    #[error(
+        "index {index:?} of {label:?} cannot be unique: {} and {} both have {values}; \
+         it is dropped, define it again when they differ",
+        .nodes[0], .nodes[1]
+    )]
+    Duplicate {
+        /// The label.
+        label: String,
+        /// The index.
+        index: String,
+        /// The values, in the order of its paths.
+        values: String,
+        /// The two nodes.
+        nodes: [NodeId; 2],
+    },
     /// An index cannot hold a document.
     #[error("the document does not fit index {index:?} of {label:?}: {source}")]
     IndexKey {

@@ -11,18 +11,22 @@ use selvedge_engine::{
 };
 use selvedge_graph::{
     Conflict, ConflictKind, Entity, Graph, GraphChanges, GraphOptions, GraphRecord, GraphRefusal,
-    GraphWriter, GraphWrites,
+    GraphView, GraphWriter, GraphWrites,
 };
 use selvedge_keyspace::{
-    EntryChanges, EntryName, EntryWriter, EntryWrites, Keyspace, Refusal as EntryRefusal,
+    EntryChanges, EntryName, EntryView, EntryWriter, EntryWrites, Keyspace, ReadTime,
+    Refusal as EntryRefusal,
 };
 use selvedge_mvcc::{Arena, SnapshotRef};
 use selvedge_schema::{Kind, Schema, StoredSchemaError};
 use selvedge_storage::codec::{Bytes, misfit, put_bytes};
 use selvedge_storage::{BlockKey, Contents, StorageError};
 
+use crate::index::verify::verify;
 use crate::kv::limits::KvLimits;
 use crate::kv::queue::Claims;
+use crate::kv::reading::KvView;
+use crate::kv::space::Space;
 use crate::schema::cell::{SchemaCell, schema_key};
 
 /// The engine of a database.
@@ -203,6 +207,12 @@ impl Durable for Stores {
     fn check(&self, at: SnapshotRef<'_>) -> Vec<String> {
         let mut problems = self.graph.check(at);
         self.keyspace.check(at, &mut problems);
+        if let Some(schema) = self.schemas.at(at.start()) {
+            let time = ReadTime::new();
+            let entries = EntryView::new(&self.keyspace, at, None, &time);
+            let entries = KvView::new(entries, Space::SYSTEM, None);
+            verify(&schema, GraphView::new(&self.graph, at), entries, &mut problems);
+        }
         problems
     }
 }
@@ -521,8 +531,8 @@ mod tests {
     use super::*;
     use selvedge_encoding::doc;
     use selvedge_engine::{EngineOptions, OpenSnapshot};
-    use selvedge_graph::{GraphOptions, GraphTransaction, GraphView, ReadTracking};
-    use selvedge_keyspace::{EntryView, Expected, Mutation, ReadTime};
+    use selvedge_graph::{GraphOptions, GraphTransaction, ReadTracking};
+    use selvedge_keyspace::{Expected, Mutation};
 
     fn engine() -> Arc<DbEngine> {
         let keyspace = Keyspace::new(selvedge_env::Env::real());

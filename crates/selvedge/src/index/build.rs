@@ -18,7 +18,7 @@ use selvedge_schema::{IndexDef, IndexState, Owner, Schema};
 
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::index::maintenance::taken;
+use crate::index::maintenance::shown_values;
 use crate::index::place::Place;
 use crate::index::scan::everything;
 use crate::kv::error::KvError;
@@ -54,7 +54,7 @@ impl Db {
     /// given. Writes go on meanwhile.
     ///
     /// # Errors
-    /// [`GraphError::UniqueViolation`](crate::InputError::UniqueViolation) if two nodes
+    /// [`InputError::Duplicate`](crate::InputError::Duplicate) if two nodes
     /// have the same values of a unique index, which is dropped then; otherwise as
     /// [`transaction`](Self::transaction).
     pub fn build_indexes(&self, mut progress: impl FnMut(IndexProgress)) -> Result<()> {
@@ -79,8 +79,8 @@ impl Db {
         }
         match self.fill(label, &wanted, progress) {
             Err(Error::Input(input)) => {
-                if let GraphError::UniqueViolation { index, .. }
-                | GraphError::IndexKey { index, .. } = &*input
+                if let GraphError::Duplicate { index, .. } | GraphError::IndexKey { index, .. } =
+                    &*input
                 {
                     self.drop_building(label, index)?;
                 }
@@ -242,7 +242,15 @@ fn add_missing(ctx: &mut Transaction<'_>, label: &str, index: &IndexDef, id: Nod
             match entries.full_key_bytes(&key)?.and_then(|value| place.node(&key, &value)) {
                 None => missing.push((key, value)),
                 Some(holder) if holder == id => {}
-                Some(holder) => return Err(taken(label, index, node.document(), holder).into()),
+                Some(holder) => {
+                    let duplicate = GraphError::Duplicate {
+                        label: label.to_owned(),
+                        index: index.name().to_owned(),
+                        values: shown_values(index, node.document()),
+                        nodes: [holder, id],
+                    };
+                    return Err(duplicate.into());
+                }
             }
         }
     }

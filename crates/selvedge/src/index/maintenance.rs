@@ -51,8 +51,13 @@ pub(crate) fn stage(
                 let key = place.values(values);
                 place.node(&key, &read(entries, &key)?)
             };
-            if let (Some(other), Some(document)) = (new.iter().find_map(holder), change.new) {
-                return Err(taken(change.label, index, document, other));
+            if let (Some(holder), Some(document)) = (new.iter().find_map(holder), change.new) {
+                return Err(GraphError::UniqueViolation {
+                    label: change.label.to_owned(),
+                    index: index.name().to_owned(),
+                    values: shown_values(index, document),
+                    holder,
+                });
             }
             if index.state() == IndexState::Building {
                 // Of two nodes with the same value, the entry is the other's.
@@ -111,22 +116,12 @@ fn difference(
     Ok((gone, new))
 }
 
-/// Another node has the values of this document already.
-pub(crate) fn taken(
-    label: &str,
-    index: &IndexDef,
-    document: DocRef<'_>,
-    holder: NodeId,
-) -> GraphError {
-    let value = |path: &str| document.get_path(path).map(|value| value.to_value());
+/// The values that a document has at the paths of an index, for messages.
+pub(crate) fn shown_values(index: &IndexDef, document: DocRef<'_>) -> String {
     let shown = |path: &IndexPath| {
-        value(path.path()).map_or_else(String::new, |value| Shown(&value).to_string())
+        let value = document.get_path(path.path()).map(|value| value.to_value());
+        value.map_or_else(String::new, |value| Shown(&value).to_string())
     };
     let values: Vec<String> = index.paths().iter().map(shown).collect();
-    GraphError::UniqueViolation {
-        label: label.to_owned(),
-        index: index.name().to_owned(),
-        values: values.join(", "),
-        holder,
-    }
+    values.join(", ")
 }

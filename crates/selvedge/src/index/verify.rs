@@ -22,9 +22,7 @@ pub(crate) fn verify(
     for label in schema.labels() {
         let indexes = schema.node(label).map(|document| document.indexes()).unwrap_or_default();
         for index in indexes.iter().filter(|index| index.is_ready()) {
-            let mut told = verify_index(label, index, graph, entries);
-            told.truncate(TOLD_MAX);
-            problems.extend(told);
+            problems.extend(verify_index(label, index, graph, entries).into_iter().take(TOLD_MAX));
         }
     }
 }

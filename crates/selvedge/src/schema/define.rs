@@ -109,15 +109,24 @@ impl Db {
     pub fn define<D: Into<Define>>(&self, definitions: impl IntoIterator<Item = D>) -> Result<()> {
         let wanted = definitions.into_iter().map(|define| Wanted::new(define.into()));
         let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
-        if self.is_defined(&wanted)? {
-            return Ok(());
+        if !self.is_defined(&wanted)? {
+            self.define_wanted(&wanted)?;
         }
+        // Also those that a program before this one did not complete.
+        let labels = wanted.iter().filter_map(|wanted| match &wanted.owner {
+            Owner::Label(label) => Some(label),
+            Owner::EdgeType(_) => None,
+        });
+        labels.into_iter().try_for_each(|label| self.build_indexes_of(label, &mut |_| ()))
+    }
+
+    fn define_wanted(&self, wanted: &[Wanted]) -> Result<()> {
         // What is read to verify the definitions is validated by the commit.
         let options = TransactionOptions::serializable();
         self.transaction_retry_with(RetryPolicy::default(), &options, |ctx| {
             let mut schema = Schema::clone(&*ctx.schema()?);
             let mut changed = false;
-            for wanted in &wanted {
+            for wanted in wanted {
                 changed |= define(ctx, &mut schema, wanted)?;
             }
             if changed { ctx.stage_schema(schema) } else { Ok(()) }

@@ -1,0 +1,73 @@
+//! Indexes of labels that have nodes already.
+
+use super::{assert_sound, keys};
+use selvedge::prelude::*;
+use selvedge::{FieldDef, InputError, NodeDef};
+
+fn def() -> NodeDef {
+    NodeDef::new("N").fields([FieldDef::int("n").indexed(), FieldDef::string("s").unique()])
+}
+
+#[test]
+fn what_is_there_gets_its_entries() -> Result<(), Error> {
+    let db = Db::in_memory();
+    // More than one commit of the build takes.
+    for number in 0..1500_i64 {
+        db.insert_node("N", None, doc! { "n": number % 100, "s": number.to_string() })?;
+    }
+    let before = db.snapshot()?;
+    db.define([def()])?;
+    assert!(before.index("N", "n").is_err(), "it was not there then");
+    let snapshot = db.snapshot()?;
+    assert_eq!(snapshot.index("N", "n")?.equal(7).count()?, 15);
+    assert_eq!(snapshot.index("N", "n")?.scan().count()?, 1500);
+    let found = snapshot.index("N", "s")?.find("1234")?.expect("there");
+    assert_eq!(found.typed::<i64>("n")?, Some(34));
+    assert_sound(&db);
+    Ok(())
+}
+
+#[test]
+fn a_duplicate_ends_the_build_and_the_index() -> Result<(), Error> {
+    let db = Db::in_memory();
+    let first = db.insert_node("N", "a", doc! { "n": 1, "s": "same" })?;
+    db.insert_node("N", "b", doc! { "n": 2, "s": "other" })?;
+    let last = db.insert_node("N", "c", doc! { "n": 3, "s": "same" })?;
+    let refused = db.define([def()]).unwrap_err();
+    let taken = InputError::Duplicate {
+        label: "N".into(),
+        index: "s".into(),
+        values: "\"same\"".into(),
+        nodes: [first, last],
+    };
+    assert_eq!(refused.input(), Some(&taken));
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "index \"s\" of \"N\" cannot be unique: {first} and {last} both have \"same\"; \
+             it is dropped, define it again when they differ"
+        )
+    );
+    // It is gone, with what it had; and can be had once the duplicate is.
+    assert!(db.snapshot()?.index("N", "s").is_err());
+    db.set(last, "s", "unique")?;
+    assert_sound(&db);
+    Ok(())
+}
+
+#[test]
+fn writes_of_older_transactions_are_refused() -> Result<(), Error> {
+    let db = Db::in_memory();
+    let node = db.insert_node("N", "a", doc! { "n": 1, "s": "x" })?;
+    let mut older = db.begin(&TransactionOptions::new())?;
+    older.set(node, "n", 2)?;
+    let mut elsewhere = db.begin(&TransactionOptions::new())?;
+    elsewhere.insert_node("M", None, doc! {})?;
+    db.define([def()])?;
+    assert!(older.commit().is_err_and(|error| error.is_retryable()));
+    elsewhere.commit()?;
+    let snapshot = db.snapshot()?;
+    assert_eq!(keys(snapshot.index("N", "n")?.scan())?, ["a"]);
+    assert_sound(&db);
+    Ok(())
+}
