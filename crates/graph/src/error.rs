@@ -92,7 +92,7 @@ pub enum GraphError {
     /// Two nodes have the same values, so that an index of them cannot be unique.
     #[error(
         "index {index:?} of {label:?} cannot be unique: {} and {} both have {values}; \
-         it is dropped, define it again when they differ",
+         make them differ, then define it again",
         .nodes[0], .nodes[1]
     )]
     Duplicate {

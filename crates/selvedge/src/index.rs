@@ -20,6 +20,7 @@
 //! committer wins, validated ranges, log, checkpoints, pruning.
 
 pub(crate) mod build;
+pub(crate) mod candidate;
 pub(crate) mod maintenance;
 pub(crate) mod place;
 pub(crate) mod scan;

@@ -12,19 +12,21 @@
 //! from the first node adds what is missing.
 
 use selvedge_base::NodeId;
-use selvedge_graph::GraphError;
+use selvedge_encoding::DocRef;
+use selvedge_graph::{Entity, GraphError};
 use selvedge_keyspace::{Encoding, EntryWrites, Mutation};
-use selvedge_schema::{IndexDef, IndexState, Owner, Schema};
+use selvedge_schema::{Definition, IndexDef, IndexNumber, IndexState, Kind, Owner, Schema};
 
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::index::maintenance::shown_values;
+use crate::index::maintenance::{keys_of, shown_values};
 use crate::index::place::Place;
 use crate::index::scan::everything;
 use crate::kv::error::KvError;
 use crate::kv::space::Space;
 use crate::read::{Read as _, Sealed as _};
 use crate::retry::RetryPolicy;
+use crate::schema::change::{MigrationProgress, MigrationStage, OnProgress};
 use crate::transaction::Transaction;
 
 /// Nodes of one commit, unless others keep changing them.
@@ -36,18 +38,6 @@ const ATTEMPTS: u32 = 8;
 /// Attempts at the commit of one node.
 const ATTEMPTS_AT_LAST: u32 = 10_000;
 
-/// How far building has come.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct IndexProgress {
-    /// The label.
-    pub label: String,
-    /// Its nodes that have their entries.
-    pub nodes: u64,
-    /// Its nodes, about: those there were when this was told.
-    pub of: u64,
-}
-
 impl Db {
     /// Completes the indexes that are still being built: those of a program that ended
     /// before they were, say. [`define`](Self::define) does it for the labels it is
@@ -57,10 +47,10 @@ impl Db {
     /// [`InputError::Duplicate`](crate::InputError::Duplicate) if two nodes
     /// have the same values of a unique index, which is dropped then; otherwise as
     /// [`transaction`](Self::transaction).
-    pub fn build_indexes(&self, mut progress: impl FnMut(IndexProgress)) -> Result<()> {
+    pub fn build_indexes(&self, mut report: impl FnMut(MigrationProgress)) -> Result<()> {
         let schema = self.schema()?;
         for label in schema.labels() {
-            self.build_indexes_of(label, &mut progress)?;
+            self.build_indexes_of(&Owner::Label(label.to_owned()), &mut report)?;
         }
         self.erase_dropped_indexes()
     }
@@ -68,35 +58,38 @@ impl Db {
     /// As [`build_indexes`](Self::build_indexes), for one label.
     pub(crate) fn build_indexes_of(
         &self,
-        label: &str,
-        progress: &mut dyn FnMut(IndexProgress),
+        owner: &Owner,
+        report: &mut OnProgress<'_>,
     ) -> Result<()> {
+        let Owner::Label(label) = owner else { return Ok(()) };
         let schema = self.schema()?;
-        let wanted: Vec<String> =
-            building(&schema, label).map(|index| index.name().to_owned()).collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        match self.fill(label, &wanted, progress) {
-            Err(Error::Input(input)) => {
-                if let GraphError::Duplicate { index, .. } | GraphError::IndexKey { index, .. } =
-                    &*input
-                {
+        let mut wanted = numbers(building(&schema, label));
+        let mut failed = Ok(());
+        while !wanted.is_empty() {
+            match self.fill(label, &wanted, report) {
+                Ok(()) => break,
+                Err(Error::Input(input)) => {
+                    let (GraphError::Duplicate { index, .. } | GraphError::IndexKey { index, .. }) =
+                        &*input
+                    else {
+                        return Err(Error::Input(input));
+                    };
                     self.drop_building(label, index)?;
+                    let left = numbers(building(&*self.schema()?, label));
+                    if left.len() == wanted.len() {
+                        return Err(Error::Input(input));
+                    }
+                    wanted.retain(|number| left.contains(number));
+                    failed = failed.and(Err(Error::Input(input)));
                 }
-                Err(Error::Input(input))
+                Err(error) => return Err(error),
             }
-            outcome => outcome,
         }
+        failed
     }
 
     /// Gives every node its entries, and declares the indexes ready.
-    fn fill(
-        &self,
-        label: &str,
-        wanted: &[String],
-        progress: &mut dyn FnMut(IndexProgress),
-    ) -> Result<()> {
+    fn fill(&self, label: &str, wanted: &[IndexNumber], report: &mut OnProgress<'_>) -> Result<()> {
         let (mut done, mut behind, mut most) = (0, None, NODES_PER_COMMIT);
         loop {
             let attempts = if most == 1 { ATTEMPTS_AT_LAST } else { ATTEMPTS };
@@ -107,7 +100,8 @@ impl Db {
                 Ok(filled) => {
                     done += filled.nodes;
                     let of = self.view(|snapshot| snapshot.count(label))?;
-                    progress(IndexProgress { label: label.to_owned(), nodes: done, of });
+                    let (owner, stage) = (Owner::Label(label.to_owned()), MigrationStage::Indexing);
+                    report(MigrationProgress { owner, stage, done, of });
                     let Some(last) = filled.last else { break };
                     behind = Some(last);
                     most = (2 * most).min(NODES_PER_COMMIT);
@@ -118,10 +112,10 @@ impl Db {
         }
         self.transaction_retry(RetryPolicy::default(), |ctx| {
             let mut schema = Schema::clone(&*ctx.schema()?);
-            let names: Vec<String> =
-                building(&schema, label).map(|index| index.name().to_owned()).collect();
             // Another definition since may have added one that has nothing yet.
-            for name in names.iter().filter(|name| wanted.contains(name)) {
+            let built = building(&schema, label).filter(|index| is_among(index, wanted));
+            let names: Vec<String> = built.map(|index| index.name().to_owned()).collect();
+            for name in &names {
                 schema.set_index_state(label, name, IndexState::Ready);
             }
             ctx.stage_schema(schema)
@@ -135,13 +129,7 @@ impl Db {
             if !building(&schema, label).any(|index| index.name() == name) {
                 return Ok(());
             }
-            let owner = Owner::Label(label.to_owned());
-            let definition =
-                schema.definition(&owner).map(|definition| definition.document().clone());
-            let document = definition.map(|definition| definition.without_index(name));
-            if let Some(document) = document {
-                schema.put(&owner, document, IndexState::Building);
-            }
+            schema.drop_index(label, name);
             ctx.stage_schema(schema)
         })?;
         self.erase_dropped_indexes()
@@ -192,6 +180,14 @@ fn building<'s>(schema: &'s Schema, label: &str) -> impl Iterator<Item = &'s Ind
     indexes.iter().filter(|index| !index.is_ready())
 }
 
+fn numbers<'s>(indexes: impl Iterator<Item = &'s IndexDef>) -> Vec<IndexNumber> {
+    indexes.filter_map(IndexDef::number).collect()
+}
+
+fn is_among(index: &IndexDef, numbers: &[IndexNumber]) -> bool {
+    index.number().is_some_and(|number| numbers.contains(&number))
+}
+
 /// What one commit has done.
 struct Filled {
     nodes: u64,
@@ -203,7 +199,7 @@ struct Filled {
 fn fill_some(
     ctx: &mut Transaction<'_>,
     label: &str,
-    wanted: &[String],
+    wanted: &[IndexNumber],
     behind: Option<NodeId>,
     most: usize,
 ) -> Result<Filled> {
@@ -215,10 +211,9 @@ fn fill_some(
     };
     let ids: Vec<NodeId> = scan.take(most).collect();
     for id in &ids {
-        for index in
-            building(&schema, label).filter(|index| wanted.contains(&index.name().to_owned()))
-        {
-            add_missing(ctx, label, index, *id)?;
+        let Some(definition) = schema.named(Kind::Nodes, label) else { break };
+        for index in building(&schema, label).filter(|index| is_among(index, wanted)) {
+            add_missing(ctx, (label, definition), index, *id)?;
         }
     }
     let last = ids.last().copied().filter(|_| ids.len() == most);
@@ -226,16 +221,23 @@ fn fill_some(
 }
 
 /// Stages the entries of a node that are not there yet.
-fn add_missing(ctx: &mut Transaction<'_>, label: &str, index: &IndexDef, id: NodeId) -> Result<()> {
+fn add_missing(
+    ctx: &mut Transaction<'_>,
+    (label, definition): (&str, &Definition),
+    index: &IndexDef,
+    id: NodeId,
+) -> Result<()> {
     let Some(place) = Place::of(index) else { return Ok(()) };
     let mut missing = Vec::new();
     {
         let Some(node) = ctx.node(id)? else { return Ok(()) };
-        let keys = index.keys(node.document()).map_err(|source| GraphError::IndexKey {
-            label: label.to_owned(),
-            index: index.name().to_owned(),
-            source,
+        let document = definition.as_indexed(node.document());
+        let document = document.map_err(|source| {
+            let entity = Entity::Node(id).to_string();
+            GraphError::Document { entity, source }
         })?;
+        let document = DocRef::trusted(&document);
+        let keys = keys_of(label, index, document)?;
         let entries = ctx.kv_in(Space::SYSTEM);
         for values in keys {
             let (key, value) = place.entry(&values, id);
@@ -246,7 +248,7 @@ fn add_missing(ctx: &mut Transaction<'_>, label: &str, index: &IndexDef, id: Nod
                     let duplicate = GraphError::Duplicate {
                         label: label.to_owned(),
                         index: index.name().to_owned(),
-                        values: shown_values(index, node.document()),
+                        values: shown_values(index, document),
                         nodes: [holder, id],
                     };
                     return Err(duplicate.into());

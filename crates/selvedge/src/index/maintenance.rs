@@ -96,17 +96,11 @@ fn difference(
     index: &IndexDef,
     change: DocumentChange<'_>,
 ) -> Result<(IndexKeys, IndexKeys), GraphError> {
-    let keys = |document: Option<DocRef<'_>>| {
-        let keys = document.map(|document| index.keys(document)).transpose();
-        keys.map(Option::unwrap_or_default)
-    };
-    let mut new = keys(change.new).map_err(|source| GraphError::IndexKey {
-        label: change.label.to_owned(),
-        index: index.name().to_owned(),
-        source,
-    })?;
+    let new = change.new.map(|document| keys_of(change.label, index, document)).transpose();
+    let mut new = new?.unwrap_or_default();
     // A document from before the index may not fit it: then it has no entry.
-    let mut gone = keys(change.old).unwrap_or_default();
+    let gone = change.old.and_then(|document| index.keys(document).ok());
+    let mut gone = gone.unwrap_or_default();
     if gone == new {
         return Ok((IndexKeys::new(), IndexKeys::new()));
     }
@@ -114,6 +108,18 @@ fn difference(
     gone.retain(|key| new.binary_search(key).is_err());
     new.retain(|key| before.binary_search(key).is_err());
     Ok((gone, new))
+}
+
+/// The keys of a document in an index of a label.
+pub(crate) fn keys_of(
+    label: &str,
+    index: &IndexDef,
+    document: DocRef<'_>,
+) -> Result<IndexKeys, GraphError> {
+    index.keys(document).map_err(|source| {
+        let (label, index) = (label.to_owned(), index.name().to_owned());
+        GraphError::IndexKey { label, index, source }
+    })
 }
 
 /// The values that a document has at the paths of an index, for messages.

@@ -1,8 +1,9 @@
 //! Whether indexes hold what documents say.
 
 use selvedge_base::NodeId;
+use selvedge_encoding::DocRef;
 use selvedge_graph::GraphView;
-use selvedge_schema::{IndexDef, Schema};
+use selvedge_schema::{Definition, IndexDef, Kind, Schema};
 
 use crate::index::place::Place;
 use crate::index::scan::everything;
@@ -20,15 +21,17 @@ pub(crate) fn verify(
     problems: &mut Vec<String>,
 ) {
     for label in schema.labels() {
-        let indexes = schema.node(label).map(|document| document.indexes()).unwrap_or_default();
+        let Some(definition) = schema.named(Kind::Nodes, label) else { continue };
+        let indexes = definition.document().map(|document| document.indexes()).unwrap_or_default();
         for index in indexes.iter().filter(|index| index.is_ready()) {
-            problems.extend(verify_index(label, index, graph, entries).into_iter().take(TOLD_MAX));
+            let found = verify_index((label, definition), index, graph, entries);
+            problems.extend(found.into_iter().take(TOLD_MAX));
         }
     }
 }
 
 fn verify_index(
-    label: &str,
+    (label, definition): (&str, &Definition),
     index: &IndexDef,
     graph: GraphView<'_>,
     entries: KvView<'_>,
@@ -40,7 +43,8 @@ fn verify_index(
     for id in graph.scan(label) {
         // Damaged documents are told of elsewhere.
         let Some(node) = graph.node(id).filter(|node| node.verify().is_ok()) else { continue };
-        let Ok(keys) = index.keys(node.document()) else {
+        let Ok(document) = definition.as_indexed(node.document()) else { continue };
+        let Ok(keys) = index.keys(DocRef::trusted(&document)) else {
             problems.push(format!("{}: {id} is beyond its limits", name()));
             continue;
         };

@@ -4,7 +4,7 @@ use selvedge_encoding::{DocRef, EncodeError, set_fields};
 use selvedge_graph::{GraphError, NodeChanging, Rules};
 use selvedge_keyspace::{EntryView, EntryWrites, Keyspace, ReadTime};
 use selvedge_mvcc::SnapshotRef;
-use selvedge_schema::{DocumentDef, Owner, Schema};
+use selvedge_schema::{Definition, Kind, Owner, Schema};
 use smallvec::SmallVec;
 
 use crate::index::maintenance::{DocumentChange, stage};
@@ -21,54 +21,91 @@ pub(crate) struct SchemaRules<'t> {
 }
 
 impl Rules for SchemaRules<'_> {
+    fn upgrade_node(
+        &mut self,
+        label: &str,
+        stored: DocRef<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, GraphError> {
+        let definition = self.schema.named(Kind::Nodes, label);
+        upgrade(definition, stored, out, || Owner::Label(label.to_owned()))
+    }
+
+    fn upgrade_edge(
+        &mut self,
+        edge_type: &str,
+        stored: DocRef<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, GraphError> {
+        let definition = self.schema.named(Kind::Edges, edge_type);
+        upgrade(definition, stored, out, || Owner::EdgeType(edge_type.to_owned()))
+    }
+
     fn node_changes(&mut self, change: NodeChanging<'_>) -> Result<(), GraphError> {
-        let Some(def) = self.schema.node(change.label) else { return Ok(()) };
         let NodeChanging { id, label, key, old, mut new } = change;
+        let Some(definition) = self.schema.named(Kind::Nodes, label) else { return Ok(()) };
+        let owner = || Owner::Label(label.to_owned());
         if let Some(new) = &mut new {
-            keep(def, new, key, || Owner::Label(label.to_owned()))?;
+            keep(definition, new, key, owner)?;
         }
-        if def.indexes().is_empty() {
+        let indexes = definition.document().map(|document| document.indexes()).unwrap_or_default();
+        if indexes.is_empty() {
             return Ok(());
         }
+        let indexed = old.map(|old| definition.as_indexed(old)).transpose();
+        let indexed = indexed.map_err(|source| too_long(&owner(), source))?;
+        let old = indexed.as_ref().map(|old| DocRef::trusted(old));
         let new = new.map(|new| DocRef::trusted(new));
         let change = DocumentChange { label, node: id, old, new };
         let Self { keyspace, at, time, .. } = *self;
-        stage(self.entries.get_or_insert_default(), def.indexes(), change, |entries, key| {
+        stage(self.entries.get_or_insert_default(), indexes, change, |entries, key| {
             // It is written at the snapshot, or not at all: no need to note the read.
-            let value =
-                EntryView::new(keyspace, at, Some(entries), time).get(key).ok().flatten()?;
-            Some(SmallVec::from_slice(value.bytes()))
+            let view = EntryView::new(keyspace, at, Some(entries), time);
+            Some(SmallVec::from_slice(view.get(key).ok().flatten()?.bytes()))
         })
     }
 
     fn edge_changes(&mut self, edge_type: &str, document: &mut Vec<u8>) -> Result<(), GraphError> {
-        let Some(def) = self.schema.edge(edge_type) else { return Ok(()) };
-        keep(def, document, None, || Owner::EdgeType(edge_type.to_owned()))
+        let Some(definition) = self.schema.named(Kind::Edges, edge_type) else { return Ok(()) };
+        keep(definition, document, None, || Owner::EdgeType(edge_type.to_owned()))
     }
+}
+
+fn upgrade(
+    definition: Option<&Definition>,
+    stored: DocRef<'_>,
+    out: &mut Vec<u8>,
+    owner: impl Fn() -> Owner,
+) -> Result<bool, GraphError> {
+    let Some(definition) = definition else { return Ok(false) };
+    definition.upgrade(stored, out).map_err(|source| too_long(&owner(), source))
 }
 
 /// Checks a document, and gives it the defaults that it lacks.
 fn keep(
-    def: &DocumentDef,
+    definition: &Definition,
     document: &mut Vec<u8>,
     key: Option<&str>,
     owner: impl Fn() -> Owner,
 ) -> Result<(), GraphError> {
-    let missing = def.check(DocRef::trusted(document), key);
+    let missing = definition.check(DocRef::trusted(document), key);
     let missing = missing.map_err(|violation| violation.of(owner()))?;
     if !missing.is_none() {
-        complete(def, document).map_err(|source| GraphError::Document {
-            entity: format!("{} with its defaults", owner()),
-            source,
-        })?;
+        complete(definition, document).map_err(|source| too_long(&owner(), source))?;
     }
     Ok(())
 }
 
 #[cold]
-fn complete(def: &DocumentDef, document: &mut Vec<u8>) -> Result<(), EncodeError> {
+fn complete(definition: &Definition, document: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let Some(def) = definition.document() else { return Ok(()) };
     let mut complete = Vec::with_capacity(document.capacity());
     set_fields(document, &def.defaults(DocRef::trusted(document)), &mut complete)?;
     *document = complete;
     Ok(())
+}
+
+#[cold]
+fn too_long(owner: &Owner, source: EncodeError) -> GraphError {
+    GraphError::Document { entity: format!("{owner}, with its defaults,"), source }
 }

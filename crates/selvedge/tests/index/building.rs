@@ -2,7 +2,7 @@
 
 use super::{assert_sound, keys};
 use selvedge::prelude::*;
-use selvedge::{FieldDef, InputError, NodeDef};
+use selvedge::{FieldDef, IndexDef, InputError, MigrationStage, NodeDef};
 
 fn def() -> NodeDef {
     NodeDef::new("N").fields([FieldDef::int("n").indexed(), FieldDef::string("s").unique()])
@@ -45,12 +45,46 @@ fn a_duplicate_ends_the_build_and_the_index() -> Result<(), Error> {
         refused.to_string(),
         format!(
             "index \"s\" of \"N\" cannot be unique: {first} and {last} both have \"same\"; \
-             it is dropped, define it again when they differ"
+             make them differ, then define it again"
         )
     );
-    // It is gone, with what it had; and can be had once the duplicate is.
+    // Nothing is defined then.
     assert!(db.snapshot()?.index("N", "s").is_err());
+    assert!(db.schema()?.node("N").is_none());
     db.set(last, "s", "unique")?;
+    db.define([def()])?;
+    assert_sound(&db);
+    Ok(())
+}
+
+#[test]
+fn migrations_add_and_drop_indexes() -> Result<(), Error> {
+    let db = Db::in_memory();
+    db.define([NodeDef::new("N").fields([FieldDef::int("n"), FieldDef::string("s")])])?;
+    for number in 0..700_i64 {
+        db.insert_node("N", None, doc! { "n": number, "s": (number % 7).to_string() })?;
+    }
+    let mut stages = Vec::new();
+    db.migrate("N")
+        .add_index(IndexDef::on(["s", "n"]).named("by_s").unique())
+        .on_progress(|progress| stages.push((progress.stage, progress.done, progress.of)))
+        .run()?;
+    assert_eq!(stages.last(), Some(&(MigrationStage::Indexing, 700, 700)));
+    let snapshot = db.snapshot()?;
+    assert_eq!(snapshot.index("N", "by_s")?.equal("3").range(100..).count()?, 86);
+    drop(snapshot);
+    // Renaming a field renames what is indexed, and changes no entry.
+    db.migrate("N").rename_field("s", "t").run()?;
+    assert_eq!(db.snapshot()?.index("N", "by_s")?.equal("3").range(100..).count()?, 86);
+    assert_sound(&db);
+
+    let duplicate = db.migrate("N").add_index(IndexDef::on(["t"]).unique()).run();
+    assert!(matches!(duplicate.unwrap_err().input(), Some(InputError::Duplicate { .. })));
+    assert!(db.snapshot()?.index("N", "t").is_err());
+    db.migrate("N").drop_index("by_s").run()?;
+    assert!(db.snapshot()?.index("N", "by_s").is_err());
+    while db.step(10_000) {}
+    assert_eq!(db.statistics().entries, 1, "only the schema is left");
     assert_sound(&db);
     Ok(())
 }

@@ -1,0 +1,56 @@
+//! Whether indexes that are to be defined can hold what is there.
+
+use std::collections::hash_map::Entry;
+
+use selvedge_base::NodeId;
+use selvedge_base::hash::Map;
+use selvedge_encoding::DocRef;
+use selvedge_graph::GraphError;
+use selvedge_schema::{DocumentDef, IndexDef, IndexKey};
+
+use crate::index::maintenance::{keys_of, shown_values};
+
+/// Indexes that a change of a definition adds, and, of the unique ones, which node has
+/// which values: that takes memory for each of them.
+#[derive(Debug)]
+pub(crate) struct Candidates<'d> {
+    label: &'d str,
+    indexes: Vec<(&'d IndexDef, Map<IndexKey, NodeId>)>,
+}
+
+impl<'d> Candidates<'d> {
+    /// What `to` has and `from` has not.
+    pub(crate) fn new(label: &'d str, from: Option<&DocumentDef>, to: &'d DocumentDef) -> Self {
+        let known = from.map(DocumentDef::indexes).unwrap_or_default();
+        let is_new = |index: &&IndexDef| index.number().is_none() && !known.contains(index);
+        let indexes = to.indexes().iter().filter(is_new).map(|index| (index, Map::default()));
+        Self { label, indexes: indexes.collect() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.indexes.is_empty()
+    }
+
+    /// Adds a node with the document that it will have.
+    pub(crate) fn add(&mut self, node: NodeId, document: DocRef<'_>) -> Result<(), GraphError> {
+        for (index, holders) in &mut self.indexes {
+            let keys = keys_of(self.label, index, document)?;
+            for key in keys.into_iter().filter(|_| index.is_unique()) {
+                match holders.entry(key) {
+                    Entry::Vacant(free) => {
+                        free.insert(node);
+                    }
+                    Entry::Occupied(holder) => {
+                        return Err(GraphError::Duplicate {
+                            label: self.label.to_owned(),
+                            index: index.name().to_owned(),
+                            values: shown_values(index, document),
+                            nodes: [*holder.get(), node],
+                        });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
