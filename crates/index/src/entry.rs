@@ -8,6 +8,8 @@ use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::slice;
 
+use selvedge_base::prefetch::prefetch;
+
 /// The fixed part of the block; the key's bytes follow `key_len` directly.
 /// Never borrowed as a whole, since a reference would not reach the key.
 #[repr(C)]
@@ -89,6 +91,7 @@ impl<'t, V> Entry<'t, V> {
         self.block
     }
 
+    #[inline]
     pub(crate) fn key(self) -> &'t [u8] {
         // SAFETY: the block is alive for 't by the contract of `from_raw`, its key
         // was written by `allocate` and never changes.
@@ -98,9 +101,15 @@ impl<'t, V> Entry<'t, V> {
         }
     }
 
+    #[inline]
     pub(crate) fn value(self) -> &'t V {
         // SAFETY: as for the key; nobody takes the value mutably before `free`.
         unsafe { &(*self.block.as_ptr()).value }
+    }
+
+    /// Asks for the block, or the first two lines of it.
+    pub(crate) fn prefetch(self) {
+        prefetch(self.block.as_ptr(), [0, size_of::<Block<V>>()]);
     }
 
     /// Bytes of the block.

@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 use std::collections::btree_map;
 use std::fmt;
 use std::ops::Bound;
-use std::sync::Arc;
 
 use crate::bounds::{Bounds, OwnedBounds, borrowed, owned};
 use crate::entry_view::{EntryView, RangeOptions};
+use crate::entry_writes::StagedKey;
 use crate::error::ComputationError;
 use crate::staged::Staged;
 use crate::stored_range::StoredRange;
@@ -22,7 +22,7 @@ pub struct EntryRange<'a> {
     /// Entries left to give.
     left: usize,
     stored: StoredRange<'a>,
-    written: btree_map::Range<'a, Arc<[u8]>, u32>,
+    written: btree_map::Range<'a, StagedKey, u32>,
     /// The next key that the transaction itself has written.
     own: Option<(&'a [u8], Staged)>,
     /// The last key given, or refused.

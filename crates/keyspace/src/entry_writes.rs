@@ -1,12 +1,12 @@
 //! What one transaction writes, expects and, if it asks for that, read.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, btree_map};
-use std::sync::Arc;
 
 use selvedge_base::hash::Map;
 use selvedge_base::limits::{ENTRY_KEY_BYTES_MAX, ENTRY_VALUE_BYTES_MAX, TRANSACTION_WRITES_MAX};
 use selvedge_mvcc::{Mark, VersionBox, WriteSet};
+use smallvec::SmallVec;
 
 use crate::bounds::{Bounds, exclude_each_other};
 use crate::check::{Check, Expected};
@@ -22,6 +22,9 @@ use crate::staged::Staged;
 use crate::staged_versions::StagedVersions;
 use crate::stamped_key::STAMP_SUFFIX_BYTES;
 
+/// Checks and the like that emptied writes keep room for.
+const ROOM_KEPT: usize = 64;
+
 /// A transaction's part in the keyspace. It is committed once; after a refusal
 /// it may be tried again.
 ///
@@ -31,9 +34,9 @@ use crate::stamped_key::STAMP_SUFFIX_BYTES;
 /// writes as they were.
 #[derive(Debug, Default)]
 pub struct EntryWrites {
-    pub(crate) entries: WriteSet<Arc<[u8]>, Staged>,
-    /// Positions in `entries` by key, for look-ups and ranges.
-    order: BTreeMap<Arc<[u8]>, u32>,
+    pub(crate) entries: WriteSet<StagedKey, Staged>,
+    /// Positions in `entries` by key, from the first range on that is read.
+    order: OnceCell<BTreeMap<StagedKey, u32>>,
     pub(crate) versions: StagedVersions,
     pub(crate) steps: NumberSteps,
     /// What the computations gave when they were committed, by the positions of their
@@ -50,6 +53,9 @@ pub struct EntryWrites {
     /// The versions went into the store.
     pub(crate) committed: bool,
 }
+
+/// A key that is written; a short one needs no memory of its own.
+pub(crate) type StagedKey = SmallVec<[u8; 40]>;
 
 /// A value whose key ends with the stamp of its commit.
 #[derive(Debug)]
@@ -98,6 +104,22 @@ impl EntryWrites {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// As new, but with the room that a few writes have taken, for the next
+    /// transaction.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.versions.clear();
+        self.stamped.clear();
+        self.stamped.shrink_to(ROOM_KEPT);
+        self.checks.clear();
+        self.checks.shrink_to(ROOM_KEPT);
+        let (entries, versions) =
+            (std::mem::take(&mut self.entries), std::mem::take(&mut self.versions));
+        let (stamped, checks) =
+            (std::mem::take(&mut self.stamped), std::mem::take(&mut self.checks));
+        *self = Self { entries, versions, stamped, checks, ..Self::default() };
     }
 
     /// The number of keys written.
@@ -299,8 +321,8 @@ impl EntryWrites {
             return false;
         }
         for at in mark.keys..self.entries.len() {
-            if let Some((key, _)) = self.entries.entry(at) {
-                self.order.remove(key);
+            if let (Some((key, _)), Some(order)) = (self.entries.entry(at), self.order.get_mut()) {
+                order.remove(key);
             }
         }
         let undone = self.entries.roll_back_to(mark.entries);
@@ -366,14 +388,11 @@ impl EntryWrites {
 
     fn stage(&mut self, key: &[u8], staged: Staged) {
         self.journal.note();
-        if let Some((key, _)) = self.order.get_key_value(key) {
-            self.entries.put(Arc::clone(key), staged);
-            return;
+        let Err(staged) = self.entries.replace(key, staged) else { return };
+        let at = self.entries.add(StagedKey::from_slice(key), staged);
+        if let Some(order) = self.order.get_mut() {
+            order.insert(StagedKey::from_slice(key), position(at));
         }
-        let key: Arc<[u8]> = key.into();
-        let (at, new) = self.entries.put(Arc::clone(&key), staged);
-        debug_assert!(new, "the order knows every key");
-        self.order.insert(key, u32::try_from(at).expect("the limit on writes is below 2^32"));
     }
 
     /// The keys of which watchers are woken: those that are written; those that end with a stamp once they are committed.
@@ -386,7 +405,7 @@ impl EntryWrites {
 
     /// What is staged for a key.
     pub(crate) fn staged(&self, key: &[u8]) -> Option<Staged> {
-        self.order.get(key).and_then(|at| self.staged_at(*at))
+        self.entries.get(key).copied()
     }
 
     pub(crate) fn staged_at(&self, at: u32) -> Option<Staged> {
@@ -394,13 +413,21 @@ impl EntryWrites {
     }
 
     /// The keys written between two bounds, with their positions.
-    pub(crate) fn written(&self, bounds: Bounds<'_>) -> btree_map::Range<'_, Arc<[u8]>, u32> {
+    pub(crate) fn written(&self, bounds: Bounds<'_>) -> btree_map::Range<'_, StagedKey, u32> {
         if exclude_each_other(bounds) {
             // The map does not take such bounds.
             return btree_map::Range::default();
         }
-        self.order.range::<[u8], _>(bounds)
+        let order = self.order.get_or_init(|| {
+            let keys = self.entries.iter().map(|(key, _)| key.clone());
+            keys.enumerate().map(|(at, key)| (key, position(at))).collect()
+        });
+        order.range::<[u8], _>(bounds)
     }
+}
+
+fn position(at: usize) -> u32 {
+    u32::try_from(at).expect("the limit on writes is below 2^32")
 }
 
 fn check_key(key: &[u8]) -> Result<(), InputError> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use selvedge_base::sync::atomic::{AtomicU64, Ordering};
 use selvedge_env::Env;
-use selvedge_index::OrderedIndex;
-use selvedge_mvcc::{Pin, SnapshotRef, Version, pin};
+use selvedge_index::KeyedIndex;
+use selvedge_mvcc::{Pin, SnapshotRef, Version};
 
 use crate::bounds::Bounds;
 use crate::entry::{Entry, EntryHeader};
@@ -43,7 +43,7 @@ use crate::watchers::Watchers;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Keyspace {
-    pub(crate) index: OrderedIndex<Entry>,
+    pub(crate) index: KeyedIndex<Entry>,
     pub(crate) clock: ExpiryClock,
     pub(crate) refused: RefusedCount,
     watchers: Arc<Watchers>,
@@ -74,7 +74,8 @@ impl Keyspace {
     #[must_use]
     pub fn new(env: Env) -> Self {
         let (watchers, refused) = (Arc::default(), RefusedCount::default());
-        Self { index: OrderedIndex::new(), clock: ExpiryClock::new(env), refused, watchers }
+        let index = KeyedIndex::new(env.random_up_to(u64::MAX));
+        Self { index, clock: ExpiryClock::new(env), refused, watchers }
     }
 
     /// An empty one in the place of this one, with the same watchers and a clock that
@@ -134,31 +135,45 @@ impl Keyspace {
     }
 
     /// The version of a key that the snapshot sees, and that is no tombstone.
+    #[inline]
     pub(crate) fn read<'a>(
         &'a self,
         key: &[u8],
         at: SnapshotRef<'a>,
     ) -> Option<&'a Version<EntryHeader>> {
-        let pin = pin();
-        let version = self.index.get(key, pin.guard())?.record.read(at)?;
-        // SAFETY: seen by the snapshot.
-        Some(unsafe { beyond_the_pin(version) })
+        // SAFETY: the snapshot is open, and what leaves the index waits for those (K5).
+        unsafe { self.index.get(key) }?.record.read(at)
+    }
+
+    /// Asks memory for what reading these keys will look at.
+    pub(crate) fn prefetch<K: AsRef<[u8]>>(&self, keys: &[K], _open: SnapshotRef<'_>) {
+        // SAFETY: as in `read`.
+        unsafe { self.index.prefetch(keys, |entry| entry.record.prefetch_newest()) };
     }
 
     /// The entries between two bounds, first to last, or last to first.
-    pub(crate) fn walk<'g>(
+    ///
+    /// # Safety
+    /// As for [`entry`](Self::entry).
+    pub(crate) unsafe fn walk<'g>(
         &'g self,
         bounds: Bounds<'_>,
         reverse: bool,
         pin: &'g Pin,
     ) -> impl Iterator<Item = (&'g [u8], &'g Entry)> {
-        let mut range = self.index.range(bounds, pin.guard());
+        // SAFETY: the caller's contract.
+        let mut range = unsafe { self.index.range(bounds, pin.guard()) };
         std::iter::from_fn(move || if reverse { range.next_back() } else { range.next() })
     }
 
     /// The entry of a key.
-    pub(crate) fn entry<'g>(&'g self, key: &[u8], pin: &'g Pin) -> Option<&'g Entry> {
-        self.index.get(key, pin.guard())
+    ///
+    /// # Safety
+    /// The caller holds the commit lock, and does not free what waits for snapshots,
+    /// or has a snapshot open, as long as what is found is used (K5).
+    pub(crate) unsafe fn entry<'g>(&'g self, key: &[u8], _pin: &'g Pin) -> Option<&'g Entry> {
+        // SAFETY: the caller's contract.
+        unsafe { self.index.get(key) }
     }
 }
 

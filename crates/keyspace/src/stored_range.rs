@@ -62,7 +62,8 @@ impl<'a> StoredRange<'a> {
     fn fetch(&mut self) {
         let Some(rest) = self.rest.take() else { return };
         let pin = pin();
-        let walk = self.keyspace.walk(borrowed(&rest), self.reverse, &pin);
+        // SAFETY: the snapshot is open for 'a.
+        let walk = unsafe { self.keyspace.walk(borrowed(&rest), self.reverse, &pin) };
         // Each entry is elsewhere in memory, and its version elsewhere again: all are
         // asked for before the first is read.
         let mut walked = SmallVec::<[(&[u8], &Entry); CHUNK_MAX]>::new();

@@ -1,5 +1,7 @@
 //! A value as a transaction reads it.
 
+use std::borrow::Cow;
+
 use selvedge_base::{Timestamp, mutant};
 use selvedge_mvcc::Version;
 use smallvec::SmallVec;
@@ -100,12 +102,12 @@ impl<'a> EntryValue<'a> {
         }
     }
 
-    /// The bytes, unless they are owned: computed and stored nowhere yet, or copied.
+    /// The bytes, borrowed if they are stored somewhere.
     #[must_use]
-    pub fn stored_bytes(&self) -> Option<&'a [u8]> {
-        match &self.bytes {
-            Bytes::Borrowed(bytes) => Some(bytes),
-            Bytes::Owned(_) => None,
+    pub fn into_bytes(self) -> Cow<'a, [u8]> {
+        match self.bytes {
+            Bytes::Borrowed(bytes) => Cow::Borrowed(bytes),
+            Bytes::Owned(bytes) => Cow::Owned(bytes.into_vec()),
         }
     }
 

@@ -108,8 +108,7 @@ impl Durable for Stores {
             // SAFETY: the caller's contract.
             unsafe { self.graph.decode_writes(graph, &mut writes.graph)? };
             if parts & OF_KEYSPACE != 0 {
-                let entries = writes.entries.insert(Box::default());
-                self.keyspace.decode_writes(bytes.0, entries)?;
+                self.keyspace.decode_writes(bytes.0, writes.entries_mut())?;
             }
             Ok(())
         };
@@ -119,7 +118,7 @@ impl Durable for Stores {
     fn clear(&self, writes: &mut StoreWrites) {
         self.graph.release_names(&mut writes.graph);
         writes.graph.clear();
-        writes.entries = None;
+        writes.clear_entries();
     }
 
     fn track_changes(&self, writer: &mut StoreWriter) {
@@ -211,9 +210,26 @@ pub(crate) struct StoreWrites {
     /// Made when the first entry is written, a savepoint set, or what is read has to
     /// be noted.
     pub(crate) entries: Option<Box<EntryWrites>>,
+    /// Emptied ones, kept for that.
+    spare: Option<Box<EntryWrites>>,
 }
 
 impl StoreWrites {
+    /// The writes of entries.
+    #[inline]
+    pub(crate) fn entries_mut(&mut self) -> &mut EntryWrites {
+        let Self { entries, spare, .. } = self;
+        entries.get_or_insert_with(|| spare.take().unwrap_or_default())
+    }
+
+    /// Empties the writes of entries, and keeps them for the next time.
+    fn clear_entries(&mut self) {
+        if let Some(mut entries) = self.entries.take() {
+            entries.clear();
+            self.spare = Some(entries);
+        }
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.graph.is_empty() && self.entries.as_ref().is_none_or(|entries| entries.is_empty())
@@ -244,6 +260,12 @@ impl KeptWrites {
     }
 }
 
+/// Emptied writes of entries, those that the thread keeps if there are any.
+pub(crate) fn take_entries() -> Box<EntryWrites> {
+    let kept = KEPT.try_with(|kept| kept.borrow_mut().last_mut()?.spare.take());
+    kept.ok().flatten().unwrap_or_default()
+}
+
 impl Deref for KeptWrites {
     type Target = StoreWrites;
 
@@ -265,7 +287,7 @@ impl Drop for KeptWrites {
     fn drop(&mut self) {
         let Some(mut writes) = self.0.take().filter(|_| !std::thread::panicking()) else { return };
         writes.graph.clear();
-        writes.entries = None;
+        writes.clear_entries();
         // While the thread ends there may be nowhere to keep them.
         let _ = KEPT.try_with(|kept| {
             let mut kept = kept.borrow_mut();
@@ -371,8 +393,9 @@ impl Participant for Stores {
     }
 
     unsafe fn settle(&self, writer: &mut StoreWriter, settling: &mut Settling<'_, StoreRecord>) {
-        // SAFETY: the caller's contract. The keyspace has nothing to forget.
+        // SAFETY: the caller's contract.
         unsafe { self.graph.settle_writer(&mut writer.graph, settling) };
+        self.keyspace.settle_writer(&mut writer.entries, settling);
     }
 
     fn committed(&self, writes: &mut StoreWrites) {

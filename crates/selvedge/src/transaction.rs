@@ -53,7 +53,7 @@ impl<'db> Transaction<'db> {
         writes.graph.limit_writes(options.writes_max);
         if options.isolation == Isolation::Serializable {
             // Where reads of entries are noted.
-            writes.entries.get_or_insert_default();
+            writes.entries_mut();
         }
         Self {
             engine,
@@ -66,8 +66,9 @@ impl<'db> Transaction<'db> {
         }
     }
 
+    #[inline]
     pub(crate) fn entries(&mut self) -> &mut EntryWrites {
-        self.writes.entries.get_or_insert_default()
+        self.writes.entries_mut()
     }
 
     pub(crate) fn entry_view(&self) -> EntryView<'_> {
