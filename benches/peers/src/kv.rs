@@ -143,7 +143,8 @@ fn run(
     Ok(Measured { by_wall, by_cpu, increments })
 }
 
-/// Rows for each second, alone or beside a writer at full speed.
+/// Rows for each second, beside a writer at full speed; or alone, for each second of CPU
+/// time.
 fn scan(
     engine: &dyn Engine,
     beside: bool,
@@ -162,7 +163,7 @@ fn scan(
                 }
             });
         }
-        let (started, mut rows) = (Instant::now(), 0);
+        let (started, cpu, mut rows) = (Instant::now(), clock::cpu(), 0);
         while started.elapsed() < scale.time {
             let before = written.load(Ordering::Relaxed);
             let (count, sum) = engine.scan()?;
@@ -171,7 +172,8 @@ fn scan(
             ensure!(sum >= least && (beside || sum == least), "the sum is {sum}, not {least}");
             rows += count;
         }
-        let rate = rows as f64 / started.elapsed().as_secs_f64();
+        let seconds = if beside { started.elapsed() } else { clock::cpu() - cpu };
+        let rate = rows as f64 / seconds.as_secs_f64();
         stop.store(true, Ordering::Relaxed);
         Ok(rate)
     })?;
@@ -247,7 +249,8 @@ pub fn measure(scale: Scale, rounds: usize, only: &Only, figures: &mut Figures) 
             }
         }
         for ((engine, _), rates) in engines.iter().zip(rates) {
-            figures.add(name, engine, "rows/s", rates);
+            let unit = if beside { "rows/s" } else { "rows/CPU s" };
+            figures.add(name, engine, unit, rates);
         }
     }
     Ok(())

@@ -39,22 +39,26 @@ pub(crate) struct KeyTable<V> {
     lines: Box<[Line<V>]>,
 }
 
+#[inline]
 fn mark_of(hash: u64) -> u8 {
     ((hash >> 56) as u8).max(TAKEN)
 }
 
 /// The highest bit of every byte that is zero. Of those above the first one, a byte of
 /// one may be taken for zero.
+#[inline]
 fn zero_bytes(bytes: u64) -> u64 {
     bytes.wrapping_sub(LOW_BITS) & !bytes & (LOW_BITS << 7)
 }
 
 /// The first of the bytes found.
+#[inline]
 fn first(bytes: u64) -> usize {
     (bytes.trailing_zeros() / 8) as usize
 }
 
 /// The bytes of a word that are this one.
+#[inline]
 fn bytes_like(bytes: u64, byte: u8) -> u64 {
     zero_bytes(bytes ^ (u64::from(byte) * LOW_BITS))
 }
@@ -70,6 +74,7 @@ impl<V> Line<V> {
     }
 
     /// The entry in a slot that is marked, now or a moment ago.
+    #[inline]
     fn entry(&self, slot: usize) -> Option<NonNull<Block<V>>> {
         // Acquire, partner: the Release store in `insert`. The mark that led here may
         // be that of an earlier entry: then the key says so.
@@ -87,6 +92,7 @@ impl<V> KeyTable<V> {
         lines * size_of::<Line<V>>()
     }
 
+    #[inline]
     fn home(&self, hash: u64) -> usize {
         hash as usize & (self.lines.len() - 1)
     }

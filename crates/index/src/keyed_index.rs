@@ -311,6 +311,7 @@ impl<V: Send + Sync + 'static> KeyedIndex<V> {
     }
 }
 
+#[inline]
 fn shard_of(hash: u64) -> usize {
     (hash >> SHARD_SHIFT) as usize & (SHARDS - 1)
 }

@@ -123,6 +123,7 @@ mod range;
 mod remove;
 mod table;
 
+pub use entry::Entry;
 pub use hash_index::HashIndex;
 pub use keyed_index::{KeyedIndex, RetiredParts};
 pub use ordered_index::{KEY_BYTES_MAX, OrderedIndex};

@@ -43,6 +43,22 @@ fn assert_same(index: &KeyedIndex<usize>, model: &Model) {
     // SAFETY: nothing is removed meanwhile, here and below.
     let range = unsafe { index.range(all, &guard) };
     assert!(range.eq(model.iter().map(|(key, at)| (key.as_slice(), at))));
+    let bounds = (Bound::Excluded(&[1][..]), Bound::Included(&[4][..]));
+    let between: Vec<usize> = model.range::<[u8], _>(bounds).map(|(_, at)| *at).collect();
+    for (most, reverse) in [(1, false), (5, false), (1, true), (7, true)] {
+        // SAFETY: as above.
+        let mut range = unsafe { index.range(bounds, &guard) };
+        let (mut taken, mut before) = (Vec::new(), usize::MAX);
+        while before != taken.len() {
+            before = taken.len();
+            range.take_entries(reverse, most, |entry| taken.push(*entry.value()));
+            assert!(taken.len() - before <= most);
+        }
+        if reverse {
+            taken.reverse();
+        }
+        assert_eq!(taken, between, "{most} at a time, in reverse: {reverse}");
+    }
     for (key, at) in model {
         // SAFETY: as above.
         assert_eq!(unsafe { index.get(key) }, Some(at), "{key:?}");

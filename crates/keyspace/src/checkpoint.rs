@@ -9,7 +9,6 @@ use selvedge_mvcc::{Arena, SnapshotRef, VersionBox, pin};
 use selvedge_storage::codec::{Bytes, Misfit, misfit, put_number};
 use selvedge_storage::{BlockKey, Contents, StorageError};
 
-use crate::bounds::borrowed;
 use crate::encoding::Encoding;
 use crate::keyspace::Keyspace;
 use crate::leaf_block::{LeafBuilder, read_leaf, read_range};
@@ -129,8 +128,7 @@ impl Keyspace {
         sink: &mut CheckpointSink<'_>,
     ) -> Result<(), StorageError> {
         let mut builder = LeafBuilder::default();
-        let bounds = range.bounds();
-        let mut entries = StoredRange::new(self, at, borrowed(&bounds), false);
+        let mut entries = StoredRange::new(self, at, range.bounds(), false);
         while let Some((key, version)) = entries.next() {
             builder.add(key, version);
         }

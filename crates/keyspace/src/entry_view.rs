@@ -46,6 +46,7 @@ impl<'a> EntryView<'a> {
     /// The keyspace at a snapshot of its engine, with a transaction's own writes
     /// as far as they are not committed, at a time that its first reader fixes.
     #[must_use]
+    #[inline]
     pub fn new(
         keyspace: &'a Keyspace,
         at: SnapshotRef<'a>,

@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, btree_map};
 use selvedge_base::hash::Map;
 use selvedge_base::limits::{ENTRY_KEY_BYTES_MAX, ENTRY_VALUE_BYTES_MAX, TRANSACTION_WRITES_MAX};
 use selvedge_mvcc::{Mark, VersionBox, WriteSet};
-use smallvec::SmallVec;
 
-use crate::bounds::{Bounds, exclude_each_other};
+use crate::bounds::{Bounds, KeptKey, exclude_each_other};
 use crate::check::{Check, Expected};
 use crate::encoding::Encoding;
 use crate::entry::EntryHeader;
@@ -34,9 +33,9 @@ const ROOM_KEPT: usize = 64;
 /// writes as they were.
 #[derive(Debug, Default)]
 pub struct EntryWrites {
-    pub(crate) entries: WriteSet<StagedKey, Staged>,
+    pub(crate) entries: WriteSet<KeptKey, Staged>,
     /// Positions in `entries` by key, from the first range on that is read.
-    order: OnceCell<BTreeMap<StagedKey, u32>>,
+    order: OnceCell<BTreeMap<KeptKey, u32>>,
     pub(crate) versions: StagedVersions,
     pub(crate) steps: NumberSteps,
     /// What the computations gave when they were committed, by the positions of their
@@ -53,9 +52,6 @@ pub struct EntryWrites {
     /// The versions went into the store.
     pub(crate) committed: bool,
 }
-
-/// A key that is written; a short one needs no memory of its own.
-pub(crate) type StagedKey = SmallVec<[u8; 40]>;
 
 /// A value whose key ends with the stamp of its commit.
 #[derive(Debug)]
@@ -109,17 +105,28 @@ impl EntryWrites {
     /// As new, but with the room that a few writes have taken, for the next
     /// transaction.
     pub fn clear(&mut self) {
-        self.entries.clear();
-        self.versions.clear();
-        self.stamped.clear();
-        self.stamped.shrink_to(ROOM_KEPT);
-        self.checks.clear();
-        self.checks.shrink_to(ROOM_KEPT);
-        let (entries, versions) =
-            (std::mem::take(&mut self.entries), std::mem::take(&mut self.versions));
-        let (stamped, checks) =
-            (std::mem::take(&mut self.stamped), std::mem::take(&mut self.checks));
-        *self = Self { entries, versions, stamped, checks, ..Self::default() };
+        let Self { entries, order, versions, steps, results, stamped, checks, reads, .. } = self;
+        entries.clear();
+        versions.clear();
+        stamped.clear();
+        stamped.shrink_to(ROOM_KEPT);
+        checks.clear();
+        checks.shrink_to(ROOM_KEPT);
+        // Most transactions have none of these.
+        drop(order.take());
+        if steps.len() != 0 {
+            *steps = NumberSteps::default();
+        }
+        if !results.is_empty() {
+            *results = Map::default();
+        }
+        if reads.get_mut().len() != 0 {
+            *reads = RefCell::default();
+        }
+        self.also_rung.clear();
+        self.also_rung.shrink_to(ROOM_KEPT);
+        self.journal.clear();
+        (self.time, self.committed) = (CommitTime::default(), false);
     }
 
     /// The number of keys written.
@@ -389,9 +396,9 @@ impl EntryWrites {
     fn stage(&mut self, key: &[u8], staged: Staged) {
         self.journal.note();
         let Err(staged) = self.entries.replace(key, staged) else { return };
-        let at = self.entries.add(StagedKey::from_slice(key), staged);
+        let at = self.entries.add(KeptKey::from_slice(key), staged);
         if let Some(order) = self.order.get_mut() {
-            order.insert(StagedKey::from_slice(key), position(at));
+            order.insert(KeptKey::from_slice(key), position(at));
         }
     }
 
@@ -413,7 +420,7 @@ impl EntryWrites {
     }
 
     /// The keys written between two bounds, with their positions.
-    pub(crate) fn written(&self, bounds: Bounds<'_>) -> btree_map::Range<'_, StagedKey, u32> {
+    pub(crate) fn written(&self, bounds: Bounds<'_>) -> btree_map::Range<'_, KeptKey, u32> {
         if exclude_each_other(bounds) {
             // The map does not take such bounds.
             return btree_map::Range::default();
@@ -452,6 +459,8 @@ fn room_behind(others: usize) -> Result<(), InputError> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Bound;
+
     use super::*;
 
     const TEXT: Encoding = Encoding::new(3);
@@ -487,6 +496,27 @@ mod tests {
         }
         assert_eq!((writes.len(), writes.versions.len()), (1, 2));
         assert_eq!(writes.steps.len(), 100, "a computation on a new value is a new chain");
+    }
+
+    /// Emptied writes are those of the next transaction of the thread.
+    #[test]
+    fn emptied_writes_are_as_new() {
+        let mut writes = EntryWrites::new();
+        writes.mark();
+        for number in 0..200_u8 {
+            writes.put(&[number], TEXT, b"1").unwrap();
+            writes.mutate(&[number], Mutation::Sum(1)).unwrap();
+            writes.check(&[number], Expected::Absent).unwrap();
+            writes.set_stamped(b"log", TEXT, b"1", 0).unwrap();
+            writes.ring_also(b"bell");
+        }
+        writes.validate_read(b"r");
+        assert_eq!(writes.written((Bound::Unbounded, Bound::Unbounded)).count(), 200);
+        writes.results.insert(0, (TEXT, Vec::new()));
+        (writes.committed, writes.time) = (true, CommitTime::Logged(7));
+        writes.clear();
+        assert_eq!(format!("{writes:?}"), format!("{:?}", EntryWrites::new()));
+        assert!(writes.versions.mark() == 0 && writes.checks.capacity() <= ROOM_KEPT);
     }
 
     #[test]

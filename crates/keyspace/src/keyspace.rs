@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use selvedge_base::sync::atomic::{AtomicU64, Ordering};
 use selvedge_env::Env;
-use selvedge_index::KeyedIndex;
+use selvedge_index::{Entry as Indexed, KeyedIndex};
 use selvedge_mvcc::{Pin, SnapshotRef, Version};
 
 use crate::bounds::Bounds;
@@ -177,16 +177,15 @@ impl Keyspace {
     }
 }
 
-/// Keeps a reference longer than the pin under which it was found.
+/// Keeps an entry longer than the pin under which it was found.
 ///
 /// # Safety
-/// A snapshot that stays open for `'a`, of the engine whose participant the
-/// keyspace is, sees a value of an entry, and `seen` is the version with that
-/// value, or the key of the entry. (K2: the entry stays in the index, and the
-/// version in its record.) The keyspace is borrowed for `'a`.
-pub(crate) unsafe fn beyond_the_pin<'a, T: ?Sized>(seen: &T) -> &'a T {
-    // SAFETY: by the contract what is seen is not freed during 'a.
-    unsafe { &*std::ptr::from_ref(seen) }
+/// A snapshot of the engine whose participant the keyspace is was open when the entry
+/// was found, and stays open for `'a`: nothing that leaves the index meanwhile is freed
+/// before its end (K5). The keyspace is borrowed for `'a`.
+pub(crate) unsafe fn kept_for<'a>(found: Indexed<'_, Entry>) -> Indexed<'a, Entry> {
+    // SAFETY: types that differ in a lifetime; by the contract the entry outlives it.
+    unsafe { std::mem::transmute(found) }
 }
 
 impl fmt::Debug for Keyspace {

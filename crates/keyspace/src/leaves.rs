@@ -17,7 +17,7 @@ use std::ops::Bound;
 
 use selvedge_mvcc::Pin;
 
-use crate::bounds::OwnedBounds;
+use crate::bounds::Bounds;
 use crate::keyspace::Keyspace;
 
 /// Entries of a leaf, at most, and the bytes written to it since it was last
@@ -76,9 +76,9 @@ pub(crate) struct LeafRange {
 }
 
 impl LeafRange {
-    pub(crate) fn bounds(&self) -> OwnedBounds {
-        let end = self.end.clone().map_or(Bound::Unbounded, Bound::Excluded);
-        (Bound::Included(self.start.clone()), end)
+    pub(crate) fn bounds(&self) -> Bounds<'_> {
+        let end = self.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        (Bound::Included(&self.start), end)
     }
 }
 

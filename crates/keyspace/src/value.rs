@@ -29,6 +29,7 @@ enum Bytes<'a> {
 
 impl<'a> EntryValue<'a> {
     /// A committed value; nothing for a tombstone, or if it has expired.
+    #[inline]
     pub(crate) fn committed(
         version: &'a Version<EntryHeader>,
         now: impl FnOnce() -> u64,
@@ -39,6 +40,7 @@ impl<'a> EntryValue<'a> {
 
     /// A value that the transaction itself wrote; nothing for a tombstone, or if it
     /// has expired.
+    #[inline]
     pub(crate) fn written(
         version: &'a Version<EntryHeader>,
         now: impl FnOnce() -> u64,
@@ -95,6 +97,7 @@ impl<'a> EntryValue<'a> {
 
     /// The bytes.
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Borrowed(bytes) => bytes,

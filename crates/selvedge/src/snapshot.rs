@@ -52,6 +52,7 @@ impl<'db> Snapshot<'db> {
         &self.engine
     }
 
+    #[inline]
     pub(crate) fn entry_view(&self) -> EntryView<'_> {
         let keyspace = &self.engine.participant().keyspace;
         EntryView::new(keyspace, self.engine.at(&self.open), None, &self.time)
@@ -78,6 +79,7 @@ impl Sealed for Snapshot<'_> {
         GraphView::new(&self.engine.participant().graph, self.engine.at(&self.open))
     }
 
+    #[inline]
     fn kv_in(&self, space: Space) -> KvView<'_> {
         KvView::new(self.entry_view(), space, None)
     }

@@ -71,6 +71,7 @@ impl<'db> Transaction<'db> {
         self.writes.entries_mut()
     }
 
+    #[inline]
     pub(crate) fn entry_view(&self) -> EntryView<'_> {
         let open = self.open.as_ref().expect("open until the end");
         let at = self.engine.at(open);
@@ -412,6 +413,7 @@ impl Sealed for Transaction<'_> {
         GraphView::of_transaction(graph, at, &self.writes.graph, self.tracking())
     }
 
+    #[inline]
     fn kv_in(&self, space: Space) -> KvView<'_> {
         let noted = match self.isolation {
             Isolation::Snapshot => None,

@@ -25,6 +25,7 @@ pub struct KvView<'a> {
 }
 
 impl<'a> KvView<'a> {
+    #[inline]
     pub(crate) fn new(view: EntryView<'a>, space: Space, noted: Option<&'a EntryWrites>) -> Self {
         Self { view, space, noted }
     }
@@ -197,6 +198,7 @@ impl KvRange<'_> {
 impl<'a> Iterator for KvRange<'a> {
     type Item = Result<KvEntry<'a>>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         Some(match self.range.next()? {
             Ok((key, value)) => Ok(KvEntry::new(Cow::Borrowed(key), value)),
