@@ -128,7 +128,9 @@ impl<V> KeyedIndex<V> {
             for (entry, hash) in likely.iter_mut().zip(&hashes[..keys.len()]) {
                 // SAFETY: as above.
                 *entry = unsafe { self.table(*hash).and_then(|table| table.likely(*hash)) };
-                entry.into_iter().for_each(|entry| Entry::<'_, V>::prefetch(*entry));
+                if let Some(entry) = entry {
+                    entry.prefetch();
+                }
             }
             likely.into_iter().flatten().for_each(|entry| next(entry.value()));
         }
