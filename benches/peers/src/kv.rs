@@ -41,6 +41,11 @@ pub trait Engine: Sync {
     /// Reads these keys from one snapshot; gives the sum of the numbers in their values.
     fn read(&self, keys: &[[u8; 8]]) -> Result<u64>;
 
+    /// As [`read`](Self::read), by one call for all keys, where there is such a call.
+    fn read_together(&self, keys: &[[u8; 8]]) -> Result<u64> {
+        self.read(keys)
+    }
+
     /// Adds one to the numbers of these keys in one transaction, and again until that
     /// succeeds.
     fn increment(&self, keys: &[[u8; 8]]) -> Result<()>;
@@ -76,6 +81,7 @@ fn drawn(random: &mut Random, keys: u64, count: usize) -> Vec<[u8; 8]> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Work {
     Read(usize),
+    ReadTogether(usize),
     Increment(usize),
 }
 
@@ -109,6 +115,9 @@ fn run(
                             Work::Read(count) => {
                                 engine.read(&drawn(&mut random, scale.keys, count))?;
                             }
+                            Work::ReadTogether(count) => {
+                                engine.read_together(&drawn(&mut random, scale.keys, count))?;
+                            }
                             Work::Increment(count) => {
                                 engine.increment(&drawn(&mut random, scale.keys, count))?;
                             }
@@ -126,7 +135,7 @@ fn run(
     })?;
     let (done, cpu, wall) = (done.into_inner(), clock::cpu() - cpu, wall.elapsed());
     let (unit, increments) = match work {
-        Work::Read(count) => (count as u64, 0),
+        Work::Read(count) | Work::ReadTogether(count) => (count as u64, 0),
         Work::Increment(count) => (1, count as u64 * done),
     };
     let operations = (done * unit) as f64;
@@ -134,7 +143,8 @@ fn run(
     Ok(Measured { by_wall, by_cpu, increments })
 }
 
-/// Rows for each second, alone or beside a writer at full speed.
+/// Rows for each second, beside a writer at full speed; or alone, for each second of CPU
+/// time.
 fn scan(
     engine: &dyn Engine,
     beside: bool,
@@ -153,7 +163,7 @@ fn scan(
                 }
             });
         }
-        let (started, mut rows) = (Instant::now(), 0);
+        let (started, cpu, mut rows) = (Instant::now(), clock::cpu(), 0);
         while started.elapsed() < scale.time {
             let before = written.load(Ordering::Relaxed);
             let (count, sum) = engine.scan()?;
@@ -162,38 +172,52 @@ fn scan(
             ensure!(sum >= least && (beside || sum == least), "the sum is {sum}, not {least}");
             rows += count;
         }
-        let rate = rows as f64 / started.elapsed().as_secs_f64();
+        let seconds = if beside { started.elapsed() } else { clock::cpu() - cpu };
+        let rate = rows as f64 / seconds.as_secs_f64();
         stop.store(true, Ordering::Relaxed);
         Ok(rate)
     })?;
     Ok((rate, written.into_inner()))
 }
 
-/// Measures all engines.
-pub fn measure(
-    scale: Scale,
-    rounds: usize,
-    only: Option<&str>,
-    figures: &mut Figures,
-) -> Result<()> {
-    let engines: [(&str, Box<dyn Engine>); 3] = [
-        ("selvedge", Box::new(selvedge::Selvedge::filled(scale.keys)?)),
-        ("surrealmx", Box::new(surrealmx::SurrealMx::filled(scale.keys)?)),
-        ("heed", Box::new(heed::Lmdb::filled(scale.keys)?)),
+/// What is measured: names that contain this.
+pub struct Only {
+    pub workload: Option<String>,
+    pub engine: Option<String>,
+}
+
+fn asked(name: &str, only: Option<&String>) -> bool {
+    only.is_none_or(|only| name.contains(only))
+}
+
+fn engines(scale: Scale, only: &Only) -> Result<Vec<(&'static str, Box<dyn Engine>)>> {
+    type Fill = fn(u64) -> Result<Box<dyn Engine>>;
+    let all: [(&str, Fill); 3] = [
+        ("selvedge", |keys| Ok(Box::new(selvedge::Selvedge::filled(keys)?))),
+        ("surrealmx", |keys| Ok(Box::new(surrealmx::SurrealMx::filled(keys)?))),
+        ("heed", |keys| Ok(Box::new(heed::Lmdb::filled(keys)?))),
     ];
+    let asked = all.into_iter().filter(|(name, _)| asked(name, only.engine.as_ref()));
+    asked.map(|(name, fill)| Ok((name, fill(scale.keys)?))).collect()
+}
+
+/// Measures the engines.
+pub fn measure(scale: Scale, rounds: usize, only: &Only, figures: &mut Figures) -> Result<()> {
+    let engines = engines(scale, only)?;
     let workloads = [
         ("kv/read1/1t", Work::Read(1), 1),
         ("kv/read1/2t", Work::Read(1), 2),
         ("kv/read100/1t", Work::Read(100), 1),
+        ("kv/getmany100/1t", Work::ReadTogether(100), 1),
         ("kv/rmw1/1t", Work::Increment(1), 1),
         ("kv/rmw1/2t", Work::Increment(1), 2),
         ("kv/rmw10/1t", Work::Increment(10), 1),
         ("kv/rmw10/2t", Work::Increment(10), 2),
     ];
-    let mut sums = [0; 3];
-    let asked = |name: &str| only.is_none_or(|only| name.contains(only));
+    let mut sums = vec![0; engines.len()];
+    let asked = |name: &str| asked(name, only.workload.as_ref());
     for (name, work, threads) in workloads.into_iter().filter(|(name, ..)| asked(name)) {
-        let mut rates = [const { (Vec::new(), Vec::new()) }; 3];
+        let mut rates = vec![(Vec::new(), Vec::new()); engines.len()];
         for round in 0..rounds as u64 {
             for (at, (_, database)) in engines.iter().enumerate() {
                 let measured = run(&**database, work, threads, round, scale)?;
@@ -207,7 +231,7 @@ pub fn measure(
             figures.add(name, engine, "operations/CPU s", by_cpu);
         }
         // No increment was lost.
-        for ((engine, database), sum) in engines.iter().zip(sums) {
+        for ((engine, database), sum) in engines.iter().zip(sums.iter().copied()) {
             let found = database.scan()?.1;
             ensure!(found == sum, "{engine}: the sum is {found} instead of {sum}");
         }
@@ -216,7 +240,7 @@ pub fn measure(
         if !asked(name) {
             continue;
         }
-        let mut rates = [const { Vec::new() }; 3];
+        let mut rates = vec![Vec::new(); engines.len()];
         for round in 0..rounds as u64 {
             for (at, (_, database)) in engines.iter().enumerate() {
                 let (rate, written) = scan(&**database, beside, round, scale, sums[at])?;
@@ -225,7 +249,8 @@ pub fn measure(
             }
         }
         for ((engine, _), rates) in engines.iter().zip(rates) {
-            figures.add(name, engine, "rows/s", rates);
+            let unit = if beside { "rows/s" } else { "rows/CPU s" };
+            figures.add(name, engine, unit, rates);
         }
     }
     Ok(())

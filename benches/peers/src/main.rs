@@ -36,6 +36,9 @@ struct Options {
     /// Only workloads whose names contain this.
     #[arg(long)]
     only: Option<String>,
+    /// Only engines whose names contain this, for a profiler.
+    #[arg(long)]
+    engine: Option<String>,
     /// Writes the figures to a file, too.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -45,7 +48,8 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let scale = if options.quick { kv::Scale::quick() } else { kv::Scale::full() };
     let mut figures = figures::Figures::default();
-    kv::measure(scale, options.rounds, options.only.as_deref(), &mut figures)?;
+    let only = kv::Only { workload: options.only, engine: options.engine };
+    kv::measure(scale, options.rounds, &only, &mut figures)?;
     figures.print();
     if let Some(path) = options.json {
         figures.write(&path)?;

@@ -10,6 +10,7 @@ pub mod id;
 pub mod limits;
 pub mod lock_order;
 pub mod mutant;
+pub mod prefetch;
 pub mod sync;
 pub mod timestamp;
 

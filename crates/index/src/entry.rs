@@ -3,10 +3,13 @@
 #![expect(unsafe_code, reason = "the key's bytes follow the value in one allocation")]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::fmt;
 use std::marker::PhantomData;
 use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::slice;
+
+use selvedge_base::prefetch::prefetch;
 
 /// The fixed part of the block; the key's bytes follow `key_len` directly.
 /// Never borrowed as a whole, since a reference would not reach the key.
@@ -16,9 +19,10 @@ pub(crate) struct Block<V> {
     key_len: u32,
 }
 
-/// A pointer to an entry whose block outlives `'t`: a link of a leaf.
+/// An entry of an index, kept for `'t`: its value and its key, which are looked at
+/// when they are asked for. A link of a leaf.
 #[repr(transparent)]
-pub(crate) struct Entry<'t, V> {
+pub struct Entry<'t, V> {
     block: NonNull<Block<V>>,
     lifetime: PhantomData<&'t V>,
 }
@@ -30,6 +34,17 @@ impl<V> Clone for Entry<'_, V> {
 }
 
 impl<V> Copy for Entry<'_, V> {}
+
+impl<V> fmt::Debug for Entry<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Entry").field(&self.key()).finish()
+    }
+}
+
+// SAFETY: stands for a shared reference to a key and a value.
+unsafe impl<V: Sync> Send for Entry<'_, V> {}
+// SAFETY: as above.
+unsafe impl<V: Sync> Sync for Entry<'_, V> {}
 
 /// Where the key starts in the block: in the padding, if there is any.
 const fn key_at<V>() -> usize {
@@ -89,7 +104,10 @@ impl<'t, V> Entry<'t, V> {
         self.block
     }
 
-    pub(crate) fn key(self) -> &'t [u8] {
+    /// The key.
+    #[inline]
+    #[must_use]
+    pub fn key(self) -> &'t [u8] {
         // SAFETY: the block is alive for 't by the contract of `from_raw`, its key
         // was written by `allocate` and never changes.
         unsafe {
@@ -98,9 +116,18 @@ impl<'t, V> Entry<'t, V> {
         }
     }
 
-    pub(crate) fn value(self) -> &'t V {
+    /// The value.
+    #[inline]
+    #[must_use]
+    pub fn value(self) -> &'t V {
         // SAFETY: as for the key; nobody takes the value mutably before `free`.
         unsafe { &(*self.block.as_ptr()).value }
+    }
+
+    /// Asks memory for the entry, which is to be looked at soon. A hint.
+    #[inline]
+    pub fn prefetch(self) {
+        prefetch(self.block.as_ptr(), [0, size_of::<Block<V>>()]);
     }
 
     /// Bytes of the block.

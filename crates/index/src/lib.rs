@@ -69,13 +69,38 @@
 //! are read-modify-writes, so the Acquire pairs with every one of them and not
 //! only the last. What O3 needs is in the fences of the epochs.
 //!
+//! # Keyed index
+//!
+//! [`KeyedIndex`] is an ordered index of which single keys are found by their hash: 64
+//! tables, of cache lines with seven slots each, lead to the entries of the tree. The
+//! key that an entry holds is compared; eight bits of its hash, all those of a line in
+//! one word, stand beside the addresses, so that others are hardly looked at.
+//!
+//! ```text
+//! writer   tree | slot := entry, marks := .. (Release) . tree without | marks := .. | hands the entry back
+//!                          |                                                                     |
+//! reader   snapshot | table (Acquire), marks (Acquire), slot (Acquire), key, value . end  |  freed by the caller
+//! ```
+//!
+//! - Y1. An entry of the tree is in its table, outside of a write under way. It stays
+//!   in its slot until it is removed or the table is replaced; H2 holds of these
+//!   tables, too. At most three quarters of the slots are in use, so that every walk
+//!   ends at a line with an empty one.
+//! - Y2. An address in a slot is that of an entry which is there, or was a moment ago;
+//!   its key tells. So slots are filled again by any entry, and whatever the marks
+//!   say that a reader has loaded, it finds nothing wrong.
+//! - Y3. Entries and tables are handed back to the writer's caller, who frees them: so
+//!   a reader needs no guard, if that caller knows of it otherwise. Guards are for the
+//!   nodes of the tree.
+//!
 //! # Left out
 //!
 //! Several writers, waiting, visibility, comparing keys behind a hash, and
 //! updates of values in place: those are the business of whoever calls.
 //!
 //! Reading order: `table`, `hash_index`; then `prefix`, `entry`, `node`, `leaf`,
-//! `inner`, `path`, `range`, `pieces`, `insert`, `remove`, `pool`, `ordered_index`.
+//! `inner`, `path`, `range`, `pieces`, `insert`, `remove`, `pool`, `ordered_index`; then
+//! `key_table`, `keyed_index`.
 //!
 //! [table]: RetiredTable
 
@@ -85,6 +110,8 @@ mod inner;
 mod insert;
 #[cfg(test)]
 mod invariants;
+mod key_table;
+mod keyed_index;
 mod leaf;
 mod node;
 mod ordered_index;
@@ -96,7 +123,9 @@ mod range;
 mod remove;
 mod table;
 
+pub use entry::Entry;
 pub use hash_index::HashIndex;
+pub use keyed_index::{KeyedIndex, RetiredParts};
 pub use ordered_index::{KEY_BYTES_MAX, OrderedIndex};
 pub use range::Range;
 pub use table::{Candidates, RetiredTable};

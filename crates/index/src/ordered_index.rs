@@ -206,6 +206,21 @@ impl<V: Send + Sync + 'static> OrderedIndex<V> {
     /// different threads are ordered by happens-before: the caller holds the lock
     /// of the writer.
     pub unsafe fn insert<'g>(&'g self, key: &[u8], value: V, guard: &'g Guard) -> Result<&'g V, V> {
+        // SAFETY: the caller's contract.
+        unsafe { self.insert_entry(key, value, guard) }.map(Entry::value)
+    }
+
+    /// As [`insert`](Self::insert), for the entry.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(crate) unsafe fn insert_entry<'g>(
+        &'g self,
+        key: &[u8],
+        value: V,
+        guard: &'g Guard,
+    ) -> Result<Entry<'g, V>, V> {
         assert!(key.len() <= KEY_BYTES_MAX, "keys are checked before they come here");
         let path = match self.root(guard).map(|root| Path::to(root, key)) {
             Some((_, true)) => return Err(value),
@@ -225,7 +240,7 @@ impl<V: Send + Sync + 'static> OrderedIndex<V> {
         // SAFETY: the caller is the only writer; the root is of a tree with the
         // other entries, and without the nodes of the path.
         unsafe { self.publish(Some(root), path.as_ref(), &[], guard) };
-        Ok(entry.value())
+        Ok(entry)
     }
 
     /// Takes an entry out; false when the key is not there. The value is dropped,
@@ -239,8 +254,27 @@ impl<V: Send + Sync + 'static> OrderedIndex<V> {
     ///
     /// As for [`insert`](Self::insert).
     pub unsafe fn remove(&self, key: &[u8], guard: &Guard) -> bool {
+        // SAFETY: the caller's contract.
+        let Some(block) = (unsafe { self.remove_entry(key, guard) }) else { return false };
+        // SAFETY: no tree has the entry from now on, so readers that may still hold
+        // it are pinned by now, and it is freed after them (O3). V may be dropped by
+        // any thread at any time, being Send and 'static.
+        unsafe { guard.defer_unchecked(move || entry::free(block)) };
+        true
+    }
+
+    /// Takes an entry out; it is the caller's to free.
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert`](Self::insert).
+    pub(crate) unsafe fn remove_entry(
+        &self,
+        key: &[u8],
+        guard: &Guard,
+    ) -> Option<NonNull<entry::Block<V>>> {
         let Some((path, true)) = self.root(guard).map(|root| Path::to(root, key)) else {
-            return false;
+            return None;
         };
         let entry = path.entry();
         // SAFETY: the caller is the only writer.
@@ -251,12 +285,7 @@ impl<V: Send + Sync + 'static> OrderedIndex<V> {
         // SAFETY: the caller is the only writer; the root is of a tree with the
         // other entries, and without the nodes of the path and those siblings.
         unsafe { self.publish(shrunk.root, Some(&path), &shrunk.siblings, guard) };
-        let block = entry.as_ptr();
-        // SAFETY: no tree has the entry from now on, so readers that may still hold
-        // it are pinned by now, and it is freed after them (O3). V may be dropped by
-        // any thread at any time, being Send and 'static.
-        unsafe { guard.defer_unchecked(move || entry::free(block)) };
-        true
+        Some(entry.as_ptr())
     }
 
     /// Makes `root` the tree, and retires the nodes of the path and the siblings,

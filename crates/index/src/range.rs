@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Bound;
 
+use crate::entry::Entry;
 use crate::node::Node;
 use crate::path::Path;
 
@@ -27,6 +28,48 @@ impl<'g, V> Range<'g, V> {
             (first.position(&last) != Ordering::Greater).then_some((first, last))
         });
         Self { ends }
+    }
+}
+
+impl<'g, V> Range<'g, V> {
+    /// Takes the next entries, `most` of them at most, from the start or in reverse
+    /// from the end, and asks memory for each; `take` is told of them in this order.
+    pub fn take_entries(
+        &mut self,
+        reverse: bool,
+        mut most: usize,
+        mut take: impl FnMut(Entry<'g, V>),
+    ) {
+        // Ends: every turn takes an entry at least, and there are so many.
+        while let Some((first, last)) = self.ends.as_mut().filter(|_| most > 0) {
+            let (near, far) = if reverse { (last, first) } else { (first, last) };
+            let leaf = near.leaf;
+            let is_last = leaf == far.leaf;
+            let edge = match (is_last, reverse) {
+                (true, _) => far.slot,
+                (false, false) => leaf.len() - 1,
+                (false, true) => 0,
+            };
+            let count = (edge.abs_diff(near.slot) + 1).min(most);
+            most -= count;
+            let mut each = |entry: &Entry<'g, V>| {
+                entry.prefetch();
+                take(*entry);
+            };
+            let left = edge.abs_diff(near.slot) + 1 - count;
+            if reverse {
+                leaf.entries()[near.slot + 1 - count..=near.slot].iter().rev().for_each(&mut each);
+            } else {
+                leaf.entries()[near.slot..near.slot + count].iter().for_each(&mut each);
+            }
+            match (left, is_last) {
+                (0, true) => self.ends = None,
+                (0, false) if reverse => _ = near.previous_leaf(),
+                (0, false) => _ = near.next_leaf(),
+                _ if reverse => near.slot -= count,
+                _ => near.slot += count,
+            }
+        }
     }
 }
 

@@ -2,14 +2,19 @@
 
 use std::ops::Bound;
 
+use smallvec::SmallVec;
+
 /// A range of keys: where it starts and where it ends.
 pub type Bounds<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);
 
+/// A key that is kept; a short one needs no memory of its own.
+pub(crate) type KeptKey = SmallVec<[u8; 40]>;
+
 /// Bounds with keys of their own.
-pub(crate) type OwnedBounds = (Bound<Box<[u8]>>, Bound<Box<[u8]>>);
+pub(crate) type OwnedBounds = (Bound<KeptKey>, Bound<KeptKey>);
 
 pub(crate) fn owned(bounds: Bounds<'_>) -> OwnedBounds {
-    (bounds.0.map(Box::from), bounds.1.map(Box::from))
+    (bounds.0.map(KeptKey::from_slice), bounds.1.map(KeptKey::from_slice))
 }
 
 pub(crate) fn borrowed(bounds: &OwnedBounds) -> Bounds<'_> {

@@ -9,9 +9,7 @@ use selvedge_mvcc::{Arena, SnapshotRef, VersionBox, pin};
 use selvedge_storage::codec::{Bytes, Misfit, misfit, put_number};
 use selvedge_storage::{BlockKey, Contents, StorageError};
 
-use crate::bounds::borrowed;
 use crate::encoding::Encoding;
-use crate::entry_writes::EntryWrites;
 use crate::keyspace::Keyspace;
 use crate::leaf_block::{LeafBuilder, read_leaf, read_range};
 use crate::leaves::{LeafRange, Leaves};
@@ -130,8 +128,7 @@ impl Keyspace {
         sink: &mut CheckpointSink<'_>,
     ) -> Result<(), StorageError> {
         let mut builder = LeafBuilder::default();
-        let bounds = range.bounds();
-        let mut entries = StoredRange::new(self, at, borrowed(&bounds), false);
+        let mut entries = StoredRange::new(self, at, range.bounds(), false);
         while let Some((key, version)) = entries.next() {
             builder.add(key, version);
         }
@@ -212,13 +209,15 @@ impl Keyspace {
     ) -> Result<(Box<[u8]>, u64, u64), Misfit> {
         let pin = pin();
         let (range, entries) = read_leaf(number, block, |entry| {
-            if self.entry(entry.key, &pin).is_some() {
+            // SAFETY: the caller's contract.
+            if unsafe { self.entry(entry.key, &pin) }.is_some() {
                 return misfit("a key comes twice");
             }
             let version = VersionBox::new_in(arena, entry.header, &[entry.value]);
             writer.expirations.change(entry.key, 0, entry.header.expires);
-            // SAFETY: the caller's contract; there is no such entry yet.
-            unsafe { self.insert(entry.key, version, entry.commit, &pin) };
+            // SAFETY: the caller's contract; there is no such entry yet. Nobody reads
+            // yet, so nothing has to wait.
+            drop(unsafe { self.insert(entry.key, version, entry.commit, &pin) });
             Ok(())
         })?;
         Ok((range.start, number, entries))
@@ -239,12 +238,5 @@ impl Keyspace {
             }
             last = Some(key);
         }
-    }
-}
-
-impl EntryWrites {
-    /// Empties writes that were installed.
-    pub fn clear(&mut self) {
-        *self = Self::new();
     }
 }

@@ -80,11 +80,11 @@ impl EntryPointer {
     ///
     /// # Safety
     /// It is not freed during `'e`: it was in the index at some moment at which
-    /// the caller held the commit lock or was pinned, and the caller has held
-    /// the lock, without taking it out, or been pinned ever since and for `'e`.
+    /// the caller held the commit lock, and the caller has held the lock ever since
+    /// and for `'e`, without freeing what waits for snapshots (K5).
     pub(crate) unsafe fn entry<'e>(self) -> &'e Entry {
-        // SAFETY: entries keep their address while they are in the index, and
-        // are freed when nobody is pinned any more who was when they went.
+        // SAFETY: entries keep their address while they are in the index; whoever
+        // takes them out, and whoever frees them, holds the commit lock.
         unsafe { self.0.as_ref() }
     }
 }

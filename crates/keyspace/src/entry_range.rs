@@ -4,9 +4,8 @@ use std::cmp::Ordering;
 use std::collections::btree_map;
 use std::fmt;
 use std::ops::Bound;
-use std::sync::Arc;
 
-use crate::bounds::{Bounds, OwnedBounds, borrowed, owned};
+use crate::bounds::{Bounds, KeptKey, OwnedBounds, borrowed, owned};
 use crate::entry_view::{EntryView, RangeOptions};
 use crate::error::ComputationError;
 use crate::staged::Staged;
@@ -22,7 +21,7 @@ pub struct EntryRange<'a> {
     /// Entries left to give.
     left: usize,
     stored: StoredRange<'a>,
-    written: btree_map::Range<'a, Arc<[u8]>, u32>,
+    written: btree_map::Range<'a, KeptKey, u32>,
     /// The next key that the transaction itself has written.
     own: Option<(&'a [u8], Staged)>,
     /// The last key given, or refused.
@@ -79,6 +78,21 @@ impl<'a> EntryRange<'a> {
         });
     }
 
+    /// The next entry, where the transaction has written nothing.
+    #[inline]
+    fn next_stored(&mut self) -> Option<(&'a [u8], EntryValue<'a>)> {
+        // Ends: each turn passes an entry.
+        while let Some((key, version)) = self.stored.next() {
+            if let Some(value) = EntryValue::committed(version, || self.view.now()) {
+                self.left -= 1;
+                self.last = Some(key);
+                return Some((key, value));
+            }
+        }
+        self.ended = true;
+        None
+    }
+
     /// The next key of either side, and its value if it has one.
     fn merge(&mut self) -> Option<Merged<'a>> {
         let order = match (self.own, self.stored.peek()) {
@@ -106,9 +120,13 @@ impl<'a> Iterator for EntryRange<'a> {
 
     /// The next entry; an error for one that a computation of the transaction
     /// does not fit, after which the range goes on.
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.left == 0 || self.ended {
             return None;
+        }
+        if self.view.writes.is_none() {
+            return self.next_stored().map(Ok);
         }
         // Ends: each turn consumes a key of one side.
         while let Some((key, value)) = self.merge() {

@@ -1,5 +1,7 @@
 //! Reading at a snapshot, a transaction's own writes included.
 
+use std::borrow::Cow;
+
 use selvedge_mvcc::SnapshotRef;
 
 use crate::bounds::Bounds;
@@ -44,6 +46,7 @@ impl<'a> EntryView<'a> {
     /// The keyspace at a snapshot of its engine, with a transaction's own writes
     /// as far as they are not committed, at a time that its first reader fixes.
     #[must_use]
+    #[inline]
     pub fn new(
         keyspace: &'a Keyspace,
         at: SnapshotRef<'a>,
@@ -71,6 +74,26 @@ impl<'a> EntryView<'a> {
             return staged.effect(&writes.versions, &writes.steps, key, stored, || self.now());
         }
         Ok(stored().and_then(|version| EntryValue::committed(version, || self.now())))
+    }
+
+    /// The bytes of the value of an entry; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    #[inline]
+    pub fn get_bytes(&self, key: &[u8]) -> Result<Option<Cow<'a, [u8]>>, ComputationError> {
+        if self.writes.is_some() {
+            return Ok(self.get(key)?.map(EntryValue::into_bytes));
+        }
+        let stored = self.keyspace.read(key, self.at);
+        let there = stored.filter(|version| !version.header().has_expired(|| self.now()));
+        Ok(there.map(|version| Cow::Borrowed(version.bytes())))
+    }
+
+    /// Asks memory for the entries with these keys, which are to be read next: the
+    /// waits for them overlap then.
+    pub fn prefetch<K: AsRef<[u8]>>(&self, keys: &[K]) {
+        self.keyspace.prefetch(keys, self.at);
     }
 
     /// The entries between two bounds. Bounds that exclude each other give none.

@@ -1,14 +1,13 @@
 //! What one transaction writes, expects and, if it asks for that, read.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, btree_map};
-use std::sync::Arc;
 
 use selvedge_base::hash::Map;
 use selvedge_base::limits::{ENTRY_KEY_BYTES_MAX, ENTRY_VALUE_BYTES_MAX, TRANSACTION_WRITES_MAX};
 use selvedge_mvcc::{Mark, VersionBox, WriteSet};
 
-use crate::bounds::{Bounds, exclude_each_other};
+use crate::bounds::{Bounds, KeptKey, exclude_each_other};
 use crate::check::{Check, Expected};
 use crate::encoding::Encoding;
 use crate::entry::EntryHeader;
@@ -22,6 +21,9 @@ use crate::staged::Staged;
 use crate::staged_versions::StagedVersions;
 use crate::stamped_key::STAMP_SUFFIX_BYTES;
 
+/// Checks and the like that emptied writes keep room for.
+const ROOM_KEPT: usize = 64;
+
 /// A transaction's part in the keyspace. It is committed once; after a refusal
 /// it may be tried again.
 ///
@@ -31,9 +33,9 @@ use crate::stamped_key::STAMP_SUFFIX_BYTES;
 /// writes as they were.
 #[derive(Debug, Default)]
 pub struct EntryWrites {
-    pub(crate) entries: WriteSet<Arc<[u8]>, Staged>,
-    /// Positions in `entries` by key, for look-ups and ranges.
-    order: BTreeMap<Arc<[u8]>, u32>,
+    pub(crate) entries: WriteSet<KeptKey, Staged>,
+    /// Positions in `entries` by key, from the first range on that is read.
+    order: OnceCell<BTreeMap<KeptKey, u32>>,
     pub(crate) versions: StagedVersions,
     pub(crate) steps: NumberSteps,
     /// What the computations gave when they were committed, by the positions of their
@@ -98,6 +100,33 @@ impl EntryWrites {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// As new, but with the room that a few writes have taken, for the next
+    /// transaction.
+    pub fn clear(&mut self) {
+        let Self { entries, order, versions, steps, results, stamped, checks, reads, .. } = self;
+        entries.clear();
+        versions.clear();
+        stamped.clear();
+        stamped.shrink_to(ROOM_KEPT);
+        checks.clear();
+        checks.shrink_to(ROOM_KEPT);
+        // Most transactions have none of these.
+        drop(order.take());
+        if steps.len() != 0 {
+            *steps = NumberSteps::default();
+        }
+        if !results.is_empty() {
+            *results = Map::default();
+        }
+        if reads.get_mut().len() != 0 {
+            *reads = RefCell::default();
+        }
+        self.also_rung.clear();
+        self.also_rung.shrink_to(ROOM_KEPT);
+        self.journal.clear();
+        (self.time, self.committed) = (CommitTime::default(), false);
     }
 
     /// The number of keys written.
@@ -307,8 +336,8 @@ impl EntryWrites {
             return false;
         }
         for at in mark.keys..self.entries.len() {
-            if let Some((key, _)) = self.entries.entry(at) {
-                self.order.remove(key);
+            if let (Some((key, _)), Some(order)) = (self.entries.entry(at), self.order.get_mut()) {
+                order.remove(key);
             }
         }
         let undone = self.entries.roll_back_to(mark.entries);
@@ -374,14 +403,11 @@ impl EntryWrites {
 
     fn stage(&mut self, key: &[u8], staged: Staged) {
         self.journal.note();
-        if let Some((key, _)) = self.order.get_key_value(key) {
-            self.entries.put(Arc::clone(key), staged);
-            return;
+        let Err(staged) = self.entries.replace(key, staged) else { return };
+        let at = self.entries.add(KeptKey::from_slice(key), staged);
+        if let Some(order) = self.order.get_mut() {
+            order.insert(KeptKey::from_slice(key), position(at));
         }
-        let key: Arc<[u8]> = key.into();
-        let (at, new) = self.entries.put(Arc::clone(&key), staged);
-        debug_assert!(new, "the order knows every key");
-        self.order.insert(key, u32::try_from(at).expect("the limit on writes is below 2^32"));
     }
 
     /// The keys of which watchers are woken: those that are written; those that end with a stamp once they are committed.
@@ -394,7 +420,7 @@ impl EntryWrites {
 
     /// What is staged for a key.
     pub(crate) fn staged(&self, key: &[u8]) -> Option<Staged> {
-        self.order.get(key).and_then(|at| self.staged_at(*at))
+        self.entries.get(key).copied()
     }
 
     pub(crate) fn staged_at(&self, at: u32) -> Option<Staged> {
@@ -402,13 +428,21 @@ impl EntryWrites {
     }
 
     /// The keys written between two bounds, with their positions.
-    pub(crate) fn written(&self, bounds: Bounds<'_>) -> btree_map::Range<'_, Arc<[u8]>, u32> {
+    pub(crate) fn written(&self, bounds: Bounds<'_>) -> btree_map::Range<'_, KeptKey, u32> {
         if exclude_each_other(bounds) {
             // The map does not take such bounds.
             return btree_map::Range::default();
         }
-        self.order.range::<[u8], _>(bounds)
+        let order = self.order.get_or_init(|| {
+            let keys = self.entries.iter().map(|(key, _)| key.clone());
+            keys.enumerate().map(|(at, key)| (key, position(at))).collect()
+        });
+        order.range::<[u8], _>(bounds)
     }
+}
+
+fn position(at: usize) -> u32 {
+    u32::try_from(at).expect("the limit on writes is below 2^32")
 }
 
 fn check_key(key: &[u8]) -> Result<(), InputError> {
@@ -433,6 +467,8 @@ fn room_behind(others: usize) -> Result<(), InputError> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Bound;
+
     use super::*;
 
     const TEXT: Encoding = Encoding::new(3);
@@ -468,6 +504,27 @@ mod tests {
         }
         assert_eq!((writes.len(), writes.versions.len()), (1, 2));
         assert_eq!(writes.steps.len(), 100, "a computation on a new value is a new chain");
+    }
+
+    /// Emptied writes are those of the next transaction of the thread.
+    #[test]
+    fn emptied_writes_are_as_new() {
+        let mut writes = EntryWrites::new();
+        writes.mark();
+        for number in 0..200_u8 {
+            writes.put(&[number], TEXT, b"1").unwrap();
+            writes.mutate(&[number], Mutation::Sum(1)).unwrap();
+            writes.check(&[number], Expected::Absent).unwrap();
+            writes.set_stamped(b"log", TEXT, b"1", 0).unwrap();
+            writes.ring_also(b"bell");
+        }
+        writes.validate_read(b"r");
+        assert_eq!(writes.written((Bound::Unbounded, Bound::Unbounded)).count(), 200);
+        writes.results.insert(0, (TEXT, Vec::new()));
+        (writes.committed, writes.time) = (true, CommitTime::Logged(7));
+        writes.clear();
+        assert_eq!(format!("{writes:?}"), format!("{:?}", EntryWrites::new()));
+        assert!(writes.versions.mark() == 0 && writes.checks.capacity() <= ROOM_KEPT);
     }
 
     #[test]

@@ -25,6 +25,13 @@ impl Journal {
         }
     }
 
+    /// Forgets all changes and marks.
+    pub(crate) fn clear(&mut self) {
+        if self.recording {
+            *self = Self::default();
+        }
+    }
+
     /// The current position. From the first one on changes are recorded.
     pub(crate) fn mark(&mut self) -> JournalMark {
         self.recording = true;

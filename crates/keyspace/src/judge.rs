@@ -32,7 +32,8 @@ impl EntryWrites {
     fn judge_checks(&self, keyspace: &Keyspace, pin: &Pin) -> Result<(), Refusal> {
         let failed = |index: &usize| {
             let check = &self.checks[*index];
-            let latest = keyspace.entry(&check.key, pin).filter(|entry| {
+            // SAFETY: commits are judged under the commit lock, here and below.
+            let latest = unsafe { keyspace.entry(&check.key, pin) }.filter(|entry| {
                 // SAFETY: under the pin.
                 let newest = unsafe { entry.record.newest() };
                 newest.is_some_and(|newest| !newest.header().has_expired(|| self.time.get()))
@@ -57,7 +58,8 @@ impl EntryWrites {
     ) -> Result<(), Refusal> {
         for (key, staged) in self.entries.iter_mut() {
             staged.plan = Plan::Insert;
-            let Some(entry) = keyspace.entry(key, pin) else { continue };
+            // SAFETY: as above.
+            let Some(entry) = (unsafe { keyspace.entry(key, pin) }) else { continue };
             staged.plan = Plan::Replace(EntryPointer::to(entry));
             if staged.conflicts {
                 check_write(entry.record.stamp(), start)
@@ -71,8 +73,12 @@ impl EntryWrites {
     /// right after inserting it, would have left a tombstone there (K4).
     fn judge_reads(&self, keyspace: &Keyspace, start: Timestamp, pin: &Pin) -> Result<(), Refusal> {
         let reads = self.reads.borrow();
-        let points = reads.points().filter_map(|key| Some((key, keyspace.entry(key, pin)?)));
-        let ranges = reads.ranges().flat_map(|bounds| keyspace.walk(bounds, false, pin));
+        // SAFETY: as above, here and below.
+        let entry = |key| unsafe { keyspace.entry(key, pin) };
+        let points = reads.points().filter_map(|key| Some((key, entry(key)?)));
+        // SAFETY: as above.
+        let walk = |bounds| unsafe { keyspace.walk(bounds, false, pin) };
+        let ranges = reads.ranges().flat_map(walk);
         for (key, entry) in points.chain(ranges) {
             check_read(entry.record.stamp().commit(), start)
                 .map_err(|overtaken| conflict(key, start, overtaken, true))?;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::{AtomicU64, Ordering};
 use selvedge_env::Env;
-use selvedge_index::OrderedIndex;
-use selvedge_mvcc::{Pin, SnapshotRef, Version, pin};
+use selvedge_index::{Entry as Indexed, KeyedIndex};
+use selvedge_mvcc::{Pin, SnapshotRef, Version};
 
 use crate::bounds::Bounds;
 use crate::entry::{Entry, EntryHeader};
@@ -45,7 +45,7 @@ use crate::writer::EntryWriter;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Keyspace {
-    pub(crate) index: OrderedIndex<Entry>,
+    pub(crate) index: KeyedIndex<Entry>,
     pub(crate) clock: ExpiryClock,
     pub(crate) refused: RefusedCount,
     watchers: Arc<Watchers>,
@@ -76,7 +76,8 @@ impl Keyspace {
     #[must_use]
     pub fn new(env: Env) -> Self {
         let (watchers, refused) = (Arc::default(), RefusedCount::default());
-        Self { index: OrderedIndex::new(), clock: ExpiryClock::new(env), refused, watchers }
+        let index = KeyedIndex::new(env.random_up_to(u64::MAX));
+        Self { index, clock: ExpiryClock::new(env), refused, watchers }
     }
 
     /// An empty one in the place of this one, with the same watchers and a clock that
@@ -136,25 +137,34 @@ impl Keyspace {
     }
 
     /// The version of a key that the snapshot sees, and that is no tombstone.
+    #[inline]
     pub(crate) fn read<'a>(
         &'a self,
         key: &[u8],
         at: SnapshotRef<'a>,
     ) -> Option<&'a Version<EntryHeader>> {
-        let pin = pin();
-        let version = self.index.get(key, pin.guard())?.record.read(at)?;
-        // SAFETY: seen by the snapshot.
-        Some(unsafe { beyond_the_pin(version) })
+        // SAFETY: the snapshot is open, and what leaves the index waits for those (K5).
+        unsafe { self.index.get(key) }?.record.read(at)
+    }
+
+    /// Asks memory for what reading these keys will look at.
+    pub(crate) fn prefetch<K: AsRef<[u8]>>(&self, keys: &[K], _open: SnapshotRef<'_>) {
+        // SAFETY: as in `read`.
+        unsafe { self.index.prefetch(keys, |entry| entry.record.prefetch_newest()) };
     }
 
     /// The entries between two bounds, first to last, or last to first.
-    pub(crate) fn walk<'g>(
+    ///
+    /// # Safety
+    /// As for [`entry`](Self::entry).
+    pub(crate) unsafe fn walk<'g>(
         &'g self,
         bounds: Bounds<'_>,
         reverse: bool,
         pin: &'g Pin,
     ) -> impl Iterator<Item = (&'g [u8], &'g Entry)> {
-        let mut range = self.index.range(bounds, pin.guard());
+        // SAFETY: the caller's contract.
+        let mut range = unsafe { self.index.range(bounds, pin.guard()) };
         std::iter::from_fn(move || if reverse { range.next_back() } else { range.next() })
     }
 
@@ -162,28 +172,32 @@ impl Keyspace {
     /// that the commit lock is held.
     #[must_use]
     pub fn newest(&self, _writer: &EntryWriter, key: &[u8]) -> Option<(Timestamp, Vec<u8>)> {
-        let pin = pin();
-        // SAFETY: under the pin.
+        let pin = selvedge_mvcc::pin();
+        // SAFETY: under the commit lock, and the pin; nothing is freed in here.
         let version = unsafe { self.entry(key, &pin)?.record.newest() }?;
         (!version.is_tombstone()).then(|| (version.commit(), version.bytes().to_vec()))
     }
 
     /// The entry of a key.
-    pub(crate) fn entry<'g>(&'g self, key: &[u8], pin: &'g Pin) -> Option<&'g Entry> {
-        self.index.get(key, pin.guard())
+    ///
+    /// # Safety
+    /// The caller holds the commit lock, and does not free what waits for snapshots,
+    /// or has a snapshot open, as long as what is found is used (K5).
+    pub(crate) unsafe fn entry<'g>(&'g self, key: &[u8], _pin: &'g Pin) -> Option<&'g Entry> {
+        // SAFETY: the caller's contract.
+        unsafe { self.index.get(key) }
     }
 }
 
-/// Keeps a reference longer than the pin under which it was found.
+/// Keeps an entry longer than the pin under which it was found.
 ///
 /// # Safety
-/// A snapshot that stays open for `'a`, of the engine whose participant the
-/// keyspace is, sees a value of an entry, and `seen` is the version with that
-/// value, or the key of the entry. (K2: the entry stays in the index, and the
-/// version in its record.) The keyspace is borrowed for `'a`.
-pub(crate) unsafe fn beyond_the_pin<'a, T: ?Sized>(seen: &T) -> &'a T {
-    // SAFETY: by the contract what is seen is not freed during 'a.
-    unsafe { &*std::ptr::from_ref(seen) }
+/// A snapshot of the engine whose participant the keyspace is was open when the entry
+/// was found, and stays open for `'a`: nothing that leaves the index meanwhile is freed
+/// before its end (K5). The keyspace is borrowed for `'a`.
+pub(crate) unsafe fn kept_for<'a>(found: Indexed<'_, Entry>) -> Indexed<'a, Entry> {
+    // SAFETY: types that differ in a lifetime; by the contract the entry outlives it.
+    unsafe { std::mem::transmute(found) }
 }
 
 impl fmt::Debug for Keyspace {

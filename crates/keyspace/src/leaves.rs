@@ -10,13 +10,14 @@
 //! that grows too large is cut in two; one that is emptied, or nearly so, becomes a
 //! part of the one before. Numbers of leaves are never used again in one life of a
 //! database, so a block is that of its leaf or of none.
+#![expect(unsafe_code, reason = "leaves are cut under the commit lock")]
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use selvedge_mvcc::Pin;
 
-use crate::bounds::OwnedBounds;
+use crate::bounds::Bounds;
 use crate::keyspace::Keyspace;
 
 /// Entries of a leaf, at most, and the bytes written to it since it was last
@@ -75,9 +76,9 @@ pub(crate) struct LeafRange {
 }
 
 impl LeafRange {
-    pub(crate) fn bounds(&self) -> OwnedBounds {
-        let end = self.end.clone().map_or(Bound::Unbounded, Bound::Excluded);
-        (Bound::Included(self.start.clone()), end)
+    pub(crate) fn bounds(&self) -> Bounds<'_> {
+        let end = self.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        (Bound::Included(&self.start), end)
     }
 }
 
@@ -141,7 +142,8 @@ impl Leaves {
     fn cut(&mut self, start: &[u8], keyspace: &Keyspace, pin: &Pin) {
         let end = self.end_of(start);
         let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let walk = keyspace.walk((Bound::Included(start), upper), false, pin);
+        // SAFETY: cut in a commit, under its lock.
+        let walk = unsafe { keyspace.walk((Bound::Included(start), upper), false, pin) };
         let sizes: Vec<(&[u8], u64)> =
             walk.map(|(key, entry)| (key, (key.len() + entry.newest_bytes(pin)) as u64)).collect();
         let bytes: u64 = sizes.iter().map(|(_, bytes)| bytes).sum();

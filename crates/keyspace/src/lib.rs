@@ -34,6 +34,10 @@
 //!   walking the records of the range while that snapshot is open, deletions
 //!   included: a tombstone that is newer than an active start is not pruned, so
 //!   its record is not empty (K1).
+//! - K5: an entry that is taken out of the index, and a table of the index that is
+//!   replaced, are freed when every snapshot has ended that was open then: they go to
+//!   the limbo of the engine, when the commit is settled. So whoever has a snapshot
+//!   open, or the commit lock, looks a key up without a pin.
 //!
 //! Reading order: `keyspace`, `entry_writes`, `judge`, `participant`, `entry_view`,
 //! `entry_range`; then `time` and `expirations`, `watchers`; then `redo`, `leaves` and

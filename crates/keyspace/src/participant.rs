@@ -4,7 +4,8 @@
 use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::AtomicU64;
 use selvedge_engine::{Participant, Settling};
-use selvedge_mvcc::{Pin, Record, VersionBox, pin};
+use selvedge_index::RetiredParts;
+use selvedge_mvcc::{Pin, Record, Retired, VersionBox, pin};
 
 use crate::entry::{Entry, EntryHeader};
 use crate::entry_names::{EntryName, NO_NAME};
@@ -56,7 +57,8 @@ impl Keyspace {
         for StampedWrite { key, version } in stamped {
             let Some(version) = version.take() else { continue };
             put_stamp(key, commit);
-            let old = self.entry(key, &pin);
+            // SAFETY: as above, here and below.
+            let old = unsafe { self.entry(key, &pin) };
             // SAFETY: as above.
             let name = unsafe { self.put(writer, key, (old, version), commit, &pin) };
             name.into_iter().for_each(&mut superseded);
@@ -89,7 +91,8 @@ impl Keyspace {
             }
             None => {
                 // SAFETY: as above; there is no entry with this key.
-                unsafe { self.insert(key, version, commit, pin) };
+                let retired = unsafe { self.insert(key, version, commit, pin) };
+                writer.retired.extend(retired);
                 None
             }
         };
@@ -99,23 +102,25 @@ impl Keyspace {
         name
     }
 
-    /// Makes an entry, with its first version in it (K1).
+    /// Makes an entry, with its first version in it (K1). What comes back waits for
+    /// the open snapshots.
     ///
     /// # Safety
     /// As [`Participant::install`]; there is no entry with this key.
+    #[must_use]
     pub(crate) unsafe fn insert(
         &self,
         key: &[u8],
         version: VersionBox<EntryHeader>,
         commit: Timestamp,
         pin: &Pin,
-    ) {
+    ) -> Option<RetiredParts<Entry>> {
         let entry = Entry { record: Record::default(), name: AtomicU64::new(NO_NAME) };
         // SAFETY: the caller holds the commit lock and publishes.
         unsafe { entry.record.install(version, commit) };
         // SAFETY: whoever writes to the index holds the commit lock.
         let inserted = unsafe { self.index.insert(key, entry, pin.guard()) };
-        assert!(inserted.is_ok(), "validated as a key without an entry");
+        inserted.expect("validated as a key without an entry")
     }
 
     /// Prunes one entry, and takes it out if nothing is left of it; for a
@@ -136,7 +141,7 @@ impl Keyspace {
         let pin = pin();
         // SAFETY: an entry has no name when it is taken out of the index (below),
         // so this one is there; and whoever takes it out from now on is this
-        // very call, under the pin.
+        // very call, which frees nothing.
         let entry = unsafe { pointer.entry() };
         // SAFETY: under the pin, which keeps it even when it is pruned next.
         let newest = unsafe { entry.record.newest() };
@@ -148,10 +153,11 @@ impl Keyspace {
             // SAFETY: the commit lock is held. No snapshot sees the entry, and
             // none that begins later will.
             let removed = unsafe { self.index.remove(key, pin.guard()) };
-            assert!(removed, "an entry is in the index until its record is empty");
+            let removed = removed.expect("an entry is in the index until its record is empty");
             if let Some(leaves) = &mut writer.leaves {
                 leaves.removed(key);
             }
+            settling.retire(Retired::new(removed));
         // SAFETY: the commit lock is held.
         } else if entry.record.stamp().is_alive() && unsafe { entry.record.chain_len() } == 1 {
             // Nothing is retained, so nothing is filed that matters.
@@ -161,6 +167,14 @@ impl Keyspace {
 }
 
 impl Keyspace {
+    /// Hands on what waits for the open snapshots, for a participant that the keyspace
+    /// is a part of.
+    pub fn settle_writer<R: Copy>(&self, writer: &mut EntryWriter, settling: &mut Settling<'_, R>) {
+        for retired in writer.retired.drain(..) {
+            settling.retire(Retired::new(retired));
+        }
+    }
+
     /// Removes up to so many expired entries, if there are any.
     #[must_use]
     pub fn expired(&self, writer: &EntryWriter) -> Option<EntryWrites> {
@@ -216,8 +230,8 @@ impl Participant for Keyspace {
         unsafe { self.prune_entry(writer, name, name, settling) };
     }
 
-    unsafe fn settle(&self, _writer: &mut EntryWriter, _settling: &mut Settling<'_, EntryName>) {
-        // Whatever is to be forgotten hangs from a record, and goes with it.
+    unsafe fn settle(&self, writer: &mut EntryWriter, settling: &mut Settling<'_, EntryName>) {
+        self.settle_writer(writer, settling);
     }
 
     fn committed(&self, writes: &mut EntryWrites) {

@@ -9,6 +9,9 @@ use crate::entry::EntryHeader;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct VersionAt(u32);
 
+/// Versions that emptied ones keep room for.
+const VERSIONS_KEPT: usize = 64;
+
 /// Versions in the order of staging. One that an open savepoint may come back to
 /// stays; a younger one is replaced in place.
 #[derive(Debug, Default)]
@@ -36,6 +39,15 @@ impl StagedVersions {
         let at = u32::try_from(self.versions.len()).expect("the limit on writes is below 2^32");
         self.versions.push(Some(version));
         VersionAt(at)
+    }
+
+    /// Takes all out; keeps room for a few.
+    pub(crate) fn clear(&mut self) {
+        self.versions.clear();
+        if self.versions.capacity() > VERSIONS_KEPT {
+            self.versions = SmallVec::new();
+        }
+        self.floor = 0;
     }
 
     pub(crate) fn len(&self) -> usize {

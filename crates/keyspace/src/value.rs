@@ -1,5 +1,7 @@
 //! A value as a transaction reads it.
 
+use std::borrow::Cow;
+
 use selvedge_base::{Timestamp, mutant};
 use selvedge_mvcc::Version;
 use smallvec::SmallVec;
@@ -27,6 +29,7 @@ enum Bytes<'a> {
 
 impl<'a> EntryValue<'a> {
     /// A committed value; nothing for a tombstone, or if it has expired.
+    #[inline]
     pub(crate) fn committed(
         version: &'a Version<EntryHeader>,
         now: impl FnOnce() -> u64,
@@ -37,6 +40,7 @@ impl<'a> EntryValue<'a> {
 
     /// A value that the transaction itself wrote; nothing for a tombstone, or if it
     /// has expired.
+    #[inline]
     pub(crate) fn written(
         version: &'a Version<EntryHeader>,
         now: impl FnOnce() -> u64,
@@ -93,6 +97,7 @@ impl<'a> EntryValue<'a> {
 
     /// The bytes.
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Borrowed(bytes) => bytes,
@@ -100,12 +105,12 @@ impl<'a> EntryValue<'a> {
         }
     }
 
-    /// The bytes, unless they are owned: computed and stored nowhere yet, or copied.
+    /// The bytes, borrowed if they are stored somewhere.
     #[must_use]
-    pub fn stored_bytes(&self) -> Option<&'a [u8]> {
-        match &self.bytes {
-            Bytes::Borrowed(bytes) => Some(bytes),
-            Bytes::Owned(_) => None,
+    pub fn into_bytes(self) -> Cow<'a, [u8]> {
+        match self.bytes {
+            Bytes::Borrowed(bytes) => Cow::Borrowed(bytes),
+            Bytes::Owned(bytes) => Cow::Owned(bytes.into_vec()),
         }
     }
 

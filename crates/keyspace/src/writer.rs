@@ -1,5 +1,8 @@
 //! The keyspace's state behind the commit lock.
 
+use selvedge_index::RetiredParts;
+
+use crate::entry::Entry;
 use crate::entry_names::EntryNames;
 use crate::expirations::Expirations;
 use crate::leaves::Leaves;
@@ -11,6 +14,8 @@ pub struct EntryWriter {
     pub(crate) expirations: Expirations,
     /// How checkpoints cut the keyspace; none in memory.
     pub(crate) leaves: Option<Leaves>,
+    /// What left the index in a commit that is not settled yet.
+    pub(crate) retired: Vec<RetiredParts<Entry>>,
 }
 
 impl EntryWriter {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
+use selvedge_base::prefetch::prefetch;
 use selvedge_base::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use selvedge_base::{Timestamp, mutant};
 
@@ -345,22 +346,6 @@ impl<H> Version<H> {
     fn fate(&self) -> Fate {
         Fate { commit: self.commit(), bytes: self.memory(), tombstone: self.is_tombstone() }
     }
-}
-
-/// Asks for the cache lines at these distances from `at`. Keys, documents and
-/// neighbours reach into the second and third line of a version: they are asked
-/// for while the first is on its way. A hint, no access.
-#[inline(always)]
-fn prefetch<T, const LINES: usize>(at: *const T, lines: [usize; LINES]) {
-    #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
-    for line in lines {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing and faults nowhere, whatever the
-        // address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>().wrapping_add(line)) };
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
-    let _ = (at, lines);
 }
 
 /// What a pruning did, told version by version, newest first; the newest itself

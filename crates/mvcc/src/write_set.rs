@@ -1,6 +1,7 @@
 //! The write set of a transaction: what it will write, by entity, with
 //! savepoints.
 
+use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 
 use hashbrown::HashTable;
@@ -12,7 +13,7 @@ const LINEAR_MAX: usize = 8;
 /// Entries that an emptied set keeps room for.
 const ENTRIES_KEPT: usize = 64;
 
-fn hash<K: Hash>(key: &K) -> u64 {
+fn hash<K: Hash + ?Sized>(key: &K) -> u64 {
     // Positions never leave the process, and keys are small and fixed in form: a
     // fixed seed serves, and makes runs repeat exactly.
     FixedState::default().hash_one(key)
@@ -55,11 +56,15 @@ impl<K: Eq + Hash, W> WriteSet<K, W> {
     }
 
     #[inline]
-    fn position(&self, key: &K) -> Option<usize> {
+    fn position<Q>(&self, key: &Q) -> Option<usize>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
         match &self.index {
-            None => self.entries.iter().position(|(entry, _)| entry == key),
+            None => self.entries.iter().position(|(entry, _)| entry.borrow() == key),
             Some(index) => {
-                let found = |at: &u32| self.entries[*at as usize].0 == *key;
+                let found = |at: &u32| self.entries[*at as usize].0.borrow() == key;
                 index.find(hash(key), found).map(|at| *at as usize)
             }
         }
@@ -68,8 +73,30 @@ impl<K: Eq + Hash, W> WriteSet<K, W> {
     /// What is written at `key`.
     #[must_use]
     #[inline]
-    pub fn get(&self, key: &K) -> Option<&W> {
+    pub fn get<Q>(&self, key: &Q) -> Option<&W>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
         self.position(key).map(|at| &self.entries[at].1)
+    }
+
+    /// Writes at `key` in place of what is written there, and gives its position; the
+    /// write, if nothing is.
+    ///
+    /// # Errors
+    /// The write, if nothing is written at `key`.
+    pub fn replace<Q>(&mut self, key: &Q, write: W) -> Result<usize, W>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let Some(at) = self.position(key) else { return Err(write) };
+        let old = std::mem::replace(&mut self.entries[at].1, write);
+        if self.recording {
+            self.undo.push((at as u32, Some(old)));
+        }
+        Ok(at)
     }
 
     /// The entry at a position, in the order of first writing.
@@ -83,20 +110,25 @@ impl<K: Eq + Hash, W> WriteSet<K, W> {
     /// # Panics
     /// Beyond 2^32 entries; the limit on a transaction's writes is far below.
     pub fn put(&mut self, key: K, write: W) -> (usize, bool) {
-        if let Some(at) = self.position(&key) {
-            let old = std::mem::replace(&mut self.entries[at].1, write);
-            if self.recording {
-                self.undo.push((at as u32, Some(old)));
-            }
-            return (at, false);
-        }
+        let write = match self.replace(&key, write) {
+            Ok(at) => return (at, false),
+            Err(write) => write,
+        };
+        (self.add(key, write), true)
+    }
+
+    /// Writes at `key`, at which nothing is written; gives its position.
+    ///
+    /// # Panics
+    /// As [`put`](Self::put).
+    pub fn add(&mut self, key: K, write: W) -> usize {
         let at = u32::try_from(self.entries.len()).expect("the limit on writes is below 2^32");
         self.entries.push((key, write));
         if self.recording {
             self.undo.push((at, None));
         }
         self.add_to_index(at);
-        (at as usize, true)
+        at as usize
     }
 
     fn add_to_index(&mut self, at: u32) {

@@ -29,8 +29,8 @@ impl Savepoints {
             });
         }
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let entries = writes.entries.get_or_insert_default();
-        self.0.push((number, writes.graph.mark(), entries.mark()));
+        let entries = writes.entries_mut().mark();
+        self.0.push((number, writes.graph.mark(), entries));
         Ok(Savepoint(number))
     }
 

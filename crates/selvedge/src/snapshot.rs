@@ -54,6 +54,7 @@ impl<'db> Snapshot<'db> {
         &self.engine
     }
 
+    #[inline]
     pub(crate) fn entry_view(&self) -> EntryView<'_> {
         let keyspace = &self.engine.participant().keyspace;
         EntryView::new(keyspace, self.engine.at(&self.open), None, &self.time)
@@ -84,6 +85,7 @@ impl Sealed for Snapshot<'_> {
         self.engine.participant().schemas.at(self.open.start())
     }
 
+    #[inline]
     fn kv_in(&self, space: Space) -> KvView<'_> {
         KvView::new(self.entry_view(), space, None)
     }

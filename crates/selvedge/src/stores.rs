@@ -118,7 +118,7 @@ impl Durable for Stores {
             // SAFETY: the caller's contract.
             unsafe { self.graph.decode_writes(graph, &mut writes.graph)? };
             if parts & OF_KEYSPACE != 0 {
-                let entries = writes.entries.insert(Box::default());
+                let entries = writes.entries_mut();
                 self.keyspace.decode_writes(bytes.0, entries)?;
                 if let Some(schema) = entries.replacement(&schema_key()) {
                     let schema = Schema::decode(schema);
@@ -134,7 +134,7 @@ impl Durable for Stores {
     fn clear(&self, writes: &mut StoreWrites) {
         self.graph.release_names(&mut writes.graph);
         writes.graph.clear();
-        (writes.entries, writes.schema) = (None, None);
+        writes.clear_entries();
     }
 
     fn track_changes(&self, writer: &mut StoreWriter) {
@@ -276,12 +276,56 @@ pub(crate) struct StoreWrites {
     pub(crate) entries: Option<Box<EntryWrites>>,
     /// The schema that is among the entries.
     pub(crate) schema: Option<Arc<Schema>>,
+    /// Emptied ones, kept for that.
+    spare: Option<Box<EntryWrites>>,
 }
 
 impl StoreWrites {
+    /// The writes of entries.
+    #[inline]
+    pub(crate) fn entries_mut(&mut self) -> &mut EntryWrites {
+        self.parts().1.get()
+    }
+
+    /// What is written in the graph, and among the entries.
+    #[inline]
+    pub(crate) fn parts(&mut self) -> (&mut GraphWrites, EntrySlot<'_>) {
+        let Self { graph, entries, spare, .. } = self;
+        (graph, EntrySlot { entries, spare })
+    }
+
+    /// Empties the writes of entries, and keeps them for the next time.
+    fn clear_entries(&mut self) {
+        self.schema = None;
+        if let Some(mut entries) = self.entries.take() {
+            entries.clear();
+            self.spare = Some(entries);
+        }
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.graph.is_empty() && self.entries.as_ref().is_none_or(|entries| entries.is_empty())
+    }
+}
+
+/// Where the writes of entries are, or will be.
+#[derive(Debug)]
+pub(crate) struct EntrySlot<'w> {
+    entries: &'w mut Option<Box<EntryWrites>>,
+    spare: &'w mut Option<Box<EntryWrites>>,
+}
+
+impl<'w> EntrySlot<'w> {
+    /// The writes of entries.
+    #[inline]
+    pub(crate) fn get(self) -> &'w mut EntryWrites {
+        self.entries.get_or_insert_with(|| self.spare.take().unwrap_or_default())
+    }
+
+    /// The same slot, for a while.
+    pub(crate) fn reborrow(&mut self) -> EntrySlot<'_> {
+        EntrySlot { entries: self.entries, spare: self.spare }
     }
 }
 
@@ -309,6 +353,12 @@ impl KeptWrites {
     }
 }
 
+/// Emptied writes of entries, those that the thread keeps if there are any.
+pub(crate) fn take_entries() -> Box<EntryWrites> {
+    let kept = KEPT.try_with(|kept| kept.borrow_mut().last_mut()?.spare.take());
+    kept.ok().flatten().unwrap_or_default()
+}
+
 impl Deref for KeptWrites {
     type Target = StoreWrites;
 
@@ -330,7 +380,7 @@ impl Drop for KeptWrites {
     fn drop(&mut self) {
         let Some(mut writes) = self.0.take().filter(|_| !std::thread::panicking()) else { return };
         writes.graph.clear();
-        (writes.entries, writes.schema) = (None, None);
+        writes.clear_entries();
         // While the thread ends there may be nowhere to keep them.
         let _ = KEPT.try_with(|kept| {
             let mut kept = kept.borrow_mut();
@@ -450,8 +500,9 @@ impl Participant for Stores {
         if writer.schemas > 1 {
             writer.schemas = self.schemas.prune(settling.active());
         }
-        // SAFETY: the caller's contract. The keyspace has nothing to forget.
+        // SAFETY: the caller's contract.
         unsafe { self.graph.settle_writer(&mut writer.graph, settling) };
+        self.keyspace.settle_writer(&mut writer.entries, settling);
     }
 
     fn committed(&self, writes: &mut StoreWrites) {

@@ -58,7 +58,7 @@ impl<'db> Transaction<'db> {
         writes.graph.limit_writes(options.writes_max);
         if options.isolation == Isolation::Serializable {
             // Where reads of entries are noted.
-            writes.entries.get_or_insert_default();
+            writes.entries_mut();
         }
         let schema = engine.participant().schemas.at(open.start());
         Self {
@@ -73,10 +73,12 @@ impl<'db> Transaction<'db> {
         }
     }
 
+    #[inline]
     pub(crate) fn entries(&mut self) -> &mut EntryWrites {
-        self.writes.entries.get_or_insert_default()
+        self.writes.entries_mut()
     }
 
+    #[inline]
     pub(crate) fn entry_view(&self) -> EntryView<'_> {
         let open = self.open.as_ref().expect("open until the end");
         let at = self.engine.at(open);
@@ -127,19 +129,14 @@ impl<'db> Transaction<'db> {
         let tracking = self.tracking();
         let open = self.open.as_ref().expect("open until the end");
         let (graph, at) = (&self.engine.participant().graph, self.engine.at(open));
-        let writes = &mut *self.writes;
-        let mut staging = GraphTransaction::new(graph, at, &mut writes.graph, tracking);
+        let (writes, entries) = self.writes.parts();
+        let mut staging = GraphTransaction::new(graph, at, writes, tracking);
         match &self.schema {
             None => Ok(work(&mut staging)?),
             Some(schema) => {
                 let stores = self.engine.participant();
-                let mut rules = SchemaRules {
-                    schema,
-                    entries: &mut writes.entries,
-                    keyspace: &stores.keyspace,
-                    at,
-                    time: &self.time,
-                };
+                let (keyspace, time) = (&stores.keyspace, &self.time);
+                let mut rules = SchemaRules { schema, entries, keyspace, at, time };
                 Ok(work(&mut staging.with_rules(&mut rules))?)
             }
         }
@@ -444,6 +441,7 @@ impl Sealed for Transaction<'_> {
         self.schema.clone()
     }
 
+    #[inline]
     fn kv_in(&self, space: Space) -> KvView<'_> {
         let noted = match self.isolation {
             Isolation::Snapshot => None,

@@ -26,6 +26,7 @@ impl Selvedge {
 }
 
 impl Engine for Selvedge {
+    #[inline(never)]
     fn read(&self, keys: &[[u8; 8]]) -> Result<u64> {
         let sum = self.kv.view(|view| {
             let mut sum = 0_u64;
@@ -37,6 +38,16 @@ impl Engine for Selvedge {
         Ok(sum?)
     }
 
+    #[inline(never)]
+    fn read_together(&self, keys: &[[u8; 8]]) -> Result<u64> {
+        let sum = self.kv.view(|view| {
+            let values = view.get_many_bytes(keys)?;
+            Ok::<_, Error>(values.iter().flatten().map(|value| number_of(value)).sum())
+        });
+        Ok(sum?)
+    }
+
+    #[inline(never)]
     fn increment(&self, keys: &[[u8; 8]]) -> Result<()> {
         let policy = RetryPolicy::default().attempts_max(1_000_000);
         self.db.transaction_retry(policy, |ctx| {
@@ -54,6 +65,7 @@ impl Engine for Selvedge {
         Ok(())
     }
 
+    #[inline(never)]
     fn scan(&self) -> Result<(u64, u64)> {
         let seen = self.kv.view(|view| {
             let (mut rows, mut sum) = (0, 0);

@@ -32,6 +32,13 @@ impl Engine for SurrealMx {
         Ok(sum)
     }
 
+    fn read_together(&self, keys: &[[u8; 8]]) -> Result<u64> {
+        let mut tx = self.0.transaction(false);
+        let values = tx.getm(keys.iter().map(|key| &key[..]).collect())?;
+        tx.cancel()?;
+        Ok(values.iter().flatten().map(|value| number_of(value)).sum())
+    }
+
     fn increment(&self, keys: &[[u8; 8]]) -> Result<()> {
         loop {
             let mut tx = self.0.transaction(true);

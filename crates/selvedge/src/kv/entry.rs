@@ -22,6 +22,7 @@ pub struct KvEntry<'a> {
 }
 
 impl<'a> KvEntry<'a> {
+    #[inline]
     pub(crate) fn new(full_key: Cow<'a, [u8]>, value: EntryValue<'a>) -> Self {
         Self { full_key, value }
     }
@@ -60,6 +61,7 @@ impl<'a> KvEntry<'a> {
 
     /// The bytes of the value, whatever they are.
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         self.value.bytes()
     }

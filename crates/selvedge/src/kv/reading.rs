@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use selvedge_keyspace::{EntryRange, EntryView, EntryWrites, RangeOptions};
+use selvedge_keyspace::{EntryRange, EntryValue, EntryView, EntryWrites, RangeOptions};
 
 use crate::error::Result;
 use crate::kv::entry::KvEntry;
 use crate::kv::error::KvError;
 use crate::kv::selection::{Cursor, Selection};
-use crate::kv::space::{FullBounds, SPACE_BYTES, Space};
+use crate::kv::space::{FullBounds, FullKey, SPACE_BYTES, Space};
+
+/// Keys that are read together, if there are so many.
+const READ_TOGETHER: usize = 32;
 
 /// A keyspace as of one moment: from [`Snapshot::kv`](crate::Snapshot::kv) and its
 /// likes. A transaction's own writes are seen as well.
@@ -22,6 +25,7 @@ pub struct KvView<'a> {
 }
 
 impl<'a> KvView<'a> {
+    #[inline]
     pub(crate) fn new(view: EntryView<'a>, space: Space, noted: Option<&'a EntryWrites>) -> Self {
         Self { view, space, noted }
     }
@@ -34,11 +38,16 @@ impl<'a> KvView<'a> {
     #[inline]
     pub fn get<K: AsRef<[u8]> + ?Sized>(&self, key: &K) -> Result<Option<KvEntry<'a>>> {
         let key = self.space.key(key.as_ref());
-        if let Some(noted) = self.noted {
-            noted.validate_read(&key);
-        }
-        let value = self.view.get(&key).map_err(|error| KvError::computing(&error))?;
+        let value = self.get_full(&key)?;
         Ok(value.map(|value| KvEntry::new(Cow::Owned(key.into_vec()), value)))
+    }
+
+    #[inline]
+    fn get_full(&self, key: &[u8]) -> Result<Option<EntryValue<'a>>> {
+        if let Some(noted) = self.noted {
+            noted.validate_read(key);
+        }
+        Ok(self.view.get(key).map_err(|error| KvError::computing(&error))?)
     }
 
     /// The bytes of the value of a key, whatever they are; `None` if there is none.
@@ -48,7 +57,7 @@ impl<'a> KvView<'a> {
     /// As [`get`](Self::get).
     #[inline]
     pub fn get_bytes<K: AsRef<[u8]> + ?Sized>(&self, key: &K) -> Result<Option<Cow<'a, [u8]>>> {
-        self.full_key_bytes(&self.space.key(key.as_ref()))
+        self.space.with_key(key.as_ref(), |key| self.full_key_bytes(key))
     }
 
     /// The bytes of the value of a key that has the number of its keyspace before it.
@@ -57,11 +66,7 @@ impl<'a> KvView<'a> {
         if let Some(noted) = self.noted {
             noted.validate_read(key);
         }
-        let value = self.view.get(key).map_err(|error| KvError::computing(&error))?;
-        Ok(value.map(|value| match value.stored_bytes() {
-            Some(bytes) => Cow::Borrowed(bytes),
-            None => Cow::Owned(value.bytes().to_vec()),
-        }))
+        Ok(self.view.get_bytes(key).map_err(|error| KvError::computing(&error))?)
     }
 
     /// The entries between keys that have the number of their keyspace before them.
@@ -78,7 +83,65 @@ impl<'a> KvView<'a> {
         &self,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<Vec<Option<KvEntry<'a>>>> {
-        keys.into_iter().map(|key| self.get(key.as_ref())).collect()
+        self.each(keys, |key| {
+            let value = self.get_full(&key)?;
+            Ok(value.map(|value| KvEntry::new(Cow::Owned(key.into_vec()), value)))
+        })
+    }
+
+    /// The bytes of the values of these keys, in their order. The quickest way to read
+    /// many entries that do not lie side by side: memory is asked for several of them
+    /// at a time.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    ///
+    /// let db = Db::in_memory();
+    /// let kv = db.kv();
+    /// kv.atomic().set(b"a", b"1").set(b"b", b"2").commit()?;
+    /// kv.view(|view| {
+    ///     let values = view.get_many_bytes([b"b", b"c", b"a"])?;
+    ///     assert_eq!(values[0].as_deref(), Some(&b"2"[..]));
+    ///     assert_eq!(values[1], None);
+    ///     Ok::<_, Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn get_many_bytes<K: AsRef<[u8]>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Vec<Option<Cow<'a, [u8]>>>> {
+        self.each(keys, |key| {
+            if let Some(noted) = self.noted {
+                noted.validate_read(&key);
+            }
+            Ok(self.view.get_bytes(&key).map_err(|error| KvError::computing(&error))?)
+        })
+    }
+
+    /// Reads these keys, so many at a time that memory is asked for together.
+    fn each<K: AsRef<[u8]>, T>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        read: impl Fn(FullKey) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut keys = keys.into_iter();
+        let mut found = Vec::with_capacity(keys.size_hint().0);
+        let mut together = Vec::new();
+        loop {
+            let full = keys.by_ref().take(READ_TOGETHER);
+            together.extend(full.map(|key| self.space.key(key.as_ref())));
+            if together.is_empty() {
+                return Ok(found);
+            }
+            self.view.prefetch(&together);
+            for key in together.drain(..) {
+                found.push(read(key)?);
+            }
+        }
     }
 
     /// The entries of a selection, one by one.
@@ -145,6 +208,7 @@ impl KvRange<'_> {
 impl<'a> Iterator for KvRange<'a> {
     type Item = Result<KvEntry<'a>>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         Some(match self.range.next()? {
             Ok((key, value)) => Ok(KvEntry::new(Cow::Borrowed(key), value)),

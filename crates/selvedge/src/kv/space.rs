@@ -44,7 +44,10 @@ impl Own {
 pub(crate) const SPACE_BYTES: usize = 2;
 
 /// A key behind the number of its keyspace; short ones need no memory of their own.
-pub(crate) type FullKey = SmallVec<[u8; 64]>;
+pub(crate) type FullKey = SmallVec<[u8; SHORT_KEY_BYTES]>;
+
+/// Bytes of a key that is short.
+const SHORT_KEY_BYTES: usize = 64;
 
 impl Space {
     pub(crate) const SYSTEM: Self = Self(0);
@@ -67,6 +70,19 @@ impl Space {
         full.extend_from_slice(&self.0.to_be_bytes());
         full.extend_from_slice(key);
         full
+    }
+
+    /// Works with the key with the number before it, which needs to be kept no longer.
+    #[inline]
+    pub(crate) fn with_key<T>(self, key: &[u8], work: impl FnOnce(&[u8]) -> T) -> T {
+        let mut full = [0; SHORT_KEY_BYTES];
+        let len = SPACE_BYTES + key.len();
+        if len > SHORT_KEY_BYTES {
+            return work(&self.key(key));
+        }
+        full[..SPACE_BYTES].copy_from_slice(&self.0.to_be_bytes());
+        full[SPACE_BYTES..len].copy_from_slice(key);
+        work(&full[..len])
     }
 
     /// A bound between keys of the keyspace; where there is none, its own.

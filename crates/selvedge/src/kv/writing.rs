@@ -77,9 +77,8 @@ impl<'t, 'db> KvTransaction<'t, 'db> {
         stage: impl FnOnce(&mut EntryWrites, &[u8]) -> Result<(), selvedge_keyspace::InputError>,
     ) -> Result<()> {
         self.transaction.kv_limits().check_key(key)?;
-        let key = self.space.key(key);
-        stage(self.transaction.entries(), &key).map_err(|error| KvError::staging(&error))?;
-        Ok(())
+        let staged = self.space.with_key(key, |key| stage(self.transaction.entries(), key));
+        Ok(staged.map_err(|error| KvError::staging(&error))?)
     }
 
     /// Gives a key a value, which stays.

@@ -2,19 +2,20 @@
 
 use selvedge_encoding::{DocRef, EncodeError, set_fields};
 use selvedge_graph::{GraphError, NodeChanging, Rules};
-use selvedge_keyspace::{EntryView, EntryWrites, Keyspace, ReadTime};
+use selvedge_keyspace::{EntryView, Keyspace, ReadTime};
 use selvedge_mvcc::SnapshotRef;
 use selvedge_schema::{Definition, Kind, Owner, Schema};
 use smallvec::SmallVec;
 
 use crate::index::maintenance::{DocumentChange, stage};
+use crate::stores::EntrySlot;
 
 /// The rules of one operation of a transaction.
 #[derive(Debug)]
 pub(crate) struct SchemaRules<'t> {
     pub(crate) schema: &'t Schema,
     /// Where entries of indexes are staged.
-    pub(crate) entries: &'t mut Option<Box<EntryWrites>>,
+    pub(crate) entries: EntrySlot<'t>,
     pub(crate) keyspace: &'t Keyspace,
     pub(crate) at: SnapshotRef<'t>,
     pub(crate) time: &'t ReadTime,
@@ -58,7 +59,7 @@ impl Rules for SchemaRules<'_> {
         let new = new.map(|new| DocRef::trusted(new));
         let change = DocumentChange { label, node: id, old, new };
         let Self { keyspace, at, time, .. } = *self;
-        stage(self.entries.get_or_insert_default(), indexes, change, |entries, key| {
+        stage(self.entries.reborrow().get(), indexes, change, |entries, key| {
             // It is written at the snapshot, or not at all: no need to note the read.
             let view = EntryView::new(keyspace, at, Some(entries), time);
             Some(SmallVec::from_slice(view.get(key).ok().flatten()?.bytes()))
