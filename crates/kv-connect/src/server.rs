@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+use hyper::body::Body;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -145,6 +148,19 @@ impl Server {
         tokio::task::spawn_blocking(move || db.close())
             .await
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// The answer to one request, without a connection: for another server in front,
+    /// and for tests. Everything but the limits of connections holds as over a socket.
+    /// Needs a runtime of tokio, with timers.
+    pub async fn answer<B>(
+        &self,
+        request: Request<B>,
+    ) -> Response<impl Body<Data = Bytes, Error = Infallible> + use<B>>
+    where
+        B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        self.service.answer(request).await
     }
 
     fn builder(&self) -> auto::Builder<TokioExecutor> {

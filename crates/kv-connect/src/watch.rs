@@ -16,6 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 use selvedge::KvWatch;
+use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -65,6 +66,8 @@ pub(crate) struct WatchStream {
     alive: Interval,
     surroundings: Surroundings,
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The disk fails: what comes then is another database's to tell.
+    failing: Pin<Box<OwnedNotified>>,
 }
 
 impl WatchStream {
@@ -73,17 +76,20 @@ impl WatchStream {
         keys: Vec<Bytes>,
         surroundings: Surroundings,
     ) -> Result<Self, Refusal> {
+        let failing = Box::pin(surroundings.committer.failing()?);
         let watch = database.kv.watch(keys)?;
         let mut alive = interval_at(Instant::now() + ALIVE_INTERVAL, ALIVE_INTERVAL);
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shutdown = Box::pin(surroundings.shutdown.clone().cancelled_owned());
         surroundings.metrics.watches.increment(1.0);
-        Ok(Self { watch, begun: false, waiting: None, alive, surroundings, shutdown })
+        Ok(Self { watch, begun: false, waiting: None, alive, surroundings, shutdown, failing })
     }
 
     /// The next frame; `None` at the end.
     pub(crate) fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.shutdown.as_mut().poll(context).is_ready() {
+        let is_over = self.shutdown.as_mut().poll(context).is_ready()
+            || self.failing.as_mut().poll(context).is_ready();
+        if is_over {
             return Poll::Ready(None);
         }
         if !std::mem::replace(&mut self.begun, true) || self.alive.poll_tick(context).is_ready() {

@@ -6,6 +6,7 @@ mod client;
 mod connections;
 mod databases;
 mod decoding;
+mod failing_disk;
 mod http2;
 mod limits;
 mod metadata;
