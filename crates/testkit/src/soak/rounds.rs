@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use selvedge::{Db, Snapshot, SyncLevel};
 
+use super::entries::{keyspace, unix_millis};
 use super::ground::{Ground, lay};
 use super::laws::uphold;
 use super::watch::{Watch, allocate_from_one_heap};
@@ -187,8 +188,9 @@ impl Soak {
         if let Some(complaint) = complaints.first() {
             return Err(format!("the database finds itself wrong: {complaint}"));
         }
+        let (kv, opened) = (keyspace(db)?, unix_millis());
         let snapshot = db.snapshot().map_err(|error| format!("no snapshot: {error}"))?;
-        uphold(&snapshot, &self.ground)
+        uphold(&snapshot, &self.ground, (&kv, opened))
     }
 }
 
