@@ -103,9 +103,10 @@ impl Service {
 
     async fn read(&self, database: Arc<Database>, read: Read) -> Result<Bytes, Refusal> {
         let (answer, pending) = if read.is_long() {
-            blocking(move || Ok(read.answer(&database)?)).await?
+            let room = Arc::clone(&self.surroundings.room);
+            blocking(move || read.answer(&database, &room)).await?
         } else {
-            read.answer(&database)?
+            read.answer(&database, &self.surroundings.room)?
         };
         if let Some(pending) = pending.filter(|_| self.surroundings.durable) {
             let synced = self.surroundings.committer.sync(pending).await;

@@ -21,6 +21,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::answer::{ALIVE_FRAME, watch_frame};
+use crate::answer_room::AnswerRoom;
 use crate::committer::{Committer, Syncing};
 use crate::database::Database;
 use crate::limits::{READ_KEY_BYTES_MAX, WATCHED_KEYS_MAX};
@@ -52,6 +53,7 @@ pub(crate) struct Surroundings {
     pub(crate) committer: Arc<Committer>,
     /// Answers wait for the disk.
     pub(crate) durable: bool,
+    pub(crate) room: Arc<AnswerRoom>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -96,9 +98,9 @@ impl WatchStream {
             return Poll::Ready(Some(ALIVE_FRAME));
         }
         if self.waiting.is_none() {
-            match ready!(self.watch.poll_next(context.waker())) {
-                Ok(watched) => {
-                    let frame = watch_frame(&watched);
+            let watched = ready!(self.watch.poll_next(context.waker())).map_err(Refusal::from);
+            match watched.and_then(|watched| watch_frame(&watched, &self.surroundings.room)) {
+                Ok(frame) => {
                     match self.watch.pending_sync().filter(|_| self.surroundings.durable) {
                         None => return Poll::Ready(Some(frame)),
                         Some(pending) => {

@@ -13,6 +13,7 @@ mod metadata;
 mod reading;
 mod refusals;
 mod running;
+mod slow_readers;
 mod tls;
 mod watching;
 mod writing;
