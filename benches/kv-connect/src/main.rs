@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Both servers run all the time, on new directories of the same disk; only one is
-//! asked at a time. Of each cell the median of the rounds is told. HTTP/1.1, since both
+//! asked at a time. Of each cell the median of the rounds is told, and the processor
+//! time of the server for one operation, which says more on a machine that is busy. HTTP/1.1, since both
 //! speak it and a client of it costs least: it shares the processors with the servers.
 
 mod client;
@@ -23,19 +24,19 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::server::Server;
-use crate::work::{Kind, WORK, prepare, run};
+use crate::work::{Kind, Rate, WORK, prepare, run};
 
 const CONCURRENCY: [usize; 3] = [1, 16, 64];
 
-/// Operations per second of one cell, round by round, of both servers.
+/// One cell, round by round, of both servers.
 struct Cell {
     kind: Kind,
     concurrency: usize,
-    rates: [Vec<f64>; 2],
+    rates: [Vec<Rate>; 2],
 }
 
-fn median(rates: &[f64]) -> f64 {
-    let mut rates = rates.to_vec();
+fn median(rates: &[Rate], of: impl Fn(&Rate) -> f64) -> f64 {
+    let mut rates: Vec<_> = rates.iter().map(of).collect();
     rates.sort_by(f64::total_cmp);
     rates[rates.len() / 2]
 }
@@ -76,12 +77,16 @@ fn main() -> Result<()> {
 }
 
 fn print(cells: &[Cell]) {
-    println!("| operation | at a time | selvedge/s | denokv/s | times |");
-    println!("|---|---|---|---|---|");
+    println!("| operation | at a time | selvedge/s | denokv/s | times | selvedge µs | denokv µs |");
+    println!("|---|---|---|---|---|---|---|");
     for Cell { kind, concurrency, rates } in cells {
-        let [ours, theirs] = [median(&rates[0]), median(&rates[1])];
+        let [ours, theirs] = [0, 1].map(|at| median(&rates[at], |rate| rate.per_second));
+        let [our_time, their_time] = [0, 1].map(|at| median(&rates[at], |rate| rate.micros));
         let times = ours / theirs;
-        println!("| {kind} | {concurrency} | {ours:.0} | {theirs:.0} | {times:.1} |");
+        println!(
+            "| {kind} | {concurrency} | {ours:.0} | {theirs:.0} | {times:.1} | {our_time:.0} | \
+             {their_time:.0} |"
+        );
     }
 }
 
@@ -89,12 +94,16 @@ fn as_json(cells: &[Cell], rounds: usize, millis: u64) -> String {
     let mut json = format!("{{\"rounds\":{rounds},\"millis\":{millis},\"cells\":[");
     for (at, Cell { kind, concurrency, rates }) in cells.iter().enumerate() {
         let comma = if at == 0 { "" } else { "," };
-        let [ours, theirs] = rates;
-        let _ = write!(
-            json,
-            "{comma}\n{{\"operation\":\"{kind}\",\"concurrency\":{concurrency},\
-             \"selvedge\":{ours:.1?},\"denokv\":{theirs:.1?}}}"
-        );
+        let _ = write!(json, "{comma}\n{{\"operation\":\"{kind}\",\"concurrency\":{concurrency}");
+        for (server, rates) in ["selvedge", "denokv"].iter().zip(rates) {
+            let per_second: Vec<_> = rates.iter().map(|rate| rate.per_second).collect();
+            let micros: Vec<_> = rates.iter().map(|rate| rate.micros).collect();
+            let _ = write!(
+                json,
+                ",\"{server}_per_second\":{per_second:.1?},\"{server}_micros\":{micros:.1?}"
+            );
+        }
+        json.push('}');
     }
     json.push_str("\n]}\n");
     json

@@ -1,5 +1,6 @@
 //! A server as a process of its own, on a directory of its own.
 
+use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -55,6 +56,19 @@ impl Server {
             thread::sleep(Duration::from_millis(50));
         }
         Ok(server)
+    }
+}
+
+impl Server {
+    /// Processor time that the server has used, in nanoseconds.
+    pub(crate) fn processor_nanos(&self) -> Result<u64> {
+        let mut nanos = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // A thread may end meanwhile.
+            let spent = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+            nanos += spent.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        }
+        Ok(nanos)
     }
 }
 

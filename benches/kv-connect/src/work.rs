@@ -94,14 +94,23 @@ pub(crate) fn prepare(server: &Server) -> Result<()> {
     Ok(())
 }
 
-/// Operations per second that so many clients are answered.
-pub(crate) fn run(server: &Server, kind: Kind, clients: usize, time: Duration) -> Result<f64> {
+/// What so many clients were answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    /// Operations per second.
+    pub(crate) per_second: f64,
+    /// Processor time of the server for one operation, in microseconds.
+    pub(crate) micros: f64,
+}
+
+/// Asks for so long.
+pub(crate) fn run(server: &Server, kind: Kind, clients: usize, time: Duration) -> Result<Rate> {
     let done = AtomicU64::new(0);
     let mut connections = Vec::new();
     for _ in 0..clients {
         connections.push(Client::connect(server.address)?);
     }
-    let began = Instant::now();
+    let (began, spent) = (Instant::now(), server.processor_nanos()?);
     let finished: Result<Vec<()>> = thread::scope(|scope| {
         let threads: Vec<_> = (1_u64..)
             .zip(&mut connections)
@@ -120,7 +129,9 @@ pub(crate) fn run(server: &Server, kind: Kind, clients: usize, time: Duration) -
         threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     });
     finished?;
-    Ok(done.into_inner() as f64 / began.elapsed().as_secs_f64())
+    let (seconds, done) = (began.elapsed().as_secs_f64(), done.into_inner() as f64);
+    let spent = server.processor_nanos()?.saturating_sub(spent);
+    Ok(Rate { per_second: done / seconds, micros: spent as f64 / 1000.0 / done.max(1.0) })
 }
 
 /// One operation; whether it counts: one whose check failed does not.
