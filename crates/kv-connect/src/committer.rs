@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use selvedge::{AtomicOutcome, Error, PendingSync};
 use tokio::sync::futures::OwnedNotified;
@@ -46,9 +46,22 @@ enum Job {
 /// Where requests hand in what has to be committed, or waited for.
 #[derive(Debug)]
 pub(crate) struct Committer {
-    queue: mpsc::UnboundedSender<Job>,
+    /// There until this is dropped.
+    queue: Option<mpsc::UnboundedSender<Job>>,
     room: Semaphore,
     failure: Arc<Failure>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What is queued is done, and the thread has ended: it has the database no more.
+impl Drop for Committer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // If it has panicked, that was told when it did.
+            let _ = thread.join();
+        }
+    }
 }
 
 /// Whether the disk has failed under a commit, and nothing was committed since. Who
@@ -85,8 +98,9 @@ impl Committer {
         let thread = thread::Builder::new().name("selvedge-commit".to_owned());
         let failure = Arc::<Failure>::default();
         let of_thread = Arc::clone(&failure);
-        thread.spawn(move || run(jobs, durable, &metrics, &of_thread))?;
-        Ok(Self { queue, room: Semaphore::new(QUEUED_MAX), failure })
+        let thread = thread.spawn(move || run(jobs, durable, &metrics, &of_thread))?;
+        let (queue, thread) = (Some(queue), Some(thread));
+        Ok(Self { queue, room: Semaphore::new(QUEUED_MAX), failure, thread })
     }
 
     /// Commits; when this returns it is as durable as it has to be.
@@ -94,7 +108,7 @@ impl Committer {
         let _room = self.room.acquire().await.map_err(|_| Refusal::Internal)?;
         let (reply, committed) = oneshot::channel();
         let job = Job::Commit { database, write: Box::new(write), reply };
-        self.queue.send(job).map_err(|_| Refusal::Internal)?;
+        self.send(job).map_err(|_| Refusal::Internal)?;
         committed.await.map_err(|_| Refusal::Internal)?
     }
 
@@ -115,8 +129,13 @@ impl Committer {
     pub(crate) fn sync(&self, pending: PendingSync) -> Syncing {
         let (reply, synced) = oneshot::channel();
         // If the thread is gone, the receiver learns it.
-        let _ = self.queue.send(Job::Sync { pending, reply });
+        let _ = self.send(Job::Sync { pending, reply });
         synced
+    }
+
+    fn send(&self, job: Job) -> Result<(), ()> {
+        let queue = self.queue.as_ref().ok_or(())?;
+        queue.send(job).map_err(drop)
     }
 }
 
