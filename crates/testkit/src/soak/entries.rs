@@ -2,7 +2,8 @@
 //! expire together.
 
 use std::hash::{DefaultHasher, Hash};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
 use selvedge::prelude::*;
@@ -31,6 +32,11 @@ pub(super) fn keyspace(db: &Db) -> Told<Kv> {
 pub(super) fn unix_millis() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Waits until every session is over: what is read then stays as it is.
+pub(super) fn outlast_sessions() {
+    thread::sleep(Duration::from_millis(SESSION_MILLIS.end));
 }
 
 /// Makes the accounts, in an empty database.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use selvedge::{Db, Snapshot, SyncLevel};
 
-use super::entries::{keyspace, unix_millis};
+use super::entries::{keyspace, outlast_sessions, unix_millis};
 use super::ground::{Ground, lay};
 use super::laws::uphold;
 use super::watch::{Watch, allocate_from_one_heap};
@@ -167,6 +167,7 @@ impl Soak {
     /// Nothing is open: nothing may be retained. Then the database ends, one way or the
     /// other, and is the same when it is opened again.
     fn between(&mut self, db: Db, round: u64) -> Told<Db> {
+        outlast_sessions();
         settle(&db)?;
         self.watch.look_at_memory()?;
         let digest = self.look_at_all(&db)?;
