@@ -11,6 +11,8 @@ mod database;
 pub mod document_decoding;
 mod documents;
 mod image;
+mod kv_connect_model;
+pub mod kv_connect_requests;
 mod log_edit;
 mod log_format;
 pub mod log_recovery;
@@ -23,9 +25,10 @@ pub mod transactions;
 pub type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All targets.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("checkpoint_reading", checkpoint_reading::run, checkpoint_reading::seeds),
     ("document_decoding", document_decoding::run, document_decoding::seeds),
+    ("kv_connect_requests", kv_connect_requests::run, kv_connect_requests::seeds),
     ("log_recovery", log_recovery::run, log_recovery::seeds),
     ("ordered_keys", ordered_keys::run, ordered_keys::seeds),
     ("transactions", transactions::run, transactions::seeds),

@@ -46,7 +46,9 @@ fn check_lint_table(path: &str, text: &str) -> Option<Violation> {
         table.lines().any(|line| line.replace(' ', "") == "workspace=true")
     });
     // The fuzz targets, and the benchmarks beside peers, are workspaces of their own.
-    let is_apart = ["fuzz/", "benches/peers/"].iter().any(|apart| path.starts_with(apart));
+    let is_apart = ["fuzz/", "benches/peers/", "benches/kv-connect/"]
+        .iter()
+        .any(|apart| path.starts_with(apart));
     (is_crate && !takes_lints && !is_apart).then(|| {
         let cure = "add [lints] with workspace = true";
         Violation::new(path, 1, "the crate escapes the lints of the workspace", cure)

@@ -62,6 +62,12 @@ pub(crate) struct Serve {
     /// Seconds that a request's head may take to arrive, and a connection may be idle
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     header_time: u64,
+    /// Bytes of answers that clients have yet to take, of all connections together
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
+    answer_bytes_max: usize,
+    /// Seconds that a client may take nothing of what it is sent
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    answer_time: u64,
     /// Connections at the same time
     #[arg(long, value_name = "NUMBER", default_value_t = 16_384)]
     connections_max: usize,
@@ -149,6 +155,8 @@ impl Serve {
             body_bytes_max: self.body_bytes_max,
             body_time: Duration::from_secs(self.body_time),
             header_time: Duration::from_secs(self.header_time),
+            answer_bytes_max: self.answer_bytes_max,
+            answer_time: Duration::from_secs(self.answer_time),
             connections_max: self.connections_max,
             shutdown_time: Duration::from_secs(self.shutdown_time),
             ..ServerOptions::default()

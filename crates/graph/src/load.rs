@@ -456,3 +456,130 @@ fn distinct<E: Named>(entries: &[std::sync::Arc<E>]) -> Result<(), Misfit> {
     }
     misfit("a name or its number comes twice")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::block::{HalfEdge, Shape};
+    use crate::codec::put_number;
+    use crate::edge_type::EdgeTypeDef;
+    use crate::graph::GraphOptions;
+    use crate::leaf_block::{DocumentEntry, EdgesEntry, LeafBuilder, StoredEdges};
+    use selvedge_base::EdgeTypeId;
+    use selvedge_env::SimulatedFiles;
+    use selvedge_storage::{CheckpointFacts, Identity, LogPosition, LogStart, Store};
+
+    const COMMIT: Timestamp = Timestamp::new(5);
+
+    /// The contents of a checkpoint with these blocks, as they are.
+    fn contents(blocks: &[(BlockKey, Vec<u8>)]) -> Arc<Contents> {
+        let files = Arc::new(SimulatedFiles::new(1));
+        let identity = Identity { database: 1, salt: 7, segment_bytes: 1 << 20 };
+        let store = Store::create(files, Path::new("/db"), identity).unwrap();
+        let mut checkpoint = store.begin().unwrap();
+        for (key, bytes) in blocks {
+            checkpoint.block(*key, bytes, []).unwrap();
+        }
+        let facts = CheckpointFacts {
+            timestamp: COMMIT.next(),
+            log: LogStart { position: LogPosition::new(64), chain: 1 },
+            incarnation: 1,
+            engine: Vec::new(),
+        };
+        store.publish(checkpoint.finish().unwrap(), facts).unwrap().contents
+    }
+
+    fn load(blocks: &[(BlockKey, Vec<u8>)]) -> Result<Graph, StorageError> {
+        let graph = Graph::new(GraphOptions::default());
+        let mut writer = GraphWriter::default();
+        // SAFETY: nobody else has the graph, which is empty, and nobody reads.
+        unsafe { graph.load(&mut writer, &contents(blocks)) }.map(|()| graph)
+    }
+
+    fn assert_refused(blocks: &[(BlockKey, Vec<u8>)], what: &str) {
+        let error = load(blocks).expect_err(what);
+        assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
+        assert!(error.to_string().contains(what), "{error}");
+    }
+
+    /// One name, the number 0, of so many nodes or edges.
+    fn names(leaf: u64, count: u64) -> (BlockKey, Vec<u8>) {
+        let count = (count > 0).then_some((count, COMMIT));
+        let def = EdgeTypeDef::multi();
+        let mut block = Vec::new();
+        put_number(&mut block, 1);
+        StoredName { number: 0, name: "A", created: COMMIT, count, def }.write(&mut block);
+        (GraphTable::Catalog.key(leaf), block)
+    }
+
+    /// The block of a leaf with one node.
+    fn node(leaf: u64, slot: u64, key: &[u8]) -> (BlockKey, Vec<u8>) {
+        let document = StoredDocument::Inside(&[]);
+        let mut builder = LeafBuilder::<DocumentEntry>::default();
+        builder.add(&StoredEntry { slot, commit: COMMIT, label: 0, key: Some(key), document });
+        let mut block = Vec::new();
+        builder.build(&mut block);
+        (GraphTable::Nodes.key(leaf), block)
+    }
+
+    /// The block of a leaf with one edge, out of the node 1.
+    fn edge(edge_type: u32, number: u64) -> (BlockKey, Vec<u8>) {
+        let (edge_type, neighbour) = (EdgeTypeId::new(edge_type), NodeId::new(2));
+        let edges = [HalfEdge { edge_type, neighbour, id: number }];
+        let shape = Shape::of(&edges);
+        let mut words = vec![0_u64; shape.bytes().div_ceil(8)];
+        let bytes = &mut bytemuck::cast_slice_mut(&mut words)[..shape.bytes()];
+        shape.write(&edges, bytes);
+        let mut builder = LeafBuilder::<EdgesEntry>::default();
+        builder.add(&StoredEdges { slot: 1, commit: COMMIT, shape, bytes });
+        let mut block = Vec::new();
+        builder.build(&mut block);
+        (GraphTable::Out.key(0), block)
+    }
+
+    /// What is refused below is refused for what it is, not for how it is made. Numbers
+    /// that are there are not given out again, whatever was leased: they were not
+    /// always, when a checkpoint was made up.
+    #[test]
+    fn numbers_that_are_there_count_as_given_out() {
+        let graph =
+            load(&[names(LABELS, 1), names(EDGE_TYPES, 1), node(3, 9, b"key"), edge(0, 77)])
+                .unwrap();
+        let next = graph.sequences().map(|sequence| sequence.next());
+        assert_eq!(next, [3 * LEAF_IDS as u64 + 10, 78]);
+    }
+
+    #[test]
+    fn there_is_no_node_0() {
+        assert_refused(&[names(LABELS, 1), node(0, 0, b"key")], "nothing has the number 0");
+    }
+
+    #[test]
+    fn there_are_no_numbers_beyond_the_limit() {
+        let last = leaf_of(NODES_MAX);
+        let beyond = format!("nothing has the number {}", NODES_MAX + 1);
+        assert_refused(&[names(LABELS, 1), node(last, 1, b"key")], &beyond);
+        let no_leaf = format!("there are no identifiers in leaf {}", last + 1);
+        assert_refused(&[names(LABELS, 1), node(last + 1, 0, b"key")], &no_leaf);
+        let number = format!("an edge has the number {}", NODES_MAX + 1);
+        assert_refused(&[names(EDGE_TYPES, 1), edge(0, NODES_MAX + 1)], &number);
+        assert!(load(&[names(EDGE_TYPES, 1), edge(0, NODES_MAX)]).is_ok());
+    }
+
+    #[test]
+    fn keys_are_no_longer_than_they_may_be() {
+        let key = vec![b'k'; NODE_KEY_BYTES_MAX + 1];
+        assert!(load(&[names(LABELS, 1), node(0, 1, &key[1..])]).is_ok());
+        assert_refused(&[names(LABELS, 1), node(0, 1, &key)], "a key has 4097 bytes");
+    }
+
+    #[test]
+    fn types_of_edges_have_names() {
+        let nameless = [names(EDGE_TYPES, 1), edge(1, 0)];
+        assert_refused(&nameless, "an edge has a type without a name");
+        assert!(load(&[names(EDGE_TYPES, 1), edge(0, 0)]).is_ok());
+    }
+}

@@ -1,11 +1,15 @@
 //! Answers that carry entries, written as protobuf straight from where the entries lie.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use prost::encoding::{
     WireType, encode_key, encode_varint, encoded_len_varint as varint_len, key_len,
 };
 use selvedge::{KvEncoding, KvEntry};
 
+use crate::answer_room::AnswerRoom;
+use crate::refusal::Refusal;
 use crate::wire;
 
 /// What the wire calls the encoding of a value. What it has no name for are encodings
@@ -61,7 +65,10 @@ fn put_entry(out: &mut Vec<u8>, entry: &KvEntry<'_>) {
 
 /// `SnapshotReadOutput`: ranges 1, read_is_strongly_consistent 4, status 8; in a range
 /// the entries are 1.
-pub(crate) fn snapshot_read(ranges: &[Vec<KvEntry<'_>>]) -> Bytes {
+pub(crate) fn snapshot_read(
+    ranges: &[Vec<KvEntry<'_>>],
+    room: &Arc<AnswerRoom>,
+) -> Result<Bytes, Refusal> {
     let of_entry = |entry: &KvEntry<'_>| {
         let len = entry_len(entry);
         key_len(1) + varint_len(len as u64) + len
@@ -69,6 +76,7 @@ pub(crate) fn snapshot_read(ranges: &[Vec<KvEntry<'_>>]) -> Bytes {
     let lens: Vec<usize> =
         ranges.iter().map(|entries| entries.iter().map(of_entry).sum()).collect();
     let all: usize = lens.iter().map(|len| key_len(1) + varint_len(*len as u64) + len).sum();
+    let place = room.take(all + 4)?;
     let mut out = Vec::with_capacity(all + 4);
     for (entries, len) in ranges.iter().zip(lens) {
         put_length(&mut out, 1, len);
@@ -80,7 +88,7 @@ pub(crate) fn snapshot_read(ranges: &[Vec<KvEntry<'_>>]) -> Bytes {
     put_number(&mut out, 4, 1);
     put_number(&mut out, 8, wire::READ_SUCCESS as u64);
     debug_assert_eq!(out.len(), all + 4, "the lengths are right");
-    out.into()
+    Ok(place.hold(out))
 }
 
 /// A frame of a watch: its length in four bytes, little-endian, and `WatchOutput`:
@@ -88,7 +96,10 @@ pub(crate) fn snapshot_read(ranges: &[Vec<KvEntry<'_>>]) -> Bytes {
 ///
 /// Every frame tells every key, changed or not: of a key that is told as unchanged,
 /// Deno (2.9) forgets the value.
-pub(crate) fn watch_frame(keys: &[Option<KvEntry<'_>>]) -> Bytes {
+pub(crate) fn watch_frame(
+    keys: &[Option<KvEntry<'_>>],
+    room: &Arc<AnswerRoom>,
+) -> Result<Bytes, Refusal> {
     let mut out = vec![0; 4];
     put_number(&mut out, 1, wire::READ_SUCCESS as u64);
     for entry in keys {
@@ -105,7 +116,7 @@ pub(crate) fn watch_frame(keys: &[Option<KvEntry<'_>>]) -> Bytes {
     }
     let len = u32::try_from(out.len() - 4).expect("ten values at most");
     out[..4].copy_from_slice(&len.to_le_bytes());
-    out.into()
+    Ok(room.take(out.len())?.hold(out))
 }
 
 /// The frame that says no more than that the server is alive.

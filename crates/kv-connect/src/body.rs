@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 
 use crate::refusal::Refusal;
 use crate::watch::WatchStream;
@@ -51,12 +51,14 @@ impl Body for Answer {
     }
 }
 
+/// Why a body cannot be read.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// The body of a request: at most so many bytes, within so much time.
-pub(crate) async fn read(
-    body: Incoming,
-    bytes_max: usize,
-    time: Duration,
-) -> Result<Bytes, Refusal> {
+pub(crate) async fn read<B>(body: B, bytes_max: usize, time: Duration) -> Result<Bytes, Refusal>
+where
+    B: Body<Error: Into<BoxError>>,
+{
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(Refusal::BodyTooLarge(bytes_max));
     }

@@ -10,10 +10,12 @@
 //! group gathers in the queue, so that groups grow with the load by themselves.
 
 use std::sync::Arc;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 
 use selvedge::{AtomicOutcome, Error, PendingSync};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::futures::OwnedNotified;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::database::Database;
 use crate::metrics::Metrics;
@@ -44,8 +46,45 @@ enum Job {
 /// Where requests hand in what has to be committed, or waited for.
 #[derive(Debug)]
 pub(crate) struct Committer {
-    queue: mpsc::UnboundedSender<Job>,
+    /// There until this is dropped.
+    queue: Option<mpsc::UnboundedSender<Job>>,
     room: Semaphore,
+    failure: Arc<Failure>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What is queued is done, and the thread has ended: it has the database no more.
+impl Drop for Committer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // If it has panicked, that was told when it did.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Whether the disk has failed under a commit, and nothing was committed since. Who
+/// watches would not hear of what is found when the database is opened again.
+#[derive(Debug, Default)]
+struct Failure {
+    is_there: AtomicBool,
+    told: Arc<Notify>,
+}
+
+impl Failure {
+    fn learn(&self, committed: &Committed) {
+        match committed {
+            Ok(_) if self.is_there.load(Ordering::Relaxed) => {
+                self.is_there.store(false, Ordering::SeqCst);
+            }
+            Err(Refusal::OutcomeUnknown(_)) => {
+                self.is_there.store(true, Ordering::SeqCst);
+                self.told.notify_waiters();
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What remains of a sync once it is asked for.
@@ -57,8 +96,11 @@ impl Committer {
     pub(crate) fn start(durable: bool, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::unbounded_channel();
         let thread = thread::Builder::new().name("selvedge-commit".to_owned());
-        thread.spawn(move || run(jobs, durable, &metrics))?;
-        Ok(Self { queue, room: Semaphore::new(QUEUED_MAX) })
+        let failure = Arc::<Failure>::default();
+        let of_thread = Arc::clone(&failure);
+        let thread = thread.spawn(move || run(jobs, durable, &metrics, &of_thread))?;
+        let (queue, thread) = (Some(queue), Some(thread));
+        Ok(Self { queue, room: Semaphore::new(QUEUED_MAX), failure, thread })
     }
 
     /// Commits; when this returns it is as durable as it has to be.
@@ -66,16 +108,34 @@ impl Committer {
         let _room = self.room.acquire().await.map_err(|_| Refusal::Internal)?;
         let (reply, committed) = oneshot::channel();
         let job = Job::Commit { database, write: Box::new(write), reply };
-        self.queue.send(job).map_err(|_| Refusal::Internal)?;
+        self.send(job).map_err(|_| Refusal::Internal)?;
         committed.await.map_err(|_| Refusal::Internal)?
+    }
+
+    /// Ends when the disk fails.
+    ///
+    /// # Errors
+    /// It has failed.
+    pub(crate) fn failing(&self) -> Result<OwnedNotified, Refusal> {
+        // Asked for before the question, so that no failure is between them.
+        let failing = Arc::clone(&self.failure.told).notified_owned();
+        match self.failure.is_there.load(Ordering::SeqCst) {
+            true => Err(Refusal::Unavailable("the disk has failed".to_owned())),
+            false => Ok(failing),
+        }
     }
 
     /// Waits for the disk.
     pub(crate) fn sync(&self, pending: PendingSync) -> Syncing {
         let (reply, synced) = oneshot::channel();
         // If the thread is gone, the receiver learns it.
-        let _ = self.queue.send(Job::Sync { pending, reply });
+        let _ = self.send(Job::Sync { pending, reply });
         synced
+    }
+
+    fn send(&self, job: Job) -> Result<(), ()> {
+        let queue = self.queue.as_ref().ok_or(())?;
+        queue.send(job).map_err(drop)
     }
 }
 
@@ -85,7 +145,12 @@ enum Waiting {
     Read(oneshot::Sender<Result<(), Refusal>>),
 }
 
-fn run(mut jobs: mpsc::UnboundedReceiver<Job>, durable: bool, metrics: &Metrics) {
+fn run(
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+    durable: bool,
+    metrics: &Metrics,
+    failure: &Failure,
+) {
     let (mut group, mut waiting) = (Vec::new(), Vec::new());
     while jobs.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
         metrics.group(group.len());
@@ -97,7 +162,11 @@ fn run(mut jobs: mpsc::UnboundedReceiver<Job>, durable: bool, metrics: &Metrics)
                             waiting.push((pending, Waiting::Commit(outcome, reply)));
                         }
                         // Nobody may be there any more.
-                        applied => drop(reply.send(applied.map(|(outcome, _)| outcome))),
+                        applied => {
+                            let committed = applied.map(|(outcome, _)| outcome);
+                            failure.learn(&committed);
+                            drop(reply.send(committed));
+                        }
                     }
                 }
                 Job::Sync { pending, reply } => waiting.push((pending, Waiting::Read(reply))),
@@ -107,7 +176,11 @@ fn run(mut jobs: mpsc::UnboundedReceiver<Job>, durable: bool, metrics: &Metrics)
         while let Some((pending, who)) = waiting.pop() {
             let synced = pending.wait().map_err(Refusal::from);
             match who {
-                Waiting::Commit(outcome, reply) => drop(reply.send(synced.map(|()| outcome))),
+                Waiting::Commit(outcome, reply) => {
+                    let committed = synced.map(|()| outcome);
+                    failure.learn(&committed);
+                    drop(reply.send(committed));
+                }
                 Waiting::Read(reply) => drop(reply.send(synced.map_err(Refusal::of_read))),
             }
         }

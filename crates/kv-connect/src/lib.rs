@@ -25,6 +25,7 @@
 
 mod access;
 mod answer;
+mod answer_room;
 mod body;
 mod committer;
 mod database;
@@ -37,6 +38,7 @@ mod refusal;
 pub mod server;
 mod service;
 mod tls;
+mod unstalled;
 mod watch;
 mod wire;
 mod write;

@@ -2,9 +2,12 @@
 
 use bytes::Bytes;
 use prost::Message;
+use std::sync::Arc;
+
 use selvedge::{Error, KvEntry, KvView, PendingSync, Selection};
 
 use crate::answer;
+use crate::answer_room::AnswerRoom;
 use crate::database::Database;
 use crate::limits::{READ_ENTRIES_MAX, READ_KEY_BYTES_MAX, READ_RANGES_MAX};
 use crate::refusal::Refusal;
@@ -51,12 +54,13 @@ impl Read {
     pub(crate) fn answer(
         &self,
         database: &Database,
-    ) -> Result<(Bytes, Option<PendingSync>), Error> {
+        room: &Arc<AnswerRoom>,
+    ) -> Result<(Bytes, Option<PendingSync>), Refusal> {
         database.kv.db().view(|snapshot| {
             let view = snapshot.keyspace(&database.kv)?;
             let ranges = self.ranges.iter().map(|range| read_range(&view, range));
             let ranges = ranges.collect::<Result<Vec<_>, Error>>()?;
-            Ok((answer::snapshot_read(&ranges), snapshot.pending_sync()))
+            Ok((answer::snapshot_read(&ranges, room)?, snapshot.pending_sync()))
         })
     }
 }

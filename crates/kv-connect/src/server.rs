@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+use hyper::body::Body;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -19,11 +22,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::answer_room::AnswerRoom;
 use crate::committer::Committer;
 use crate::database::Databases;
 use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::tls::Tls;
+use crate::unstalled::Unstalled;
 use crate::watch::Surroundings;
 
 /// How a server runs.
@@ -44,6 +49,11 @@ pub struct ServerOptions {
     pub body_time: Duration,
     /// How long a request's head may take to arrive, and a connection may be idle.
     pub header_time: Duration,
+    /// Bytes of answers with entries that clients have yet to take, of all connections
+    /// together. One answer alone may be larger.
+    pub answer_bytes_max: usize,
+    /// How long a client may take nothing of what it is sent.
+    pub answer_time: Duration,
     /// Connections at the same time.
     pub connections_max: usize,
     /// How long requests that are under way may take at the end.
@@ -60,6 +70,8 @@ impl Default for ServerOptions {
             body_bytes_max: 2 << 20,
             body_time: Duration::from_secs(30),
             header_time: Duration::from_secs(60),
+            answer_bytes_max: 256 << 20,
+            answer_time: Duration::from_secs(60),
             connections_max: 16_384,
             shutdown_time: Duration::from_secs(10),
         }
@@ -91,6 +103,7 @@ impl Server {
         let surroundings = Surroundings {
             committer: Arc::new(committer),
             durable: options.durable,
+            room: AnswerRoom::new(options.answer_bytes_max),
             shutdown: CancellationToken::new(),
             metrics,
         };
@@ -147,6 +160,19 @@ impl Server {
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
+    /// The answer to one request, without a connection: for another server in front,
+    /// and for tests. Everything but the limits of connections holds as over a socket.
+    /// Needs a runtime of tokio, with timers.
+    pub async fn answer<B>(
+        &self,
+        request: Request<B>,
+    ) -> Response<impl Body<Data = Bytes, Error = Infallible> + use<B>>
+    where
+        B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        self.service.answer(request).await
+    }
+
     fn builder(&self) -> auto::Builder<TokioExecutor> {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
@@ -181,6 +207,7 @@ impl Server {
             builder: builder.clone(),
             watcher: graceful.watcher(),
             header_time: self.options.header_time,
+            answer_time: self.options.answer_time,
             peer,
             room,
         };
@@ -204,6 +231,7 @@ struct Connection {
     builder: auto::Builder<TokioExecutor>,
     watcher: hyper_util::server::graceful::Watcher,
     header_time: Duration,
+    answer_time: Duration,
     peer: SocketAddr,
     #[expect(dead_code, reason = "held as long as the connection lives")]
     room: OwnedSemaphorePermit,
@@ -222,6 +250,7 @@ impl Connection {
             let service = Arc::clone(&self.service);
             async move { Ok::<_, Infallible>(service.answer(request).await) }
         });
+        let stream = Unstalled::new(stream, self.answer_time);
         let connection = self.builder.serve_connection(TokioIo::new(stream), answer);
         let mut connection = std::pin::pin!(self.watcher.watch(connection.into_owned()));
         // Until the first request nothing else limits the time: which version is spoken

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyper::body::Incoming;
+use hyper::body::Body;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
 use uuid::Uuid;
 
 use crate::access::Access;
-use crate::body::{self, Answer};
+use crate::body::{self, Answer, BoxError};
 use crate::database::{Call, Database, Databases, Route};
 use crate::metadata;
 use crate::read::Read;
@@ -35,7 +35,10 @@ pub(crate) struct Service {
 
 impl Service {
     /// The answer, whatever it is.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Answer> {
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Answer>
+    where
+        B: Body<Error: Into<BoxError>>,
+    {
         let start = Instant::now();
         let (parts, body) = request.into_parts();
         let route = Route::of(parts.uri.path());
@@ -52,13 +55,16 @@ impl Service {
         response
     }
 
-    async fn call(
+    async fn call<B>(
         &self,
         route: Route<'_>,
         method: &Method,
         headers: &HeaderMap,
-        body: Incoming,
-    ) -> Result<Response<Answer>, Refusal> {
+        body: B,
+    ) -> Result<Response<Answer>, Refusal>
+    where
+        B: Body<Error: Into<BoxError>>,
+    {
         if method != Method::POST {
             return Err(Refusal::MethodNotAllowed);
         }
@@ -97,9 +103,10 @@ impl Service {
 
     async fn read(&self, database: Arc<Database>, read: Read) -> Result<Bytes, Refusal> {
         let (answer, pending) = if read.is_long() {
-            blocking(move || Ok(read.answer(&database)?)).await?
+            let room = Arc::clone(&self.surroundings.room);
+            blocking(move || read.answer(&database, &room)).await?
         } else {
-            read.answer(&database)?
+            read.answer(&database, &self.surroundings.room)?
         };
         if let Some(pending) = pending.filter(|_| self.surroundings.durable) {
             let synced = self.surroundings.committer.sync(pending).await;

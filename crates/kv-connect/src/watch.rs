@@ -16,10 +16,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 use selvedge::KvWatch;
+use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::answer::{ALIVE_FRAME, watch_frame};
+use crate::answer_room::AnswerRoom;
 use crate::committer::{Committer, Syncing};
 use crate::database::Database;
 use crate::limits::{READ_KEY_BYTES_MAX, WATCHED_KEYS_MAX};
@@ -51,6 +53,7 @@ pub(crate) struct Surroundings {
     pub(crate) committer: Arc<Committer>,
     /// Answers wait for the disk.
     pub(crate) durable: bool,
+    pub(crate) room: Arc<AnswerRoom>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -65,6 +68,8 @@ pub(crate) struct WatchStream {
     alive: Interval,
     surroundings: Surroundings,
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The disk fails: what comes then is another database's to tell.
+    failing: Pin<Box<OwnedNotified>>,
 }
 
 impl WatchStream {
@@ -73,26 +78,29 @@ impl WatchStream {
         keys: Vec<Bytes>,
         surroundings: Surroundings,
     ) -> Result<Self, Refusal> {
+        let failing = Box::pin(surroundings.committer.failing()?);
         let watch = database.kv.watch(keys)?;
         let mut alive = interval_at(Instant::now() + ALIVE_INTERVAL, ALIVE_INTERVAL);
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shutdown = Box::pin(surroundings.shutdown.clone().cancelled_owned());
         surroundings.metrics.watches.increment(1.0);
-        Ok(Self { watch, begun: false, waiting: None, alive, surroundings, shutdown })
+        Ok(Self { watch, begun: false, waiting: None, alive, surroundings, shutdown, failing })
     }
 
     /// The next frame; `None` at the end.
     pub(crate) fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.shutdown.as_mut().poll(context).is_ready() {
+        let is_over = self.shutdown.as_mut().poll(context).is_ready()
+            || self.failing.as_mut().poll(context).is_ready();
+        if is_over {
             return Poll::Ready(None);
         }
         if !std::mem::replace(&mut self.begun, true) || self.alive.poll_tick(context).is_ready() {
             return Poll::Ready(Some(ALIVE_FRAME));
         }
         if self.waiting.is_none() {
-            match ready!(self.watch.poll_next(context.waker())) {
-                Ok(watched) => {
-                    let frame = watch_frame(&watched);
+            let watched = ready!(self.watch.poll_next(context.waker())).map_err(Refusal::from);
+            match watched.and_then(|watched| watch_frame(&watched, &self.surroundings.room)) {
+                Ok(frame) => {
                     match self.watch.pending_sync().filter(|_| self.surroundings.durable) {
                         None => return Poll::Ready(Some(frame)),
                         Some(pending) => {

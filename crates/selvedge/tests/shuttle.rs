@@ -25,6 +25,7 @@
 //! |---|---|
 //! | `validation-off`, `write-validation-off` | `increments_of_one_node` |
 //! | `read-validation-off` | `write_skew_is_refused` |
+//! | `check-ignored` | `atomic_operations_against_a_transaction` |
 //! | `endpoint-unchecked` | `linking_against_deleting` |
 //! | `publish-before-install` | `increments_of_one_node`, `snapshots_beside_pruning` |
 //! | `prune-one-too-far`, `horizon-without-recheck` | `snapshots_beside_pruning` |
@@ -38,6 +39,8 @@
 
 #[path = "shuttle/durability.rs"]
 mod durability;
+#[path = "shuttle/entries.rs"]
+mod entries;
 #[path = "shuttle/files.rs"]
 mod files;
 #[path = "shuttle/isolation.rs"]

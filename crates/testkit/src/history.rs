@@ -62,7 +62,7 @@ pub use self::anomaly::{Anomaly, Finding};
 pub use self::edn::list_append;
 pub use self::judge::{Verdict, judge};
 pub use self::life::{Medium, Plan, Ran, run, run_beside};
-pub use self::recorder::{Active, Done, Seat, Worker};
+pub use self::recorder::{Active, Atomic, Done, Seat, Worker};
 pub use self::txn::{
     Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, Name, NodeId, Op,
     Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,

@@ -23,8 +23,9 @@
 //! stays as it is. A part of the load is recorded and judged as a [history](crate::history),
 //! slice by slice, on the same database.
 //!
-//! Reading order: `ground`, `laws`, `writers`, `readers`, `watch`, `rounds`.
+//! Reading order: `ground`, `entries`, `laws`, `writers`, `readers`, `watch`, `rounds`.
 
+mod entries;
 mod ground;
 mod laws;
 mod readers;

@@ -59,6 +59,11 @@ impl Running {
         self.end().expect("it ends well");
     }
 
+    /// Ends it, and tells how.
+    pub(crate) fn ended(mut self) -> Result<(), selvedge::Error> {
+        self.end()
+    }
+
     fn end(&mut self) -> Result<(), selvedge::Error> {
         self.shutdown.cancel();
         let thread = self.thread.take().expect("ended once");

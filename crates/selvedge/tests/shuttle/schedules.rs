@@ -10,11 +10,11 @@ use shuttle::scheduler::{
 use shuttle::{Config, FailurePersistence, Runner};
 
 /// Programs that the schedules are divided among.
-const PROGRAMS: usize = 11;
+const PROGRAMS: usize = 12;
 /// Schedules of one seed: some strategies learn from the first how long a program is.
 const BATCH: usize = 25;
 /// Schedules of all programs, unless somebody says otherwise.
-const SCHEDULES: usize = 2200;
+const SCHEDULES: usize = 2400;
 /// Schedules that are run twice, to see that they can be repeated.
 const REPEATED: usize = 5;
 /// What is not optimised needs more than a thread of the checker has by itself.

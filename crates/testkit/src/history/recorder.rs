@@ -19,7 +19,7 @@ use super::txn::{
     SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 
-pub(super) use self::atomic::Atomic;
+pub use self::atomic::Atomic;
 
 /// The result of whatever the database may fail at, for no good reason.
 pub type Done<T = ()> = Result<T, String>;
@@ -136,7 +136,8 @@ impl Worker {
     }
 
     /// An atomic operation that does nothing yet.
-    pub(super) fn atomic(&self) -> Atomic<'_> {
+    #[must_use]
+    pub fn atomic(&self) -> Atomic<'_> {
         Atomic { worker: self, ops: Vec::new() }
     }
 
@@ -472,7 +473,10 @@ impl Active {
     }
 
     /// An entry, by its key.
-    pub(super) fn entry(&mut self, key: &Name) -> Done<Option<SeenEntry>> {
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn entry(&mut self, key: &Name) -> Done<Option<SeenEntry>> {
         let seen = read!(self, reader => {
             reader.kv_view().get(&**key).map(|entry| entry.as_ref().map(seen_entry))
         });
@@ -480,7 +484,11 @@ impl Active {
         Ok(seen)
     }
 
-    pub(super) fn range(&mut self, range: KeyRange) -> Done<Vec<(Name, SeenEntry)>> {
+    /// The entries of a range.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn range(&mut self, range: KeyRange) -> Done<Vec<(Name, SeenEntry)>> {
         let seen = read!(self, reader => seen_range(reader, &range));
         self.note(Op::Range { range, seen: seen.clone() });
         Ok(seen)
@@ -495,26 +503,42 @@ impl Active {
         done.map(drop).ok_or_else(|| "a write to a keyspace is refused".to_owned())
     }
 
-    pub(super) fn set(&mut self, key: &Name, number: i64) -> Done {
+    /// Gives a key a document of its own, with this number.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn set(&mut self, key: &Name, number: i64) -> Done {
         let content = self.content(number, Vec::new());
         self.stage(|txn| txn.kv().set(&**key, document(&content)))?;
         self.note(Op::Set { key: key.clone(), value: EntryValue::Document(content) });
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, key: &Name) -> Done {
+    /// Removes an entry, if there is one.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn remove(&mut self, key: &Name) -> Done {
         self.stage(|txn| txn.kv().delete(&**key))?;
         self.note(Op::Remove { key: key.clone() });
         Ok(())
     }
 
-    pub(super) fn sum(&mut self, key: &Name, operand: u64) -> Done {
+    /// Adds to the number of an entry when this commits.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn sum(&mut self, key: &Name, operand: u64) -> Done {
         self.stage(|txn| txn.kv().sum(&**key, operand))?;
         self.note(Op::Sum { key: key.clone(), operand, result: None });
         Ok(())
     }
 
-    pub(super) fn check(&mut self, key: &Name, expected: Option<Timestamp>) -> Done {
+    /// Expects an entry to have this version, or not to exist, right before the commit.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn check(&mut self, key: &Name, expected: Option<Timestamp>) -> Done {
         self.stage(|txn| txn.kv().check(&**key, expected.map(Versionstamp::from)))?;
         self.note(Op::Check { key: key.clone(), expected });
         Ok(())

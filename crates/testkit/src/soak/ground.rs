@@ -2,7 +2,7 @@
 
 use selvedge::prelude::*;
 
-use super::Told;
+use super::{Told, entries};
 
 pub(super) const ACCOUNTS: usize = 400;
 pub(super) const BALANCE: i64 = 1000;
@@ -21,7 +21,8 @@ pub(super) const GUESTS: usize = 150;
 pub(super) const STAYS_MAX: usize = 3;
 
 /// Records that may have versions: nodes, their edges in both directions, documents of
-/// edges, counts; with those of guests that have gone, while someone may see them.
+/// edges, counts, entries; with those of guests that have gone, while someone may see
+/// them.
 pub(super) const RECORDS_MAX: u64 = 40_000;
 
 /// What stays.
@@ -59,5 +60,6 @@ pub(super) fn lay(db: &Db) -> Told<Ground> {
         }
         Ok::<_, Error>(ground)
     });
+    entries::lay(db)?;
     laid.map_err(|error| format!("the ground cannot be laid: {error}"))
 }

@@ -2,10 +2,11 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use selvedge::Kv;
 use selvedge::prelude::*;
 
-use super::Told;
 use super::ground::{ACCOUNTS, BALANCE, Ground, PAYMENTS_MAX, STAYS_MAX};
+use super::{Told, entries};
 
 fn read<T>(read: selvedge::Result<T>) -> Told<T> {
     read.map_err(|error| format!("a read fails: {error}"))
@@ -21,8 +22,10 @@ fn number(node: &selvedge::Node<'_>, field: &str) -> Told<i64> {
 }
 
 /// Reads everything, checks that the laws hold, and gives a digest of what was read.
-pub(super) fn uphold(reader: &impl Read, ground: &Ground) -> Told<u64> {
+/// `opened`: the keyspace, and when the reader was opened.
+pub(super) fn uphold(reader: &impl Read, ground: &Ground, opened: (&Kv, u64)) -> Told<u64> {
     let mut digest = DefaultHasher::new();
+    entries::uphold(reader, opened, &mut digest)?;
     let mut balance = 0;
     for id in &ground.accounts {
         let account = node(reader, *id)?;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use selvedge::{Db, Snapshot, SyncLevel};
 
+use super::entries::{keyspace, outlast_sessions, unix_millis};
 use super::ground::{Ground, lay};
 use super::laws::uphold;
 use super::watch::{Watch, allocate_from_one_heap};
@@ -166,6 +167,7 @@ impl Soak {
     /// Nothing is open: nothing may be retained. Then the database ends, one way or the
     /// other, and is the same when it is opened again.
     fn between(&mut self, db: Db, round: u64) -> Told<Db> {
+        outlast_sessions();
         settle(&db)?;
         self.watch.look_at_memory()?;
         let digest = self.look_at_all(&db)?;
@@ -187,8 +189,9 @@ impl Soak {
         if let Some(complaint) = complaints.first() {
             return Err(format!("the database finds itself wrong: {complaint}"));
         }
+        let (kv, opened) = (keyspace(db)?, unix_millis());
         let snapshot = db.snapshot().map_err(|error| format!("no snapshot: {error}"))?;
-        uphold(&snapshot, &self.ground)
+        uphold(&snapshot, &self.ground, (&kv, opened))
     }
 }
 

@@ -7,6 +7,7 @@ use selvedge::prelude::*;
 use selvedge::{Result, SyncLevel};
 
 use super::Told;
+use super::entries::{self, keyspace};
 use super::ground::{GUESTS, Ground, NEAR_MAX, PAYMENTS_MAX, STAYS_MAX, TEXT_MAX, guest_key};
 
 /// Of so many transactions one is durable when it returns.
@@ -14,8 +15,13 @@ const DURABLE_ONE_IN: u32 = 50;
 
 /// Commits until the end; gives how often.
 pub(super) fn write(db: &Db, ground: &Ground, mut rng: Rng, until: Instant) -> Told<u64> {
-    let mut commits = 0;
+    let (mut commits, kv) = (0, keyspace(db)?);
     while Instant::now() < until {
+        if rng.u8(..3) == 0 {
+            let done = entries::write(&kv, &mut rng);
+            commits +=
+                u64::from(done.map_err(|error| format!("a commit of entries fails: {error}"))?);
+        }
         let mut options = TransactionOptions::new();
         if rng.u32(..DURABLE_ONE_IN) == 0 {
             options = options.sync(SyncLevel::Full);

@@ -6,35 +6,46 @@ use super::{Done, Worker, document, fault};
 use crate::history::txn::{EntryValue, Interval, Isolation, Name, Op, Outcome, Timestamp, Txn};
 
 /// An atomic operation on the keyspace, as it is put together.
-pub(in crate::history) struct Atomic<'w> {
+pub struct Atomic<'w> {
     pub(super) worker: &'w Worker,
     pub(super) ops: Vec<Op>,
 }
 
 impl Atomic<'_> {
-    pub(in crate::history) fn check(mut self, key: &Name, expected: Option<Timestamp>) -> Self {
+    /// Expects an entry to have this version, or not to exist.
+    #[must_use]
+    pub fn check(mut self, key: &Name, expected: Option<Timestamp>) -> Self {
         self.ops.push(Op::Check { key: key.clone(), expected });
         self
     }
 
-    pub(in crate::history) fn set(mut self, key: &Name, number: i64) -> Self {
+    /// Gives a key a document of its own, with this number.
+    #[must_use]
+    pub fn set(mut self, key: &Name, number: i64) -> Self {
         let content = self.worker.pen.content(number, Vec::new());
         self.ops.push(Op::Set { key: key.clone(), value: EntryValue::Document(content) });
         self
     }
 
-    pub(in crate::history) fn remove(mut self, key: &Name) -> Self {
+    /// Removes an entry, if there is one.
+    #[must_use]
+    pub fn remove(mut self, key: &Name) -> Self {
         self.ops.push(Op::Remove { key: key.clone() });
         self
     }
 
-    pub(in crate::history) fn sum(mut self, key: &Name, operand: u64) -> Self {
+    /// Adds to the number of an entry.
+    #[must_use]
+    pub fn sum(mut self, key: &Name, operand: u64) -> Self {
         self.ops.push(Op::Sum { key: key.clone(), operand, result: None });
         self
     }
 
     /// Commits; whether it did, or checks failed.
-    pub(in crate::history) fn commit(self) -> Done<bool> {
+    ///
+    /// # Errors
+    /// Any that no concurrency explains.
+    pub fn commit(self) -> Done<bool> {
         let Self { worker: Worker { pen, db, .. }, mut ops } = self;
         let kv = db.kv();
         let mut atomic = kv.atomic();
