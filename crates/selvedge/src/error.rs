@@ -10,6 +10,7 @@ use selvedge_storage::StorageError;
 
 use crate::kv::error::KvError;
 use crate::kv::space::SPACE_BYTES;
+use crate::query::error::QueryError;
 use crate::stores::StoreRefusal;
 
 /// The result of an operation.
@@ -49,6 +50,9 @@ pub enum Error {
     /// What was asked of a keyspace is wrong.
     #[error(transparent)]
     Kv(Box<KvError>),
+    /// What is wrong with a query.
+    #[error(transparent)]
+    Query(Box<QueryError>),
     /// A Rust value does not become a document, or a document not a Rust value.
     #[error(transparent)]
     Serde(Box<SerdeError>),
@@ -144,7 +148,7 @@ impl Error {
                 SerdeError::Damaged { .. } => ErrorKind::Restore,
                 _ => ErrorKind::Input,
             },
-            Self::Kv(_) => ErrorKind::Input,
+            Self::Kv(_) | Self::Query(_) => ErrorKind::Input,
             Self::System(_) => ErrorKind::System,
             Self::Input(input) => match &**input {
                 GraphError::Damaged(_) => ErrorKind::Restore,
@@ -226,6 +230,12 @@ impl From<RegistryFull> for Error {
 impl From<SerdeError> for Error {
     fn from(error: SerdeError) -> Self {
         Self::Serde(Box::new(error))
+    }
+}
+
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
+        Self::Query(Box::new(error))
     }
 }
 

@@ -48,10 +48,12 @@ mod batch;
 mod database_id;
 mod db;
 mod error;
+mod hex;
 mod kv;
 mod nested;
 mod options;
 mod pending_sync;
+pub mod query;
 mod read;
 mod retry;
 mod savepoint;
@@ -91,8 +93,8 @@ pub use transaction::Transaction;
 
 pub use selvedge_base::{EdgeId, EdgeTypeId, LabelId, NodeId, Timestamp, limits};
 pub use selvedge_encoding::{
-    BigInt, DateTime, DocRef, Document, EncodeError, FromValue, Key, KeyError, KeyPart, ListRef,
-    ParseDateTimeError, SerdeError, TypeMismatch, Value, ValueRef, Vector, VectorRef, doc,
+    BigInt, DateTime, DocRef, Document, EncodeError, FieldPath, FromValue, Key, KeyError, KeyPart, ListRef,
+    ParseDateTimeError, PathError, SerdeError, TypeMismatch, Value, ValueRef, Vector, VectorRef, doc,
     from_document, from_value, key, to_document, to_value,
 };
 pub use selvedge_engine::{
