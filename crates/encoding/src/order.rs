@@ -91,9 +91,7 @@ macro_rules! total_order {
                 _ => match (self.integer(), other.integer(), self, other) {
                     (Some(a), Some(b), _, _) => a.cmp(&b),
                     (Some(a), None, _, $value::F64(b)) => cmp_integer_with_float(a, *b),
-                    (None, Some(b), $value::F64(a), _) => {
-                        cmp_integer_with_float(b, *a).reverse()
-                    }
+                    (None, Some(b), $value::F64(a), _) => cmp_integer_with_float(b, *a).reverse(),
                     _ => self.rank().cmp(&other.rank()),
                 },
             }

@@ -8,6 +8,7 @@ use selvedge_keyspace::Refusal as EntryRefusal;
 use selvedge_mvcc::RegistryFull;
 use selvedge_storage::StorageError;
 
+use crate::algorithms::error::AlgorithmError;
 use crate::kv::error::KvError;
 use crate::kv::space::SPACE_BYTES;
 use crate::query::error::QueryError;
@@ -53,6 +54,9 @@ pub enum Error {
     /// What is wrong with a query.
     #[error(transparent)]
     Query(Box<QueryError>),
+    /// What an algorithm is asked, or what it finds, is wrong.
+    #[error(transparent)]
+    Algorithm(Box<AlgorithmError>),
     /// A Rust value does not become a document, or a document not a Rust value.
     #[error(transparent)]
     Serde(Box<SerdeError>),
@@ -148,7 +152,7 @@ impl Error {
                 SerdeError::Damaged { .. } => ErrorKind::Restore,
                 _ => ErrorKind::Input,
             },
-            Self::Kv(_) | Self::Query(_) => ErrorKind::Input,
+            Self::Kv(_) | Self::Query(_) | Self::Algorithm(_) => ErrorKind::Input,
             Self::System(_) => ErrorKind::System,
             Self::Input(input) => match &**input {
                 GraphError::Damaged(_) => ErrorKind::Restore,
@@ -236,6 +240,12 @@ impl From<SerdeError> for Error {
 impl From<QueryError> for Error {
     fn from(error: QueryError) -> Self {
         Self::Query(Box::new(error))
+    }
+}
+
+impl From<AlgorithmError> for Error {
+    fn from(error: AlgorithmError) -> Self {
+        Self::Algorithm(Box::new(error))
     }
 }
 

@@ -43,6 +43,7 @@
 //! [`Error`] tells what to do about a failure, [`limits`] names every limit.
 #![deny(missing_docs)]
 
+pub mod algorithms;
 mod auto_commit;
 mod batch;
 mod database_id;
@@ -93,9 +94,9 @@ pub use transaction::Transaction;
 
 pub use selvedge_base::{EdgeId, EdgeTypeId, LabelId, NodeId, Timestamp, limits};
 pub use selvedge_encoding::{
-    BigInt, DateTime, DocRef, Document, EncodeError, FieldPath, FromValue, Key, KeyError, KeyPart, ListRef,
-    ParseDateTimeError, PathError, SerdeError, TypeMismatch, Value, ValueRef, Vector, VectorRef, doc,
-    from_document, from_value, key, to_document, to_value,
+    BigInt, DateTime, DocRef, Document, EncodeError, FieldPath, FromValue, Key, KeyError, KeyPart,
+    ListRef, ParseDateTimeError, PathError, SerdeError, TypeMismatch, Value, ValueRef, Vector,
+    VectorRef, doc, from_document, from_value, key, to_document, to_value,
 };
 pub use selvedge_engine::{
     Background, CheckpointSummary, OldestSnapshot, Progress, RecoveryStatistics, StorageStatistics,

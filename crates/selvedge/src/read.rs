@@ -6,6 +6,7 @@ use selvedge_graph::{
     PathSearch, Traversal,
 };
 
+use crate::algorithms::selection::Algorithms;
 use crate::error::Result;
 use crate::kv::error::KvError;
 use crate::kv::handle::Kv;
@@ -382,5 +383,23 @@ pub trait Read: Sealed {
     /// ```
     fn query(&self) -> QueryStart<'_> {
         QueryStart::new(Source { view: self.view(), indexes: self.indexes() })
+    }
+
+    /// Algorithms over the graph: along all edges out, over all nodes, unless its
+    /// methods say otherwise.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    ///
+    /// let db = Db::in_memory();
+    /// let (a, b) = (db.insert_node("N", "a", doc! {})?, db.insert_node("N", "b", doc! {})?);
+    /// db.link_nodes(a, "TO", b, doc! {})?;
+    /// let snapshot = db.snapshot()?;
+    /// assert_eq!(snapshot.algorithms().edge_type("TO").reachable(a)?, [a, b]);
+    /// assert_eq!(snapshot.algorithms().components()?.len(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn algorithms(&self) -> Algorithms<'_> {
+        Algorithms::new(self.view())
     }
 }

@@ -72,8 +72,11 @@ impl FloatSum {
     fn add(&mut self, number: f64) {
         let sum = self.sum + number;
         if sum.is_finite() {
-            let (large, small) =
-                if self.sum.abs() >= number.abs() { (self.sum, number) } else { (number, self.sum) };
+            let (large, small) = if self.sum.abs() >= number.abs() {
+                (self.sum, number)
+            } else {
+                (number, self.sum)
+            };
             self.rounded_off += (large - sum) + small;
         }
         self.sum = sum;
@@ -132,8 +135,7 @@ impl<'a> Totals<'a> {
     }
 
     pub(crate) fn value(mut self) -> Result<Value, QueryError> {
-        let out_of_range =
-            |field: &Field| QueryError::SumOutOfRange { field: field.to_string() };
+        let out_of_range = |field: &Field| QueryError::SumOutOfRange { field: field.to_string() };
         Ok(match self.aggregate.kind {
             Kind::Count => Value::from(self.count),
             Kind::Min | Kind::Max => self.extreme.map_or(Value::Null, |value| value.to_value()),

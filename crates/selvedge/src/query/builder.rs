@@ -213,7 +213,7 @@ impl<'a> Query<'a> {
     /// ```
     #[must_use]
     pub fn repeat(mut self, times: RangeInclusive<u32>) -> Self {
-        let hop = self.steps.iter().rposition(|step| !matches!(step, Step::Test(_) | Step::Filter(_)));
+        let hop = self.steps.iter().rposition(|step| !step.is_test());
         let body = match hop {
             Some(at) if matches!(self.steps[at], Step::Hop(_)) => self.steps.split_off(at),
             _ => {

@@ -82,7 +82,8 @@ impl PageCursor {
         bytes.extend(check(query, &body).to_be_bytes());
         bytes.extend(body);
         if bytes.len() > PAGE_CURSOR_BYTES_MAX {
-            let why = "its last row has values that are too long for a cursor: sort by shorter ones";
+            let why =
+                "its last row has values that are too long for a cursor: sort by shorter ones";
             return Err(QueryError::Page { why });
         }
         Ok(Self(bytes))
@@ -134,9 +135,9 @@ impl std::str::FromStr for PageCursor {
 impl<'a> Query<'a> {
     /// A page of nodes: the first so many behind a cursor, or of all.
     ///
-    /// Pages hold each node once, in the order of [`order_by`](Query::order_by), or
-    /// in that of ids if there is none; the last page has no cursor. The next page
-    /// may be asked of a later snapshot.
+    /// Pages hold each node once, in the order of [`order_by`](Query::order_by) if
+    /// nothing but tests and `dedup` follows that, otherwise in that of ids; the last
+    /// page has no cursor. The next page may be asked of a later snapshot.
     ///
     /// A scan of a label, and the range of an index that gives the order, go on
     /// from the cursor. Otherwise the query runs anew for each page, and holds about
@@ -228,20 +229,20 @@ impl<'a> Query<'a> {
             return refused("a page has at least one row");
         }
         let mut steps = self.steps.clone();
-        let drop_distinct = |steps: &mut Vec<Step<'a>>| {
-            while matches!(steps.last(), Some(Step::Distinct)) {
-                steps.pop();
-            }
-        };
-        drop_distinct(&mut steps);
-        if matches!(steps.last(), Some(Step::Skip(_) | Step::Limit(_))) {
+        let last = steps.iter().rfind(|step| !step.is_test() && !matches!(step, Step::Distinct));
+        if matches!(last, Some(Step::Skip(_) | Step::Limit(_))) {
             return refused("it ends in skip or limit; the cursor and the rows take their place");
         }
-        let keys = match steps.pop_if(|step| matches!(step, Step::Sort(_))) {
+        // A page holds each node once, and tests do not mind the order.
+        while matches!(steps.last(), Some(Step::Distinct)) {
+            steps.pop();
+        }
+        let is_sort = |step: &Step<'_>| matches!(step, Step::Sort(_));
+        let at = steps.iter().rposition(|at| !at.is_test() && !matches!(at, Step::Distinct));
+        let keys = match at.filter(|at| is_sort(&steps[*at])).map(|at| steps.remove(at)) {
             Some(Step::Sort(keys)) => keys,
             _ => Vec::new(),
         };
-        drop_distinct(&mut steps);
         let mut read = keys.iter().map(|(field, _)| field).chain(fields);
         if read.any(Field::reads_edge) {
             return refused("it sorts by, or selects, fields of edges; pages hold nodes");
@@ -269,8 +270,7 @@ impl<'a> Query<'a> {
         let mut steps = steps.to_vec();
         if keys.is_empty() {
             let Plan { access, steps, .. } = plan(&self.start, &steps, self.source.indexes);
-            let keeps_order =
-                steps.iter().all(|step| matches!(step, Step::Test(_) | Step::Filter(_)));
+            let keeps_order = steps.iter().all(Step::is_test);
             if let Access::Label { label } = &access
                 && keeps_order
             {

@@ -141,11 +141,7 @@ struct Candidate {
 impl Candidate {
     /// What the tests make of an index; `None` if it lacks nodes that may pass
     /// them, or has some twice, or does not help.
-    fn of(
-        shape: IndexShape,
-        tests: &[Condition],
-        sort: Option<&[(Field, Order)]>,
-    ) -> Option<Self> {
+    fn of(shape: IndexShape, tests: &[Condition], sort: Option<&[(Field, Order)]>) -> Option<Self> {
         let mut found = Self {
             shape,
             equal: Vec::new(),
@@ -219,7 +215,8 @@ impl Candidate {
                     };
                     let is_range = lower != Bound::Unbounded || upper != Bound::Unbounded;
                     if is_range && fits(&least, &lower) && fits(&most, &upper) {
-                        let new_least = if lower == Bound::Unbounded { least.clone() } else { lower };
+                        let new_least =
+                            if lower == Bound::Unbounded { least.clone() } else { lower };
                         let new_most = if upper == Bound::Unbounded { most.clone() } else { upper };
                         if are_one_kind(&new_least, &new_most) {
                             (least, most) = (new_least, new_most);

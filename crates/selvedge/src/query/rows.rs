@@ -117,9 +117,8 @@ impl<'a> Row<'a> {
     pub fn typed<T: FromValue<'a>>(&self, place: usize) -> Result<Option<T>> {
         let Some(value) = self.get(place) else { return Ok(None) };
         let found = value.type_name();
-        let mismatch = || {
-            selvedge_encoding::TypeMismatch::new(&format!("value {place}"), T::EXPECTED, found)
-        };
+        let mismatch =
+            || selvedge_encoding::TypeMismatch::new(&format!("value {place}"), T::EXPECTED, found);
         Ok(Some(T::from_value(value).ok_or_else(mismatch)?))
     }
 

@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
 
 /// Whether nodes that come twice are dropped before anybody could tell.
 fn are_made_distinct(steps: &VecDeque<Step<'_>>) -> bool {
-    let mut behind = steps.iter().skip_while(|at| matches!(at, Step::Test(_) | Step::Filter(_)));
+    let mut behind = steps.iter().skip_while(|at| at.is_test());
     matches!(behind.next(), Some(Step::Distinct))
 }
 

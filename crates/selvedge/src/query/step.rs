@@ -49,6 +49,11 @@ impl Step<'_> {
         matches!(self, Step::Hop(_) | Step::Test(_) | Step::Filter(_) | Step::Repeat(..))
     }
 
+    /// Whether it only keeps or drops what comes.
+    pub(crate) fn is_test(&self) -> bool {
+        matches!(self, Step::Test(_) | Step::Filter(_))
+    }
+
     /// Steps, those of repeated parts included.
     pub(crate) fn count(&self) -> usize {
         match self {
