@@ -193,6 +193,9 @@ impl<'s, 'a> Search<'s, 'a> {
                 heap.push(self.waiting(next, next_cost)?);
             }
         }
+        // An edge that costs nothing leads to nodes of the same cost, later.
+        let CheapestPaths { reached, order } = &mut found;
+        order.sort_by(|a, b| reached[a].cost.total_cmp(&reached[b].cost).then_with(|| a.cmp(b)));
         Ok(found)
     }
 

@@ -256,8 +256,16 @@ fn with_label(shape: &GraphShape, label: usize) -> (GraphShape, Vec<usize>) {
     (GraphShape { nodes: kept.len(), edges, committed: 0 }, kept)
 }
 
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 48;
+    }
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(config())]
 
     #[test]
     fn the_algorithms_answer_what_petgraph_answers(shape in shape()) {

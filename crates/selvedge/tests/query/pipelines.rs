@@ -193,8 +193,16 @@ fn check_all(reader: &impl Read, known: &Known, shape: &Shape<'_>) -> Checked {
     check_pages(reader, known, shape)
 }
 
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 256;
+    }
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(config())]
 
     #[test]
     fn a_query_finds_what_the_naive_evaluation_finds(
