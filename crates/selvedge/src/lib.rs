@@ -38,7 +38,8 @@
 //!
 //! # Finding the way
 //! [`Db`] opens transactions ([`Transaction`]) and snapshots ([`Snapshot`]); both
-//! read through [`Read`]. [`Kv`] is a keyspace: values under ordered keys, atomic
+//! read through [`Read`]. [`query`] asks questions of the graph, [`algorithms`] has
+//! paths, components and ranks. [`Kv`] is a keyspace: values under ordered keys, atomic
 //! operations ([`Atomic`]), watches, queues. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
 //! [`Error`] tells what to do about a failure, [`limits`] names every limit.
 #![deny(missing_docs)]
@@ -111,6 +112,11 @@ pub use selvedge_graph::{
 
 pub use selvedge_keyspace::{Encoding as KvEncoding, Operation as KvOperation, V8Number, V8Sum};
 pub use selvedge_storage::StorageError;
+
+/// The guide to queries: its examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/queries.md")]
+pub struct QueriesGuide;
 
 /// What most programs need: `use selvedge::prelude::*`.
 pub mod prelude {

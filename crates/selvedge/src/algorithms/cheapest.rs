@@ -150,6 +150,7 @@ impl<'s, 'a> Search<'s, 'a> {
     fn waiting(&self, node: NodeId, cost: f64) -> Result<Waiting, AlgorithmError> {
         let estimate = self.estimate.map_or(0.0, |estimate| estimate(node));
         if estimate.is_nan() || estimate < 0.0 {
+            let estimate = estimate.to_string();
             return Err(AlgorithmError::BadEstimate { node, estimate });
         }
         Ok(Waiting { rank: cost + estimate, cost, node })

@@ -5,7 +5,7 @@ use selvedge_encoding::PathError;
 use selvedge_graph::{Edge, Entity};
 
 /// Fix what is asked, or the data that it is asked of.
-#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AlgorithmError {
     /// The field of weights is named by something that is no path.
@@ -37,24 +37,24 @@ pub enum AlgorithmError {
     BadWeight {
         /// The edge.
         edge: Edge,
-        /// Its weight.
-        weight: f64,
+        /// Its weight, as text.
+        weight: String,
     },
     /// The estimated cost from a node is negative or not a number.
     #[error("the estimate at {node} is {estimate}: estimates are numbers, and not negative")]
     BadEstimate {
         /// The node.
         node: NodeId,
-        /// What was estimated.
-        estimate: f64,
+        /// What was estimated, as text.
+        estimate: String,
     },
     /// An option is out of its range.
     #[error("{what} is {given}: {expected}")]
     Option {
         /// Which.
         what: &'static str,
-        /// What was given.
-        given: f64,
+        /// What was given, as text.
+        given: String,
         /// What it may be.
         expected: &'static str,
     },
@@ -67,7 +67,3 @@ pub enum AlgorithmError {
         limit: usize,
     },
 }
-
-/// Weights and estimates that are not numbers are told, so equality need not be
-/// that of all floats.
-impl Eq for AlgorithmError {}

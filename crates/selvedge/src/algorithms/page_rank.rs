@@ -91,11 +91,15 @@ impl Algorithms<'_> {
         if !(0.0..=1.0).contains(&damping) {
             let expected = "it is a probability, 0 to 1";
             let what = "the damping";
-            return Err(AlgorithmError::Option { what, given: damping, expected }.into());
+            return Err(
+                AlgorithmError::Option { what, given: damping.to_string(), expected }.into()
+            );
         }
         if tolerance.is_nan() {
             let (what, expected) = ("the tolerance", "it is a number");
-            return Err(AlgorithmError::Option { what, given: tolerance, expected }.into());
+            return Err(
+                AlgorithmError::Option { what, given: tolerance.to_string(), expected }.into()
+            );
         }
         let numbering = Numbering::of(self)?;
         let count = numbering.len();

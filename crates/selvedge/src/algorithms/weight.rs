@@ -67,7 +67,7 @@ impl<'w> Weight<'w> {
         if weight.is_finite() && weight >= 0.0 {
             return Ok(weight);
         }
-        Err(AlgorithmError::BadWeight { edge: edge.edge(), weight })
+        Err(AlgorithmError::BadWeight { edge: edge.edge(), weight: weight.to_string() })
     }
 
     /// Tells a path that is none, even if no edge is ever weighed.

@@ -27,8 +27,8 @@ use crate::query::field::Field;
 use crate::query::index_access::IndexPlace;
 use crate::query::plan::{Access, Plan, plan};
 use crate::query::position::{Position, Stream, Tracking};
-use crate::query::sort::{First, SortKeys, SortValues};
-use crate::query::step::{Order, Step};
+use crate::query::sort::{First, SortKeys, SortValues, SortedBy};
+use crate::query::step::Step;
 
 /// Some rows of a query.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -191,7 +191,7 @@ impl<'a> Query<'a> {
         let sort = SortKeys::new(keys.clone());
         let after = after.map(|cursor| cursor.read(&text, keys.len())).transpose()?;
         let after = after.as_ref();
-        let (stream, is_sorted) = self.from_place(&steps, &keys, after)?;
+        let (stream, is_sorted) = self.stream_beyond(&steps, &keys, after)?;
         let run = self.run(Tracking::Nothing);
         let mut first = First::new(sort.clone(), Some(rows.saturating_add(1)), self.held_max, true);
         let mut found = 0;
@@ -223,7 +223,7 @@ impl<'a> Query<'a> {
         &self,
         rows: usize,
         fields: &[Field],
-    ) -> Result<(Vec<Step<'a>>, Vec<(Field, Order)>), QueryError> {
+    ) -> Result<(Vec<Step<'a>>, SortedBy), QueryError> {
         let refused = |why| Err(QueryError::Page { why });
         if rows == 0 {
             return refused("a page has at least one row");
@@ -260,10 +260,10 @@ impl<'a> Query<'a> {
 
     /// What the steps give, without what surely lies before a place; and whether it
     /// comes in the order of the page.
-    fn from_place(
+    fn stream_beyond(
         &self,
         steps: &[Step<'a>],
-        keys: &[(Field, Order)],
+        keys: &SortedBy,
         after: Option<&(SortValues<'_>, NodeId)>,
     ) -> Result<(Stream<'a>, bool)> {
         let run = self.run(Tracking::Nothing);
@@ -301,7 +301,7 @@ impl<'a> Query<'a> {
 
 /// The place of a cursor in an index over these paths, sorted by by the keys.
 fn index_place(
-    keys: &[(Field, Order)],
+    keys: &SortedBy,
     values: &SortValues<'_>,
     paths: &[&FieldPath],
     node: NodeId,

@@ -11,16 +11,19 @@ use crate::query::position::{Position, Stream, check_held};
 use crate::query::run::Run;
 use crate::query::step::Order;
 
+/// Fields, each with a direction; the first counts most.
+pub(crate) type SortedBy = Vec<(Field, Order)>;
+
 /// What nodes are sorted by: fields, and then the id, in the direction of the last
 /// field.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct SortKeys(Vec<(Field, Order)>);
+pub(crate) struct SortKeys(SortedBy);
 
 /// The values of one node.
 pub(crate) type SortValues<'a> = Vec<Option<ValueRef<'a>>>;
 
 impl SortKeys {
-    pub(crate) fn new(keys: Vec<(Field, Order)>) -> Self {
+    pub(crate) fn new(keys: SortedBy) -> Self {
         Self(keys)
     }
 
@@ -125,7 +128,7 @@ impl<'a> Sorted<'a> {
     pub(crate) fn new(
         run: Run<'a>,
         input: Stream<'a>,
-        keys: Vec<(Field, Order)>,
+        keys: SortedBy,
         wanted: Option<usize>,
     ) -> Self {
         let first = First::new(SortKeys::new(keys), wanted, run.held_max, false);

@@ -63,7 +63,7 @@ fn check_searches(of: &Algorithms<'_>, ids: &[NodeId], graph: &Petgraph) -> Chec
             // What is truly to come, for some nodes; for others nothing is known.
             let rest = dijkstra(&along(graph, Direction::In), index(to), None, |e| *e.weight());
             let estimate = |n: usize| {
-                if n % 3 == 0 { 0.0 } else { rest.get(&index(n)).copied().unwrap_or(0.0) }
+                if n.is_multiple_of(3) { 0.0 } else { rest.get(&index(n)).copied().unwrap_or(0.0) }
             };
             let path = of.a_star(*id, *target, &weight, |n| estimate(place(ids, n))).unwrap();
             check_path(path.as_ref(), cost, (*id, *target), ids, graph)?;

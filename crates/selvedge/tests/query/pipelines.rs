@@ -1,6 +1,6 @@
 //! Random pipelines over random graphs, at snapshots and inside transactions.
 
-use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 use proptest::test_runner::TestCaseError;
 use selvedge::prelude::*;
 use selvedge::query::{Field, Order, PageCursor, Query, avg, count, has, max, min, sum};
@@ -166,6 +166,7 @@ fn check_pages(reader: &impl Read, known: &Known, shape: &Shape<'_>) -> Checked 
     for rows in [1, 2, 100] {
         let (mut found, mut cursor) = (Vec::new(), None::<PageCursor>);
         loop {
+            prop_assert!(found.len() <= expected.len(), "pages that do not end");
             let query = query(reader, start, &steps, ids);
             let page = query.page(cursor.as_ref(), rows).unwrap();
             found.extend(page.rows.iter().map(|node| node.id()));
