@@ -255,7 +255,9 @@ mod tests {
                 };
                 values.sort_by(Value::total_cmp);
                 values.dedup_by(|a, b| a.total_cmp(b).is_eq());
-                let with = |key: &Vec<Value>, value: &Value| [&key[..], &[value.clone()]].concat();
+                let with = |key: &Vec<Value>, value: &Value| {
+                    [&key[..], std::slice::from_ref(value)].concat()
+                };
                 keys = keys.iter().flat_map(|key| values.iter().map(|v| with(key, v))).collect();
             }
             keys
