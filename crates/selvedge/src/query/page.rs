@@ -167,7 +167,7 @@ impl<'a> Query<'a> {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with the query, one that ends in `skip` or `limit` included:
+    /// What is wrong with the query, `skip` or `limit` behind its last hop included:
     /// these have no place beside pages. [`QueryError::Cursor`] if the cursor is not
     /// one of this query. A document that is damaged on disk.
     pub fn page(&self, after: Option<&PageCursor>, rows: usize) -> Result<Page<Node<'a>>> {
@@ -229,20 +229,27 @@ impl<'a> Query<'a> {
             return refused("a page has at least one row");
         }
         let mut steps = self.steps.clone();
-        let last = steps.iter().rfind(|step| !step.is_test() && !matches!(step, Step::Distinct));
-        if matches!(last, Some(Step::Skip(_) | Step::Limit(_))) {
-            return refused("it ends in skip or limit; the cursor and the rows take their place");
+        let mut behind_hops =
+            steps.iter().rev().take_while(|at| !matches!(at, Step::Hop(_) | Step::Repeat(..)));
+        if behind_hops.any(|step| matches!(step, Step::Skip(_) | Step::Limit(_))) {
+            return refused("skip or limit behind its last hop; cursor and rows take their place");
         }
-        // A page holds each node once, and tests do not mind the order.
         while matches!(steps.last(), Some(Step::Distinct)) {
             steps.pop();
         }
-        let is_sort = |step: &Step<'_>| matches!(step, Step::Sort(_));
-        let at = steps.iter().rposition(|at| !at.is_test() && !matches!(at, Step::Distinct));
-        let keys = match at.filter(|at| is_sort(&steps[*at])).map(|at| steps.remove(at)) {
-            Some(Step::Sort(keys)) => keys,
-            _ => Vec::new(),
-        };
+        let keeps_order = |step: &Step<'_>| step.is_test() || matches!(step, Step::Distinct);
+        let at = steps.iter().rposition(|step| !keeps_order(step));
+        let mut keys = Vec::new();
+        if let Some((at, Step::Sort(last))) = at.map(|at| (at, &steps[at])) {
+            keys.clone_from(last);
+            // Which way to a node is kept, the order decides: it matters to who reads
+            // the edge. Otherwise it may as well be made at the end.
+            let behind = &steps[at + 1..];
+            let is_read = behind.iter().any(Step::reads_edge);
+            if !(is_read && behind.iter().any(|step| matches!(step, Step::Distinct))) {
+                steps.remove(at);
+            }
+        }
         let mut read = keys.iter().map(|(field, _)| field).chain(fields);
         if read.any(Field::reads_edge) {
             return refused("it sorts by, or selects, fields of edges; pages hold nodes");

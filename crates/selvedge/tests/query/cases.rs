@@ -224,7 +224,7 @@ fn every_limit_is_met() {
     let limit = selvedge::limits::QUERY_CONDITION_DEPTH_MAX;
     assert_eq!(
         users().has("age", not(deep(limit - 1))).count().unwrap(),
-        if limit % 2 == 0 { 0 } else { 4 }
+        if limit.is_multiple_of(2) { 0 } else { 4 }
     );
     assert!(matches!(
         refusal(users().has("age", deep(limit + 1)).count()),
@@ -281,7 +281,8 @@ fn only_what_is_asked_for_is_looked_at() {
 #[test]
 fn serializable_transactions_validate_what_queries_read() {
     let (db, ids_of) = people();
-    let reads: [(&str, &dyn Fn(&Transaction<'_>) -> u64); 4] = [
+    type Look<'l> = &'l dyn Fn(&Transaction<'_>) -> u64;
+    let reads: [(&str, Look<'_>); 4] = [
         ("a scan", &|ctx| ctx.query().from_label("User").count().unwrap()),
         ("a test", &|ctx| ctx.query().from(ids_of[0]).has("age", gt(1)).count().unwrap()),
         ("a hop", &|ctx| ctx.query().from(ids_of[1]).in_("KNOWS").count().unwrap()),

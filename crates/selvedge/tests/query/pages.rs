@@ -115,8 +115,9 @@ fn queries_without_pages_say_so() {
     let snapshot = db.snapshot().unwrap();
     let users = || snapshot.query().from_label("User");
     let refused = |query: Query<'_>| why(query.page(None, 2).unwrap_err());
-    assert!(refused(users().limit(10)).contains("ends in skip or limit"));
+    assert!(refused(users().limit(10)).contains("skip or limit behind its last hop"));
     assert!(refused(users().order_by("age", Order::Asc).skip(1).dedup()).contains("skip or limit"));
+    assert!(refused(users().limit(9).has("age", exists())).contains("skip or limit"));
     assert!(refused(users().out(None).order_by(Field::edge("n"), Order::Asc)).contains("edges"));
     assert!(why(users().page(None, 0).unwrap_err()).contains("at least one row"));
     let edge = users().out(None).select([Field::edge_type()]).page(None, 1);

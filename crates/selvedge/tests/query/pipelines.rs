@@ -140,26 +140,28 @@ fn check_values(query: &Query<'_>, known: &Known, ways: &[NaiveWay]) -> Checked 
 /// All pages, one after the other, against the nodes that there are.
 fn check_pages(reader: &impl Read, known: &Known, shape: &Shape<'_>) -> Checked {
     let Shape { start, steps, ids } = *shape;
-    let reads_edges = |step: &StepShape| {
-        matches!(step, StepShape::Order(keys)
-            if keys.iter().any(|(at, _)| matches!(at, FieldShape::Edge | FieldShape::EdgeType)))
+    let reads_edge = |keys: &[(FieldShape, bool)]| {
+        keys.iter().any(|(at, _)| matches!(at, FieldShape::Edge | FieldShape::EdgeType))
     };
-    // What a page refuses has a test of its own.
-    let mut steps = steps.to_vec();
-    while matches!(steps.last(), Some(StepShape::Skip(_) | StepShape::Limit(_) | StepShape::Dedup))
-        || steps.last().is_some_and(reads_edges)
-    {
-        steps.pop();
-    }
-    if let [.., StepShape::Skip(_) | StepShape::Limit(_), StepShape::Order(_)] = &steps[..] {
-        steps.pop();
-        steps.pop();
-        return check_pages(reader, known, &Shape { start, steps: &steps, ids });
-    }
+    let is_hop = |step: &StepShape| {
+        matches!(step, StepShape::Hop(..) | StepShape::Repeat(..) | StepShape::RepeatSteps(..))
+    };
+    let is_sort = |step: &StepShape| matches!(step, StepShape::Order(_));
+    // What a page refuses has a test of its own; one sort is left behind the last hop.
+    let behind = steps.iter().rposition(is_hop).map_or(0, |at| at + 1);
+    let last_sort = steps.iter().rposition(is_sort);
+    let is_fit = |(at, step): &(usize, &StepShape)| match step {
+        _ if *at < behind => true,
+        StepShape::Skip(_) | StepShape::Limit(_) => false,
+        StepShape::Order(keys) => Some(*at) == last_sort && !reads_edge(keys),
+        _ => true,
+    };
+    let steps: Vec<_> =
+        steps.iter().enumerate().filter(is_fit).map(|(_, step)| step.clone()).collect();
     let mut whole = steps.clone();
-    if !matches!(whole.last(), Some(StepShape::Order(_))) {
-        whole.push(StepShape::Order(vec![(FieldShape::Id, false)]));
-    }
+    let behind = steps.iter().rposition(is_hop).map_or(0, |at| at + 1);
+    let sort = steps[behind..].iter().find(|step| is_sort(step)).cloned();
+    whole.push(sort.unwrap_or_else(|| StepShape::Order(vec![(FieldShape::Id, false)])));
     whole.push(StepShape::Dedup);
     let Some(ways) = known.evaluate(start, &whole, ids) else { return Ok(()) };
     let expected: Vec<_> = ways.iter().map(NaiveWay::end).collect();
