@@ -44,3 +44,16 @@ pub const INDEX_PATHS_MAX: usize = 16;
 pub const INDEX_KEY_BYTES_MAX: usize = 4096;
 /// Entries of one node in one index: elements of a list, before equal ones are left out.
 pub const INDEX_ENTRIES_PER_NODE_MAX: usize = 16_384;
+/// Nodes that one step of a query (sort, distinct, group, repeat) may hold in
+/// memory, unless the query is given another number.
+pub const QUERY_HELD_MAX: usize = 1 << 24;
+/// Steps of a query, those of repeated parts included.
+pub const QUERY_STEPS_MAX: usize = 256;
+/// Times that a query may repeat a part.
+pub const QUERY_REPEATS_MAX: u32 = 1 << 20;
+/// How deep the conditions and predicates of a query may nest.
+pub const QUERY_CONDITION_DEPTH_MAX: usize = 64;
+/// Bytes in a cursor behind a page of a query.
+pub const PAGE_CURSOR_BYTES_MAX: usize = 65_536;
+/// Nodes that an algorithm over the whole graph can number.
+pub const ALGORITHM_NODES_MAX: usize = u32::MAX as usize - 1;

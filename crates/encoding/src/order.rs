@@ -31,6 +31,12 @@ impl Value {
     pub fn total_cmp(&self, other: &Self) -> Ordering {
         self.cmp_at(other, 0)
     }
+
+    /// Whether both are of one kind, as [`ValueRef::is_same_kind`] tells.
+    #[must_use]
+    pub fn is_same_kind(&self, other: &Self) -> bool {
+        self.rank() == other.rank()
+    }
 }
 
 impl ValueRef<'_> {

@@ -8,8 +8,10 @@ use selvedge_keyspace::Refusal as EntryRefusal;
 use selvedge_mvcc::RegistryFull;
 use selvedge_storage::StorageError;
 
+use crate::algorithms::error::AlgorithmError;
 use crate::kv::error::KvError;
 use crate::kv::space::SPACE_BYTES;
+use crate::query::error::QueryError;
 use crate::schema::error::SchemaError;
 use crate::stores::StoreRefusal;
 
@@ -53,6 +55,12 @@ pub enum Error {
     /// A label or edge type cannot be defined so, or changed so.
     #[error(transparent)]
     Schema(Box<SchemaError>),
+    /// What is wrong with a query.
+    #[error(transparent)]
+    Query(Box<QueryError>),
+    /// What an algorithm is asked, or what it finds, is wrong.
+    #[error(transparent)]
+    Algorithm(Box<AlgorithmError>),
     /// A Rust value does not become a document, or a document not a Rust value.
     #[error(transparent)]
     Serde(Box<SerdeError>),
@@ -148,7 +156,7 @@ impl Error {
                 SerdeError::Damaged { .. } => ErrorKind::Restore,
                 _ => ErrorKind::Input,
             },
-            Self::Kv(_) | Self::Schema(_) => ErrorKind::Input,
+            Self::Kv(_) | Self::Schema(_) | Self::Query(_) | Self::Algorithm(_) => ErrorKind::Input,
             Self::System(_) => ErrorKind::System,
             Self::Input(input) => match &**input {
                 GraphError::Damaged(_) | GraphError::IndexDamaged { .. } => ErrorKind::Restore,
@@ -230,6 +238,18 @@ impl From<RegistryFull> for Error {
 impl From<SerdeError> for Error {
     fn from(error: SerdeError) -> Self {
         Self::Serde(Box::new(error))
+    }
+}
+
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
+        Self::Query(Box::new(error))
+    }
+}
+
+impl From<AlgorithmError> for Error {
+    fn from(error: AlgorithmError) -> Self {
+        Self::Algorithm(Box::new(error))
     }
 }
 

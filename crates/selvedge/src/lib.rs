@@ -38,21 +38,26 @@
 //!
 //! # Finding the way
 //! [`Db`] opens transactions ([`Transaction`]) and snapshots ([`Snapshot`]); both
-//! read through [`Read`]. [`Kv`] is a keyspace: values under ordered keys, atomic
-//! operations ([`Atomic`]), watches, queues. [`Db::define`] says what documents hold. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
+//! read through [`Read`]. [`Db::define`] says what documents hold, and what is indexed.
+//! [`query`] asks questions of the graph, [`algorithms`] has paths, components and ranks.
+//! [`Kv`] is a keyspace: values under ordered keys, atomic operations ([`Atomic`]),
+//! watches, queues. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
 //! [`Error`] tells what to do about a failure, [`limits`] names every limit.
 #![deny(missing_docs)]
 
+pub mod algorithms;
 mod auto_commit;
 mod batch;
 mod database_id;
 mod db;
 mod error;
+mod hex;
 mod index;
 mod kv;
 mod nested;
 mod options;
 mod pending_sync;
+pub mod query;
 mod read;
 mod retry;
 mod savepoint;
@@ -99,9 +104,9 @@ pub use transaction::Transaction;
 
 pub use selvedge_base::{EdgeId, EdgeTypeId, LabelId, NodeId, Timestamp, limits};
 pub use selvedge_encoding::{
-    BigInt, DateTime, DocRef, Document, EncodeError, FromValue, Key, KeyError, KeyPart, ListRef,
-    ParseDateTimeError, SerdeError, TypeMismatch, Value, ValueRef, Vector, VectorRef, doc,
-    from_document, from_value, key, to_document, to_value,
+    BigInt, DateTime, DocRef, Document, EncodeError, FieldPath, FromValue, Key, KeyError, KeyPart,
+    ListRef, ParseDateTimeError, PathError, SerdeError, TypeMismatch, Value, ValueRef, Vector,
+    VectorRef, doc, from_document, from_value, key, to_document, to_value,
 };
 pub use selvedge_engine::{
     Background, CheckpointSummary, OldestSnapshot, Progress, RecoveryStatistics, StorageStatistics,
@@ -121,6 +126,11 @@ pub use selvedge_schema::{
     SchemaDifference, Step as MigrationStep, Violation, ViolationKind,
 };
 pub use selvedge_storage::StorageError;
+
+/// The guide to queries: its examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/queries.md")]
+pub struct QueriesGuide;
 
 /// What most programs need: `use selvedge::prelude::*`.
 pub mod prelude {

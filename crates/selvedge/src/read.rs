@@ -9,12 +9,16 @@ use selvedge_graph::{
 };
 use selvedge_schema::Schema;
 
+use crate::algorithms::selection::Algorithms;
 use crate::error::Result;
 use crate::index::view::IndexView;
 use crate::kv::error::KvError;
 use crate::kv::handle::Kv;
 use crate::kv::reading::KvView;
 use crate::kv::space::Space;
+use crate::query::builder::QueryStart;
+use crate::query::index_access::Indexes;
+use crate::query::position::Source;
 
 /// Gives the view that everything is read through.
 pub trait Sealed {
@@ -24,6 +28,11 @@ pub trait Sealed {
     /// `None`: nothing is defined.
     #[doc(hidden)]
     fn definitions(&self) -> Option<Arc<Schema>>;
+    /// The indexes that may be read here, if there are any.
+    #[doc(hidden)]
+    fn indexes(&self) -> Option<&dyn Indexes> {
+        None
+    }
 
     #[doc(hidden)]
     fn kv_in(&self, space: Space) -> KvView<'_>;
@@ -380,5 +389,54 @@ pub trait Read: Sealed {
     /// None in memory.
     fn shortest_path(&self, from: NodeId, to: NodeId) -> Result<PathSearch<'_>> {
         Ok(self.view().shortest_path(from, to))
+    }
+
+    /// A query: where to start, which edges to follow, what to keep.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    /// use selvedge::query::{Order, gt};
+    ///
+    /// let db = Db::in_memory();
+    /// let ids: Vec<_> = [("alice", 31), ("bob", 45), ("carol", 28), ("dave", 52)]
+    ///     .map(|(key, age)| db.insert_node("User", key, doc! { "age": age }))
+    ///     .into_iter()
+    ///     .collect::<Result<_, _>>()?;
+    /// for (from, to) in [(0, 1), (0, 2), (1, 3)] {
+    ///     db.link_nodes(ids[from], "KNOWS", ids[to], doc! {})?;
+    /// }
+    /// let snapshot = db.snapshot()?;
+    /// let known = snapshot
+    ///     .query()
+    ///     .from_key("User", "alice")
+    ///     .out("KNOWS")
+    ///     .repeat(1..=3)
+    ///     .dedup()
+    ///     .has("age", gt(30))
+    ///     .order_by("age", Order::Desc);
+    /// let keys: Vec<_> = known.nodes()?.map(|node| Ok(node?.key())).collect::<selvedge::Result<_>>()?;
+    /// assert_eq!(keys, [Some("dave"), Some("bob")]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn query(&self) -> QueryStart<'_> {
+        QueryStart::new(Source { view: self.view(), indexes: self.indexes() })
+    }
+
+    /// Algorithms over the graph: along all edges out, over all nodes, unless its
+    /// methods say otherwise.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    ///
+    /// let db = Db::in_memory();
+    /// let (a, b) = (db.insert_node("N", "a", doc! {})?, db.insert_node("N", "b", doc! {})?);
+    /// db.link_nodes(a, "TO", b, doc! {})?;
+    /// let snapshot = db.snapshot()?;
+    /// assert_eq!(snapshot.algorithms().edge_type("TO").reachable(a)?, [a, b]);
+    /// assert_eq!(snapshot.algorithms().components()?.len(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn algorithms(&self) -> Algorithms<'_> {
+        Algorithms::new(self.view())
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use selvedge_encoding::Key;
 
+use crate::hex;
 use crate::kv::error::KvError;
 
 /// Which entries are read, and in which order.
@@ -67,7 +68,7 @@ impl Cursor {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hex::write(&self.0, f)
     }
 }
 
@@ -81,13 +82,7 @@ impl std::str::FromStr for Cursor {
     type Err = KvError;
 
     fn from_str(text: &str) -> Result<Self, KvError> {
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        let bytes: Option<Vec<u8>> = pairs
-            .iter()
-            .map(|[high, low]| Some((digit(*high)? << 4 | digit(*low)?) as u8))
-            .collect();
-        bytes.filter(|_| rest.is_empty()).map(Self).ok_or(KvError::Cursor)
+        hex::parse(text).map(Self).ok_or(KvError::Cursor)
     }
 }
 

@@ -1,0 +1,125 @@
+//! The steps of a query, one after the other.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+use selvedge_graph::{Direction, Node};
+
+use crate::query::condition::Condition;
+use crate::query::field::Field;
+
+/// Which way to sort.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Order {
+    /// The least first; what has no value comes before all that have one.
+    #[default]
+    Asc,
+    /// The greatest first; what has no value comes last.
+    Desc,
+}
+
+pub(crate) type NodeFilter<'a> = Rc<dyn Fn(&Node<'a>) -> bool + 'a>;
+
+/// One step.
+#[derive(Clone)]
+pub(crate) enum Step<'a> {
+    Hop(Hop),
+    Test(Rc<Condition>),
+    Filter(NodeFilter<'a>),
+    Repeat(Vec<Step<'a>>, RangeInclusive<u32>),
+    Distinct,
+    Sort(Vec<(Field, Order)>),
+    Skip(u64),
+    Limit(u64),
+}
+
+/// To the neighbours of a node.
+#[derive(Clone)]
+pub(crate) struct Hop {
+    pub(crate) direction: Direction,
+    pub(crate) edge_type: Option<Rc<str>>,
+    /// What the edge must fulfil.
+    pub(crate) edges: Option<Rc<Condition>>,
+}
+
+impl Step<'_> {
+    /// Whether it looks at one node at a time, whatever came before.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self, Step::Hop(_) | Step::Test(_) | Step::Filter(_) | Step::Repeat(..))
+    }
+
+    /// Whether it only keeps or drops what comes.
+    pub(crate) fn is_test(&self) -> bool {
+        matches!(self, Step::Test(_) | Step::Filter(_))
+    }
+
+    /// Steps, those of repeated parts included.
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Step::Repeat(body, _) => 1 + body.iter().map(Step::count).sum::<usize>(),
+            _ => 1,
+        }
+    }
+
+    /// Whether it reads the edge that led to a node.
+    pub(crate) fn reads_edge(&self) -> bool {
+        match self {
+            Step::Test(condition) => condition.reads_edge(),
+            Step::Repeat(body, _) => body.iter().any(Step::reads_edge),
+            Step::Sort(keys) => keys.iter().any(|(field, _)| field.reads_edge()),
+            _ => false,
+        }
+    }
+
+    /// Writes it as lines of a plan, `depth` levels in.
+    pub(crate) fn write(&self, depth: usize, to: &mut impl fmt::Write) -> fmt::Result {
+        write!(to, "\n{:width$}{self}", "", width = 2 * depth)?;
+        if let Step::Repeat(body, _) = self {
+            body.iter().try_for_each(|step| step.write(depth + 1, to))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Hop(hop) => hop.fmt(f),
+            Step::Test(condition) => write!(f, "keep {condition}"),
+            Step::Filter(_) => f.write_str("keep what a closure accepts"),
+            Step::Repeat(_, times) => {
+                write!(f, "repeat {} to {} times", times.start(), times.end())
+            }
+            Step::Distinct => f.write_str("distinct nodes"),
+            Step::Sort(keys) => {
+                f.write_str("sort by ")?;
+                for (at, (field, order)) in keys.iter().enumerate() {
+                    let order = if *order == Order::Desc { " desc" } else { "" };
+                    write!(f, "{}{field}{order}", if at == 0 { "" } else { ", " })?;
+                }
+                Ok(())
+            }
+            Step::Skip(nodes) => write!(f, "skip {nodes}"),
+            Step::Limit(nodes) => write!(f, "limit {nodes}"),
+        }
+    }
+}
+
+impl fmt::Display for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.direction {
+            Direction::Out => "out",
+            Direction::In => "in",
+            Direction::Both => "both",
+        })?;
+        match &self.edge_type {
+            Some(name) => write!(f, " {name:?}")?,
+            None => f.write_str(" along all types")?,
+        }
+        match &self.edges {
+            Some(condition) => write!(f, " over edges with {condition}"),
+            None => Ok(()),
+        }
+    }
+}
