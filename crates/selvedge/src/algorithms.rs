@@ -12,8 +12,8 @@
 //! paths with the fewest edges there are [`Read::traverse`](crate::Read::traverse)
 //! and [`Read::shortest_path`](crate::Read::shortest_path).
 //!
-//! Reading order: [`selection`], [`levels`], [`weight`], [`cheapest`], `several`;
-//! `numbering`, [`components`], [`page_rank`]; `node_set`, `error`.
+//! Reading order: `selection`, `levels`, `weight`, `cheapest`, `several`;
+//! `numbering`, `components`, `page_rank`; `node_set`, `error`.
 
 pub(crate) mod cheapest;
 pub(crate) mod components;

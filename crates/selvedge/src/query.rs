@@ -19,8 +19,8 @@
 //! 3. Of a stream of nodes no step sees how they were found, but those that read
 //!    edges, and paths.
 //!
-//! Reading order: [`builder`], [`terminals`], [`rows`], [`page`]; [`field`],
-//! [`predicate`], [`condition`], [`aggregate`]; `step`, `plan`, [`index_access`];
+//! Reading order: `builder`, `terminals`, `rows`, `page`; `field`,
+//! `predicate`, `condition`, `aggregate`; `step`, `plan`, `index_access`;
 //! `position`, `run`, `repeat`, `sort`, `group`; `error`.
 
 pub(crate) mod aggregate;

@@ -440,6 +440,11 @@ mod tests {
             plan(n().has("a", not(eq(1))).order_by("a", Order::Asc)),
             "scan of label \"N\"\nkeep not (a = 1)\nsort by a\n"
         );
+        // Ties come by id, not by what else is indexed.
+        assert_eq!(
+            plan(n().has("b", gt(0)).has("a", exists()).order_by("b", Order::Asc)),
+            "index \"by_b_a\" on \"N\" (b, a): b > 0\nsort by b\n"
+        );
         // Both directions at once are nobody's.
         let both = n().has("b", gt(0)).has("a", exists());
         assert_eq!(

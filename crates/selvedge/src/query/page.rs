@@ -239,17 +239,13 @@ impl<'a> Query<'a> {
         }
         let keeps_order = |step: &Step<'_>| step.is_test() || matches!(step, Step::Distinct);
         let at = steps.iter().rposition(|step| !keeps_order(step));
-        let mut keys = Vec::new();
-        if let Some((at, Step::Sort(last))) = at.map(|at| (at, &steps[at])) {
-            keys.clone_from(last);
-            // Which way to a node is kept, the order decides: it matters to who reads
-            // the edge. Otherwise it may as well be made at the end.
-            let behind = &steps[at + 1..];
-            let is_read = behind.iter().any(Step::reads_edge);
-            if !(is_read && behind.iter().any(|step| matches!(step, Step::Distinct))) {
-                steps.remove(at);
-            }
-        }
+        // Sorts by fields of nodes leave the copies of a node in the order in which they
+        // came, so what is behind this one does not mind if it is made at the end.
+        let at = at.filter(|at| matches!(steps[*at], Step::Sort(_)));
+        let keys = match at.map(|at| steps.remove(at)) {
+            Some(Step::Sort(keys)) => keys,
+            _ => Vec::new(),
+        };
         let mut read = keys.iter().map(|(field, _)| field).chain(fields);
         if read.any(Field::reads_edge) {
             return refused("it sorts by, or selects, fields of edges; pages hold nodes");
