@@ -19,6 +19,7 @@
 //! As entries are keyed entries, everything else holds of itself: snapshots, first
 //! committer wins, validated ranges, log, checkpoints, pruning.
 
+pub(crate) mod access;
 pub(crate) mod build;
 pub(crate) mod candidate;
 pub(crate) mod maintenance;

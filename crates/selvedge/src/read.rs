@@ -30,9 +30,7 @@ pub trait Sealed {
     fn definitions(&self) -> Option<Arc<Schema>>;
     /// The indexes that may be read here, if there are any.
     #[doc(hidden)]
-    fn indexes(&self) -> Option<&dyn Indexes> {
-        None
-    }
+    fn indexes(&self) -> Option<&dyn Indexes>;
 
     #[doc(hidden)]
     fn kv_in(&self, space: Space) -> KvView<'_>;

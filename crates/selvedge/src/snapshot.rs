@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::kv::handle::Kv;
 use crate::kv::reading::KvView;
 use crate::kv::space::Space;
+use crate::query::index_access::Indexes;
 use crate::read::{Read, Sealed};
 use crate::stores::{DbEngine, EngineRef};
 
@@ -83,6 +84,10 @@ impl Sealed for Snapshot<'_> {
 
     fn definitions(&self) -> Option<Arc<Schema>> {
         self.engine.participant().schemas.at(self.open.start())
+    }
+
+    fn indexes(&self) -> Option<&dyn Indexes> {
+        self.definitions().is_some().then_some(self)
     }
 
     #[inline]

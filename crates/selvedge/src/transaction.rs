@@ -21,6 +21,7 @@ use crate::kv::reading::KvView;
 use crate::kv::space::Space;
 use crate::kv::writing::KvTransaction;
 use crate::options::{Isolation, TransactionOptions};
+use crate::query::index_access::Indexes;
 use crate::read::{Read, Sealed};
 use crate::savepoint::{Savepoint, Savepoints};
 use crate::schema::rules::SchemaRules;
@@ -439,6 +440,10 @@ impl Sealed for Transaction<'_> {
 
     fn definitions(&self) -> Option<Arc<Schema>> {
         self.schema.clone()
+    }
+
+    fn indexes(&self) -> Option<&dyn Indexes> {
+        self.definitions().is_some().then_some(self)
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 mod building;
 mod concurrent;
 mod durable;
+mod queries;
 mod reading;
 mod writing;
 

@@ -1,0 +1,91 @@
+//! Indexes as queries use them.
+
+use selvedge_base::NodeId;
+use selvedge_encoding::FieldPath;
+use selvedge_schema::{IndexDef, Schema, ordered_values};
+
+use crate::error::Result;
+use crate::index::place::Place;
+use crate::index::view::IndexView;
+use crate::kv::selection::Cursor;
+use crate::kv::space::{SPACE_BYTES, Space};
+use crate::query::index_access::{IndexField, IndexRange, IndexShape, Indexes, ValueBounds};
+use crate::read::Read;
+use crate::snapshot::Snapshot;
+use crate::transaction::Transaction;
+
+impl Indexes for Snapshot<'_> {
+    fn of_label(&self, label: &str) -> Vec<IndexShape> {
+        shapes(self, label)
+    }
+
+    fn nodes<'a>(
+        &'a self,
+        range: &IndexRange,
+    ) -> Result<Box<dyn Iterator<Item = Result<NodeId>> + 'a>> {
+        nodes(self, range)
+    }
+}
+
+impl Indexes for Transaction<'_> {
+    fn of_label(&self, label: &str) -> Vec<IndexShape> {
+        shapes(self, label)
+    }
+
+    fn nodes<'a>(
+        &'a self,
+        range: &IndexRange,
+    ) -> Result<Box<dyn Iterator<Item = Result<NodeId>> + 'a>> {
+        nodes(self, range)
+    }
+}
+
+fn shapes<R: Read>(reader: &R, label: &str) -> Vec<IndexShape> {
+    let definitions = reader.definitions();
+    let definition = definitions.as_deref().and_then(|schema: &Schema| schema.node(label));
+    let indexes = definition.map(|document| document.indexes()).unwrap_or_default();
+    indexes.iter().filter(|index| index.is_ready()).filter_map(shape).collect()
+}
+
+fn shape(index: &IndexDef) -> Option<IndexShape> {
+    let fields = index.paths().iter().map(|path| {
+        // A definition has only paths that can be read.
+        let (path, is_multi) = (FieldPath::parse(path.path()).ok()?, path.is_each());
+        Some(IndexField { path, is_multi })
+    });
+    let fields = fields.collect::<Option<_>>()?;
+    Some(IndexShape { name: index.name().to_owned(), fields, unique: index.is_unique() })
+}
+
+fn nodes<'a, R: Read>(
+    reader: &'a R,
+    range: &IndexRange,
+) -> Result<Box<dyn Iterator<Item = Result<NodeId>> + 'a>> {
+    let IndexRange { label, index, equal, bounds, reverse, after } = range;
+    let view: IndexView<'a> = reader.index(label, &index.name)?;
+    let mut scan = view.scan();
+    for value in equal {
+        scan = scan.equal(value.clone());
+    }
+    scan = match bounds {
+        ValueBounds::All => scan,
+        ValueBounds::Within(values) => scan.within(values.iter().cloned()),
+        ValueBounds::Between(least, most) => scan.range((least.clone(), most.clone())),
+        ValueBounds::Prefix(text) => scan.prefix(text),
+    };
+    if *reverse {
+        scan = scan.reverse();
+    }
+    if let Some(after) = after {
+        let values = ordered_values(equal.iter().chain(&after.values));
+        scan = scan.after(place_behind(&view.place, &values, after.node));
+    }
+    Ok(Box::new(scan.ids()?))
+}
+
+/// The cursor behind a node that has, or had, these values.
+fn place_behind(place: &Place, values: &[u8], node: NodeId) -> Cursor {
+    let (key, _) = place.entry(values, node);
+    debug_assert!(key.starts_with(&Space::SYSTEM.key(&[])), "entries lie in the own keyspace");
+    Cursor::at(&key[SPACE_BYTES..])
+}
