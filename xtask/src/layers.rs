@@ -31,6 +31,7 @@ const PLACES: &[(&str, Place)] = &[
     ("selvedge-env", Place::Layer(1)),
     ("selvedge-mvcc", Place::Layer(2)),
     ("selvedge-index", Place::Layer(2)),
+    ("selvedge-schema", Place::Layer(2)),
     ("selvedge-storage", Place::Layer(2)),
     ("selvedge-engine", Place::Layer(3)),
     ("selvedge-graph", Place::Layer(4)),

@@ -32,3 +32,11 @@ pub const LOG_SEGMENT_BYTES_MAX: u64 = 1 << 30;
 pub const COMMIT_BYTES_MAX: usize = 1 << 30;
 /// Savepoints that one transaction may have at the same time.
 pub const SAVEPOINTS_MAX: usize = 1024;
+/// Fields that one definition may name.
+pub const DEFINED_FIELDS_MAX: usize = 4096;
+/// Depth of the type of a field: a list of strings is 2 deep.
+pub const FIELD_TYPE_DEPTH_MAX: usize = 16;
+/// Indexes of one label.
+pub const INDEXES_MAX: usize = 64;
+/// Paths of one index.
+pub const INDEX_PATHS_MAX: usize = 16;
