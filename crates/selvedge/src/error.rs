@@ -11,6 +11,7 @@ use selvedge_storage::StorageError;
 use crate::kv::error::KvError;
 use crate::kv::space::SPACE_BYTES;
 use crate::stores::StoreRefusal;
+use crate::typed::error::TypedError;
 
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -52,6 +53,9 @@ pub enum Error {
     /// A Rust value does not become a document, or a document not a Rust value.
     #[error(transparent)]
     Serde(Box<SerdeError>),
+    /// What was asked of a node or edge as a Rust type is wrong.
+    #[error(transparent)]
+    Typed(Box<TypedError>),
     /// The system refuses what is asked of it, a thread say.
     #[error("{0}")]
     System(String),
@@ -133,6 +137,13 @@ fn storage_kind(error: &StorageError) -> ErrorKind {
     }
 }
 
+fn serde_kind(error: &SerdeError) -> ErrorKind {
+    match error {
+        SerdeError::Damaged { .. } => ErrorKind::Restore,
+        _ => ErrorKind::Input,
+    }
+}
+
 impl Error {
     /// What to do about it.
     #[must_use]
@@ -140,8 +151,9 @@ impl Error {
         match self {
             Self::Conflict(_) => ErrorKind::Retry,
             Self::CheckFailed { .. } | Self::ChecksFailed(_) => ErrorKind::Expectation,
-            Self::Serde(error) => match &**error {
-                SerdeError::Damaged { .. } => ErrorKind::Restore,
+            Self::Serde(error) => serde_kind(error),
+            Self::Typed(error) => match &**error {
+                TypedError::Read { source, .. } => serde_kind(source),
                 _ => ErrorKind::Input,
             },
             Self::Kv(_) => ErrorKind::Input,
@@ -226,6 +238,12 @@ impl From<RegistryFull> for Error {
 impl From<SerdeError> for Error {
     fn from(error: SerdeError) -> Self {
         Self::Serde(Box::new(error))
+    }
+}
+
+impl From<TypedError> for Error {
+    fn from(error: TypedError) -> Self {
+        Self::Typed(Box::new(error))
     }
 }
 

@@ -60,6 +60,7 @@ mod statistics;
 mod storage;
 mod stores;
 mod transaction;
+mod typed;
 
 pub use batch::{Op, OpResult, Target};
 pub use database_id::DatabaseId;
@@ -88,6 +89,19 @@ pub use savepoint::Savepoint;
 pub use snapshot::Snapshot;
 pub use statistics::Statistics;
 pub use transaction::Transaction;
+#[doc(hidden)]
+pub use typed::derived;
+pub use typed::edge_type::{AnyNode, EdgeType, EndType};
+pub use typed::error::TypedError;
+pub use typed::field_type::field_type;
+pub use typed::locate::{Locate, Place};
+pub use typed::node_type::{NoKey, NodeKey, NodeType};
+pub use typed::reading::{TypedEdges, TypedNodes};
+pub use typed::stored::{Stored, StoredEdge};
+pub use typed::update::{EdgeUpdate, InBatch, NodeUpdate};
+
+pub use selvedge_derive::{Edge, Node};
+pub use selvedge_schema::{EdgeDef, FieldDef, FieldType, IndexDef, NodeDef};
 
 pub use selvedge_base::{EdgeId, EdgeTypeId, LabelId, NodeId, Timestamp, limits};
 pub use selvedge_encoding::{
@@ -112,8 +126,10 @@ pub use selvedge_storage::StorageError;
 /// What most programs need: `use selvedge::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        Db, Direction, Document, Edge, EdgeTypeDef, Error, Isolation, NodeId, Op, Read,
-        RetryPolicy, Snapshot, Step, Timestamp, Transaction, TransactionOptions, Uniqueness, Value,
-        doc,
+        Db, Direction, Document, Edge, EdgeType, EdgeTypeDef, Error, Isolation, NodeId, NodeType,
+        Op, Read, RetryPolicy, Snapshot, Step, Stored, StoredEdge, Timestamp, Transaction,
+        TransactionOptions, Uniqueness, Value, doc,
     };
+    // The macro alone: a node that was read is seldom named.
+    pub use selvedge_derive::Node;
 }
