@@ -98,6 +98,9 @@ impl GraphTransaction<'_> {
         self.check_endpoints(source, target)?;
         let entity = || format!("the edge from {source} to {target}");
         self.encode(entity, |out| encode_into(document, out))?;
+        if let Some(rules) = &mut self.rules {
+            rules.edge_changes(edge_type, &mut self.writes.scratch)?;
+        }
         let (kind, def) = self.edge_type_or_define(edge_type, &EdgeTypeDef::unique(), false)?;
         self.check_labels(edge_type, &def, source, target)?;
         let mut edge = Edge { source, edge_type: kind, target, id: None };
@@ -305,6 +308,12 @@ impl GraphTransaction<'_> {
         self.writes.scratch = scratch;
         edited?;
         check_document(&self.writes.scratch)?;
+        if let Some(rules) = self.rules.take() {
+            let name = self.view().edge_named(edge, number).edge_type().to_owned();
+            let judged = rules.edge_changes(&name, &mut self.writes.scratch);
+            self.rules = Some(rules);
+            judged?;
+        }
         let existed = match self.writes.edges.get(&edge) {
             Some(write) => write.existed,
             None => Some(number),

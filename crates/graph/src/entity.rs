@@ -96,11 +96,13 @@ pub enum ConflictKind {
     Dangling,
     /// A validated read is stale: what was read has changed.
     Read,
+    /// The definition of what was written has changed.
+    Definition,
 }
 
 impl ConflictKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Write, Self::Dangling, Self::Read];
+    pub const ALL: [Self; 4] = [Self::Write, Self::Dangling, Self::Read, Self::Definition];
 
     /// The place of the kind among all.
     #[must_use]
@@ -109,6 +111,7 @@ impl ConflictKind {
             Self::Write => 0,
             Self::Dangling => 1,
             Self::Read => 2,
+            Self::Definition => 3,
         }
     }
 }
@@ -133,6 +136,7 @@ impl fmt::Display for Conflict {
             ConflictKind::Write => "was written",
             ConflictKind::Dangling => "was deleted or linked",
             ConflictKind::Read => "was read here and then changed",
+            ConflictKind::Definition => "got another definition, or index,",
         };
         write!(
             f,

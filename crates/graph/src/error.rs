@@ -2,6 +2,7 @@
 
 use selvedge_base::{NodeId, Timestamp};
 use selvedge_encoding::{EncodeError, TypeMismatch};
+use selvedge_schema::Violation;
 use selvedge_storage::StorageError;
 
 use crate::entity::{Conflict, Entity};
@@ -76,6 +77,9 @@ pub enum GraphError {
         /// Why.
         source: EncodeError,
     },
+    /// A document breaks the definition of its label or edge type.
+    #[error(transparent)]
+    Violation(Box<Violation>),
     /// A field has another type than asked for.
     #[error(transparent)]
     TypeMismatch(#[from] TypeMismatch),
@@ -88,6 +92,12 @@ pub enum GraphError {
     /// The savepoint was rolled back over, or released.
     #[error("the savepoint has ended: a rollback to an earlier one removed it")]
     SavepointEnded,
+}
+
+impl From<Violation> for GraphError {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(Box::new(violation))
+    }
 }
 
 /// Why a commit is refused. Nothing of it is applied.

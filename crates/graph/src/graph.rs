@@ -291,6 +291,11 @@ impl Graph {
         std::array::from_fn(|kind| self.conflicts[kind].load(Ordering::Relaxed))
     }
 
+    /// Counts a conflict that somebody else has found.
+    pub fn count_conflict(&self, kind: ConflictKind) {
+        self.conflicts[kind.index()].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The number of commits refused for an expected version.
     #[must_use]
     pub fn checks_failed(&self) -> u64 {

@@ -21,7 +21,7 @@
 //! - Ids are given out once.
 //!
 //! Reading order: [`graph`], [`view`], [`neighbours`], [`adjacency_view`], [`scan`],
-//! [`transaction`], [`edge_staging`], `writes`, `validation`, `install`, `pruning`; beneath them
+//! [`transaction`], [`edge_staging`], [`rules`], `writes`, `validation`, `install`, `pruning`; beneath them
 //! `adjacency` and `block`, `catalog`; on top [`traversal`] and [`path`]; on disk
 //! `outside`, `redo`, `checkpoint`, `load`, `check`.
 //!
@@ -52,6 +52,7 @@ pub mod path;
 mod pruning;
 mod reads;
 mod redo;
+pub mod rules;
 pub mod scan;
 pub mod transaction;
 pub mod traversal;
@@ -71,6 +72,7 @@ pub use graph::{Graph, GraphOptions, GraphRecord};
 pub use neighbours::{EdgeRef, Edges, Neighbours};
 pub use path::{Path, PathSearch};
 pub use reads::ReadTracking;
+pub use rules::{NodeChanging, Rules};
 pub use scan::LabelScan;
 pub use transaction::{GraphTransaction, Upserted};
 pub use traversal::{Step, Traversal, Uniqueness};

@@ -17,8 +17,9 @@ use crate::entity::{Direction, Edge, Entity};
 use crate::error::GraphError;
 use crate::graph::{Graph, NodeHeader};
 use crate::reads::ReadTracking;
+use crate::rules::{NodeChanging, Rules};
 use crate::view::{GraphView, Node};
-use crate::writes::{Check, EdgeWrite, GraphWrites, KeyName, NodeChange, NodeWrite};
+use crate::writes::{EdgeWrite, GraphWrites, KeyName, NodeChange, NodeWrite};
 
 /// A transaction's hands on the graph: it reads at its snapshot, and stages
 /// changes in its writes. An operation that fails stages nothing.
@@ -28,6 +29,7 @@ pub struct GraphTransaction<'t> {
     pub(crate) at: SnapshotRef<'t>,
     pub(crate) writes: &'t mut GraphWrites,
     pub(crate) tracking: ReadTracking,
+    pub(crate) rules: Option<&'t mut dyn Rules>,
 }
 
 /// What an upsert did.
@@ -67,7 +69,13 @@ impl<'t> GraphTransaction<'t> {
         writes: &'t mut GraphWrites,
         tracking: ReadTracking,
     ) -> Self {
-        Self { graph, at, writes, tracking }
+        Self { graph, at, writes, tracking, rules: None }
+    }
+
+    /// The same, with rules that every document has to keep.
+    #[must_use]
+    pub fn with_rules(self, rules: &'t mut dyn Rules) -> Self {
+        Self { rules: Some(rules), ..self }
     }
 
     /// What this transaction sees.
@@ -79,7 +87,8 @@ impl<'t> GraphTransaction<'t> {
     /// Inserts a node.
     ///
     /// # Errors
-    /// [`GraphError::KeyExists`]; limits; a document that cannot be stored.
+    /// [`GraphError::KeyExists`]; [`GraphError::Violation`]; limits; a document that
+    /// cannot be stored.
     pub fn insert(
         &mut self,
         label: &str,
@@ -98,8 +107,12 @@ impl<'t> GraphTransaction<'t> {
         let entity = || format!("a new node with label {label:?}");
         self.encode(entity, |out| encode_into(document, out))?;
         let id = self.graph.new_node_id()?;
-        let label = self.reserve_label(label)?;
-        let key = key.map(str::as_bytes);
+        let label_id = self.reserve_label(label)?;
+        if let Some(rules) = &mut self.rules {
+            let new = Some(&mut self.writes.scratch);
+            rules.node_changes(NodeChanging { id, label, key, old: None, new })?;
+        }
+        let (label, key) = (label_id, key.map(str::as_bytes));
         let header = NodeHeader::new(label, key);
         let version = VersionBox::new(header, &[key.unwrap_or_default(), &self.writes.scratch]);
         let change = NodeChange::Insert;
@@ -186,6 +199,11 @@ impl<'t> GraphTransaction<'t> {
         self.check_room(
             self.new_among(&edges) + usize::from(self.writes.nodes.get(&id).is_none()),
         )?;
+        if let Some(rules) = self.rules.take() {
+            let judged = self.judge_deletion(id, rules);
+            self.rules = Some(rules);
+            judged?;
+        }
         for (edge, number) in &edges {
             self.stage_unlink(*edge, *number);
         }
@@ -205,6 +223,13 @@ impl<'t> GraphTransaction<'t> {
         Ok(edges.len() as u64)
     }
 
+    fn judge_deletion(&self, id: NodeId, rules: &mut dyn Rules) -> Result<(), GraphError> {
+        let node = self.existing(id)?;
+        node.verify()?;
+        let (label, key, old) = (node.label(), node.key(), Some(node.document()));
+        rules.node_changes(NodeChanging { id, label, key, old, new: None })
+    }
+
     /// The edges at a node, each once, with the numbers of their records.
     fn edges_of(&self, id: NodeId) -> Vec<(Edge, u64)> {
         let view = self.view();
@@ -221,7 +246,7 @@ impl<'t> GraphTransaction<'t> {
     /// Expects a node to have this version, or not to exist (`None`), when the
     /// transaction commits, whatever its snapshot says.
     pub fn check(&mut self, node: NodeId, expected: Option<Timestamp>) {
-        self.writes.checks.push(Check { node, expected });
+        self.writes.expect(node, expected);
     }
 
     /// Demands that a node is unchanged when the transaction commits, even if
@@ -253,17 +278,23 @@ impl<'t> GraphTransaction<'t> {
         self.check_room(usize::from(self.writes.nodes.get(&id).is_none()))?;
         let mut scratch = std::mem::take(&mut self.writes.scratch);
         scratch.clear();
+        let mut rules = self.rules.take();
         let staged = self.existing(id).and_then(|node| {
             node.verify()?;
             edit(node.document().as_bytes(), &mut scratch)
                 .map_err(|source| document_error(Entity::Node(id).to_string(), source))?;
             check_document(&scratch)?;
+            if let Some(rules) = &mut rules {
+                let (label, key, old) = (node.label(), node.key(), Some(node.document()));
+                let new = Some(&mut scratch);
+                rules.node_changes(NodeChanging { id, label, key, old, new })?;
+            }
             let key = node.key().map(str::as_bytes);
             let label = self.label_of(id, &node);
             let header = NodeHeader::new(label, key);
             Ok((label, VersionBox::new(header, &[key.unwrap_or_default(), &scratch])))
         });
-        self.writes.scratch = scratch;
+        (self.writes.scratch, self.rules) = (scratch, rules);
         let (label, version) = staged?;
         let change = match self.writes.nodes.get(&id) {
             Some(NodeWrite { change: NodeChange::Insert, .. }) => NodeChange::Insert,

@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "the commit lock vouches for what is read")]
 
 use selvedge_base::sync::atomic::Ordering;
-use selvedge_base::{NodeId, Timestamp, mutant};
+use selvedge_base::{EdgeTypeId, LabelId, NodeId, Timestamp, mutant};
 use selvedge_mvcc::{Record, Stamp, check_read, check_write};
 
 use crate::entity::{Conflict, ConflictKind, Direction, Edge, Entity};
@@ -13,6 +13,31 @@ use crate::graph::{Graph, NodeRead};
 use crate::reads::ReadSet;
 use crate::writer::GraphWriter;
 use crate::writes::{EdgeTypeWrite, GraphWrites, KeyName, NodeChange};
+
+impl Graph {
+    /// The names of the labels of all nodes that a transaction writes, and of the types
+    /// of the edges that it makes or changes. `writer` proves that the commit lock is
+    /// held.
+    #[must_use]
+    pub fn names_written(&self, _writer: &GraphWriter, writes: &GraphWrites) -> [Vec<String>; 2] {
+        // SAFETY: the commit lock is held, here and below.
+        let labels = unsafe { self.labels.current() };
+        // SAFETY: as above.
+        let edge_types = unsafe { self.edge_types.current() };
+        let label = |id: LabelId| {
+            let reserved = writes.reserved_labels.iter().find(|label| label.id == id);
+            reserved.or_else(|| labels.by_number(id.get())).map(|label| label.name.to_string())
+        };
+        let edge_type = |id: EdgeTypeId| {
+            let reserved = writes.reserved_edge_types.iter().find(|kind| kind.id == id);
+            reserved.or_else(|| edge_types.by_number(id.get())).map(|kind| kind.name.to_string())
+        };
+        [
+            writes.labels_written().into_iter().filter_map(label).collect(),
+            writes.edge_types_linked().into_iter().filter_map(edge_type).collect(),
+        ]
+    }
+}
 
 /// One validation: the graph under the commit lock, and the transaction's start.
 pub(crate) struct Validation<'v> {

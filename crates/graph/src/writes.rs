@@ -174,6 +174,11 @@ impl GraphWrites {
         self.writes_max = None;
     }
 
+    /// Expects a node to have this version when the transaction commits.
+    pub fn expect(&mut self, node: NodeId, expected: Option<Timestamp>) {
+        self.checks.push(Check { node, expected });
+    }
+
     /// Allows fewer entities to be written than in general.
     pub fn limit_writes(&mut self, writes_max: Option<usize>) {
         self.writes_max = writes_max;
@@ -256,6 +261,11 @@ impl GraphWrites {
     pub(crate) fn labels_inserted(&self) -> Set<LabelId> {
         let new = |write: &&NodeWrite| write.change == NodeChange::Insert;
         self.nodes.iter().map(|(_, write)| write).filter(new).map(|write| write.label).collect()
+    }
+
+    /// The labels of all nodes that are written.
+    pub(crate) fn labels_written(&self) -> Set<LabelId> {
+        self.nodes.iter().map(|(_, write)| write.label).collect()
     }
 
     /// The types of the edges that are there at the end.

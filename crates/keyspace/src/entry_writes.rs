@@ -252,6 +252,14 @@ impl EntryWrites {
         self.also_rung.push(key.into());
     }
 
+    /// The bytes that were staged for a key in the place of what is stored; `None` if
+    /// there are none, or they are a tombstone.
+    #[must_use]
+    pub fn replacement(&self, key: &[u8]) -> Option<&[u8]> {
+        let version = self.versions.get(self.staged(key)?.replacement?)?;
+        (!version.is_tombstone()).then(|| version.bytes())
+    }
+
     /// Whether nothing is written.
     #[must_use]
     pub fn changes_nothing(&self) -> bool {

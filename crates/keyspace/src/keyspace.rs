@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::{AtomicU64, Ordering};
 use selvedge_env::Env;
 use selvedge_index::OrderedIndex;
@@ -14,6 +15,7 @@ use crate::entry::{Entry, EntryHeader};
 use crate::error::Refusal;
 use crate::time::ExpiryClock;
 use crate::watchers::Watchers;
+use crate::writer::EntryWriter;
 
 /// Ordered keyed entries under snapshots: what an engine commits to.
 ///
@@ -154,6 +156,16 @@ impl Keyspace {
     ) -> impl Iterator<Item = (&'g [u8], &'g Entry)> {
         let mut range = self.index.range(bounds, pin.guard());
         std::iter::from_fn(move || if reverse { range.next_back() } else { range.next() })
+    }
+
+    /// The newest value of a key, copied, and when it was committed. `writer` proves
+    /// that the commit lock is held.
+    #[must_use]
+    pub fn newest(&self, _writer: &EntryWriter, key: &[u8]) -> Option<(Timestamp, Vec<u8>)> {
+        let pin = pin();
+        // SAFETY: under the pin.
+        let version = unsafe { self.entry(key, &pin)?.record.newest() }?;
+        (!version.is_tombstone()).then(|| (version.commit(), version.bytes().to_vec()))
     }
 
     /// The entry of a key.

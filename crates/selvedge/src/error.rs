@@ -10,6 +10,7 @@ use selvedge_storage::StorageError;
 
 use crate::kv::error::KvError;
 use crate::kv::space::SPACE_BYTES;
+use crate::schema::error::SchemaError;
 use crate::stores::StoreRefusal;
 use crate::typed::error::TypedError;
 
@@ -50,6 +51,9 @@ pub enum Error {
     /// What was asked of a keyspace is wrong.
     #[error(transparent)]
     Kv(Box<KvError>),
+    /// A label or edge type cannot be defined so, or changed so.
+    #[error(transparent)]
+    Schema(Box<SchemaError>),
     /// A Rust value does not become a document, or a document not a Rust value.
     #[error(transparent)]
     Serde(Box<SerdeError>),
@@ -156,7 +160,7 @@ impl Error {
                 TypedError::Read { source, .. } => serde_kind(source),
                 _ => ErrorKind::Input,
             },
-            Self::Kv(_) => ErrorKind::Input,
+            Self::Kv(_) | Self::Schema(_) => ErrorKind::Input,
             Self::System(_) => ErrorKind::System,
             Self::Input(input) => match &**input {
                 GraphError::Damaged(_) => ErrorKind::Restore,
@@ -250,6 +254,12 @@ impl From<TypedError> for Error {
 impl From<KvError> for Error {
     fn from(error: KvError) -> Self {
         Self::Kv(Box::new(error))
+    }
+}
+
+impl From<SchemaError> for Error {
+    fn from(error: SchemaError) -> Self {
+        Self::Schema(Box::new(error))
     }
 }
 

@@ -39,7 +39,7 @@
 //! # Finding the way
 //! [`Db`] opens transactions ([`Transaction`]) and snapshots ([`Snapshot`]); both
 //! read through [`Read`]. [`Kv`] is a keyspace: values under ordered keys, atomic
-//! operations ([`Atomic`]), watches, queues. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
+//! operations ([`Atomic`]), watches, queues. [`Db::define`] says what documents hold. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
 //! [`Error`] tells what to do about a failure, [`limits`] names every limit.
 #![deny(missing_docs)]
 
@@ -55,6 +55,7 @@ mod pending_sync;
 mod read;
 mod retry;
 mod savepoint;
+mod schema;
 mod snapshot;
 mod statistics;
 mod storage;
@@ -86,6 +87,8 @@ pub use pending_sync::PendingSync;
 pub use read::Read;
 pub use retry::RetryPolicy;
 pub use savepoint::Savepoint;
+pub use schema::define::Define;
+pub use schema::error::SchemaError;
 pub use snapshot::Snapshot;
 pub use statistics::Statistics;
 pub use transaction::Transaction;
@@ -121,6 +124,11 @@ pub use selvedge_graph::{
 };
 
 pub use selvedge_keyspace::{Encoding as KvEncoding, Operation as KvOperation, V8Number, V8Sum};
+pub use selvedge_schema::{
+    Definition, DefinitionError, DocumentDef, EdgeDef, FieldDef, FieldType, IndexDef, IndexNumber,
+    IndexPath, IndexState, Kind, NodeDef, Owner, Presence, Schema, SchemaDifference, Violation,
+    ViolationKind,
+};
 pub use selvedge_storage::StorageError;
 
 /// What most programs need: `use selvedge::prelude::*`.

@@ -1,10 +1,13 @@
 //! Reading: the one trait that snapshots and transactions share.
 
+use std::sync::Arc;
+
 use selvedge_base::{NodeId, Timestamp};
 use selvedge_graph::{
     AdjacencyView, Direction, EdgeRef, EdgeTypeDef, Edges, GraphView, LabelScan, Neighbours, Node,
     PathSearch, Traversal,
 };
+use selvedge_schema::Schema;
 
 use crate::error::Result;
 use crate::kv::error::KvError;
@@ -21,6 +24,10 @@ use crate::typed::stored::{Stored, StoredEdge, read_node};
 pub trait Sealed {
     #[doc(hidden)]
     fn view(&self) -> GraphView<'_>;
+
+    /// `None`: nothing is defined.
+    #[doc(hidden)]
+    fn definitions(&self) -> Option<Arc<Schema>>;
 
     #[doc(hidden)]
     fn kv_in(&self, space: Space) -> KvView<'_>;
@@ -64,6 +71,26 @@ pub trait Read: Sealed {
     /// later.
     fn timestamp(&self) -> Timestamp {
         self.view().start()
+    }
+
+    /// The definitions of labels and edge types.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    /// use selvedge::{FieldDef, NodeDef};
+    ///
+    /// let db = Db::in_memory();
+    /// let before = db.snapshot()?;
+    /// db.define([NodeDef::new("User").field(FieldDef::int("age"))])?;
+    /// assert!(db.snapshot()?.schema()?.node("User").is_some());
+    /// assert!(before.schema()?.node("User").is_none());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None in memory.
+    fn schema(&self) -> Result<Arc<Schema>> {
+        Ok(self.definitions().unwrap_or_default())
     }
 
     /// The keyspace without a name, for reading.

@@ -3,10 +3,12 @@
 
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::sync::Arc;
 
 use selvedge_engine::OpenSnapshot;
 use selvedge_graph::GraphView;
 use selvedge_keyspace::{EntryView, ReadTime};
+use selvedge_schema::Schema;
 
 use crate::error::Result;
 use crate::kv::handle::Kv;
@@ -76,6 +78,10 @@ impl Sealed for Snapshot<'_> {
     #[inline]
     fn view(&self) -> GraphView<'_> {
         GraphView::new(&self.engine.participant().graph, self.engine.at(&self.open))
+    }
+
+    fn definitions(&self) -> Option<Arc<Schema>> {
+        self.engine.participant().schemas.at(self.open.start())
     }
 
     fn kv_in(&self, space: Space) -> KvView<'_> {

@@ -17,6 +17,8 @@ pub struct Statistics {
     pub conflicts_dangling: u64,
     /// Commits refused because something read had changed.
     pub conflicts_read: u64,
+    /// Commits refused because what they wrote was defined anew meanwhile, or indexed.
+    pub conflicts_definition: u64,
     /// Commits refused because a node or an entry did not have the version that
     /// was expected.
     pub checks_failed: u64,
@@ -64,13 +66,15 @@ impl Db {
         let engine = self.engine().unwrap_or(self.handle().latest());
         let (graph, keyspace) = (&engine.participant().graph, &engine.participant().keyspace);
         let engine = engine.statistics();
-        let [conflicts_write, conflicts_dangling, conflicts_read] = graph.conflicts();
+        let [conflicts_write, conflicts_dangling, conflicts_read, conflicts_definition] =
+            graph.conflicts();
         let [entries_written, entries_read, checks_failed] = keyspace.refused();
         Statistics {
             commits: engine.commits,
             conflicts_write: conflicts_write + entries_written,
             conflicts_dangling,
             conflicts_read: conflicts_read + entries_read,
+            conflicts_definition,
             checks_failed: graph.checks_failed() + checks_failed,
             chains_created: engine.chains_created,
             chains_retained: engine.chains_retained,

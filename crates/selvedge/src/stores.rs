@@ -10,17 +10,20 @@ use selvedge_engine::{
     CheckpointSink, CommitError, Durable, Engine, Evict, Participant, Sequence, Settling,
 };
 use selvedge_graph::{
-    Graph, GraphChanges, GraphOptions, GraphRecord, GraphRefusal, GraphWriter, GraphWrites,
+    Conflict, ConflictKind, Entity, Graph, GraphChanges, GraphOptions, GraphRecord, GraphRefusal,
+    GraphWriter, GraphWrites,
 };
 use selvedge_keyspace::{
     EntryChanges, EntryName, EntryWriter, EntryWrites, Keyspace, Refusal as EntryRefusal,
 };
 use selvedge_mvcc::{Arena, SnapshotRef};
+use selvedge_schema::{Kind, Schema, StoredSchemaError};
 use selvedge_storage::codec::{Bytes, misfit, put_bytes};
 use selvedge_storage::{BlockKey, Contents, StorageError};
 
 use crate::kv::limits::KvLimits;
 use crate::kv::queue::Claims;
+use crate::schema::cell::{SchemaCell, schema_key};
 
 /// The engine of a database.
 pub(crate) type DbEngine = Engine<Stores>;
@@ -30,6 +33,8 @@ pub(crate) type DbEngine = Engine<Stores>;
 pub(crate) struct Stores {
     pub(crate) graph: Graph,
     pub(crate) keyspace: Keyspace,
+    /// What documents hold.
+    pub(crate) schemas: SchemaCell,
     /// Messages of queues that somebody works on.
     pub(crate) claims: Arc<Claims>,
     pub(crate) kv_limits: KvLimits,
@@ -37,7 +42,8 @@ pub(crate) struct Stores {
 
 impl Stores {
     pub(crate) fn new(graph: Graph, keyspace: Keyspace, kv_limits: KvLimits) -> Self {
-        Self { graph, keyspace, claims: Arc::default(), kv_limits }
+        let (schemas, claims) = Default::default();
+        Self { graph, keyspace, schemas, claims, kv_limits }
     }
 }
 
@@ -59,7 +65,7 @@ impl Durable for Stores {
     fn fresh(&self) -> Self {
         let (graph, keyspace) = (Graph::new(self.graph.options()), self.keyspace.fresh());
         let claims = Arc::clone(&self.claims);
-        Self { graph, keyspace, claims, kv_limits: self.kv_limits }
+        Self { claims, ..Self::new(graph, keyspace, self.kv_limits) }
     }
 
     fn set_salt(&mut self, salt: u32) {
@@ -110,6 +116,11 @@ impl Durable for Stores {
             if parts & OF_KEYSPACE != 0 {
                 let entries = writes.entries.insert(Box::default());
                 self.keyspace.decode_writes(bytes.0, entries)?;
+                if let Some(schema) = entries.replacement(&schema_key()) {
+                    let schema = Schema::decode(schema);
+                    let schema = schema.or_else(|error| misfit(error.to_string()))?;
+                    writes.schema = Some(Arc::new(schema));
+                }
             }
             Ok(())
         };
@@ -119,7 +130,7 @@ impl Durable for Stores {
     fn clear(&self, writes: &mut StoreWrites) {
         self.graph.release_names(&mut writes.graph);
         writes.graph.clear();
-        writes.entries = None;
+        (writes.entries, writes.schema) = (None, None);
     }
 
     fn track_changes(&self, writer: &mut StoreWriter) {
@@ -164,7 +175,13 @@ impl Durable for Stores {
         // SAFETY: the caller's contract, here and below.
         unsafe { self.graph.load(&mut writer.graph, contents)? };
         // SAFETY: as above.
-        unsafe { self.keyspace.load(&mut writer.entries, contents) }
+        unsafe { self.keyspace.load(&mut writer.entries, contents)? };
+        if let Some((since, bytes)) = self.keyspace.newest(&writer.entries, &schema_key()) {
+            let schema =
+                Schema::decode(&bytes).map_err(|error| not_understood(contents, &error))?;
+            self.schemas.install(Arc::new(schema), since);
+        }
+        Ok(())
     }
 
     unsafe fn evict(
@@ -190,6 +207,42 @@ impl Durable for Stores {
     }
 }
 
+impl Stores {
+    /// What a transaction wrote is defined as it was at its start: or it may break the
+    /// definition, or lack entries of an index.
+    #[cold]
+    fn validate_definitions(
+        &self,
+        writer: &StoreWriter,
+        writes: &StoreWrites,
+        start: Timestamp,
+        (since, schema): (Timestamp, &Schema),
+    ) -> Result<(), StoreRefusal> {
+        let before = self.schemas.at(start).unwrap_or_default();
+        let [labels, edge_types] = self.graph.names_written(&writer.graph, &writes.graph);
+        let labels = labels.into_iter().map(|name| (Kind::Nodes, name));
+        let edge_types = edge_types.into_iter().map(|name| (Kind::Edges, name));
+        let mut written = labels.chain(edge_types);
+        let changed = |(kind, name): &(Kind, String)| {
+            before.revision_of(*kind, name) != schema.revision_of(*kind, name)
+        };
+        let Some((kind, name)) = written.find(changed) else { return Ok(()) };
+        let entity = match kind {
+            Kind::Nodes => Entity::Label(name),
+            Kind::Edges => Entity::EdgeType(name),
+        };
+        let kind = ConflictKind::Definition;
+        self.graph.count_conflict(kind);
+        let conflict = Conflict { entity, kind, start, committed: since };
+        Err(StoreRefusal::Graph(conflict.into()))
+    }
+}
+
+/// A stored schema that this program cannot read.
+fn not_understood(contents: &Contents, error: &StoredSchemaError) -> StorageError {
+    contents.directory_problem(&error.to_string())
+}
+
 /// Compacts the graph, a leaf of nodes at a time between commits; gives the
 /// number of edge sets moved.
 pub(crate) fn compact(engine: &DbEngine) -> Result<usize, CommitError<StoreRefusal>> {
@@ -211,6 +264,8 @@ pub(crate) struct StoreWrites {
     /// Made when the first entry is written, a savepoint set, or what is read has to
     /// be noted.
     pub(crate) entries: Option<Box<EntryWrites>>,
+    /// The schema that is among the entries.
+    pub(crate) schema: Option<Arc<Schema>>,
 }
 
 impl StoreWrites {
@@ -265,7 +320,7 @@ impl Drop for KeptWrites {
     fn drop(&mut self) {
         let Some(mut writes) = self.0.take().filter(|_| !std::thread::panicking()) else { return };
         writes.graph.clear();
-        writes.entries = None;
+        (writes.entries, writes.schema) = (None, None);
         // While the thread ends there may be nowhere to keep them.
         let _ = KEPT.try_with(|kept| {
             let mut kept = kept.borrow_mut();
@@ -283,6 +338,8 @@ pub(crate) struct StoreWriter {
     entries: EntryWriter,
     /// Where the graph names what it superseded.
     superseded: Vec<GraphRecord>,
+    /// Schemas that are kept, at most.
+    schemas: usize,
 }
 
 /// Names a record of either store.
@@ -325,7 +382,12 @@ impl Participant for Stores {
             let judged = self.keyspace.validate(&mut writer.entries, entries, start);
             judged.map_err(StoreRefusal::Entry)?;
         }
-        Ok(())
+        match self.schemas.newer_than(start) {
+            Some((since, schema)) => {
+                self.validate_definitions(writer, writes, start, (since, &schema))
+            }
+            None => Ok(()),
+        }
     }
 
     unsafe fn install(
@@ -335,7 +397,7 @@ impl Participant for Stores {
         commit: Timestamp,
         superseded: &mut Vec<StoreRecord>,
     ) {
-        let StoreWriter { graph, entries: entry_writer, superseded: of_graph } = writer;
+        let StoreWriter { graph, entries: entry_writer, superseded: of_graph, schemas } = writer;
         // SAFETY: the caller's contract, here and below; both have validated.
         unsafe { self.graph.install(graph, &mut writes.graph, commit, of_graph) };
         superseded.extend(of_graph.drain(..).map(StoreRecord::Graph));
@@ -344,6 +406,10 @@ impl Participant for Stores {
             let name = |name| superseded.push(StoreRecord::Entry(name));
             // SAFETY: as above.
             unsafe { self.keyspace.install_entries(entry_writer, entries, commit, name) };
+        }
+        if let Some(schema) = writes.schema.take() {
+            self.schemas.install(schema, commit);
+            *schemas += 1;
         }
     }
 
@@ -367,10 +433,13 @@ impl Participant for Stores {
     }
 
     fn owes(writer: &StoreWriter) -> bool {
-        Graph::owes(&writer.graph)
+        Graph::owes(&writer.graph) || writer.schemas > 1
     }
 
     unsafe fn settle(&self, writer: &mut StoreWriter, settling: &mut Settling<'_, StoreRecord>) {
+        if writer.schemas > 1 {
+            writer.schemas = self.schemas.prune(settling.active());
+        }
         // SAFETY: the caller's contract. The keyspace has nothing to forget.
         unsafe { self.graph.settle_writer(&mut writer.graph, settling) };
     }

@@ -1,15 +1,17 @@
 //! Transactions: reading at a snapshot, staging changes, committing them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use selvedge_base::{NodeId, Timestamp};
 use selvedge_encoding::{Document, Value};
 use selvedge_engine::{OpenSnapshot, SyncLevel};
 use selvedge_graph::{
-    Edge, EdgeTypeDef, GraphTransaction, GraphView, Node, ReadTracking, Upserted,
+    Edge, EdgeTypeDef, GraphError, GraphTransaction, GraphView, Node, ReadTracking, Upserted,
 };
 
 use selvedge_keyspace::{EntryView, EntryWrites, Keyspace, ReadTime};
+use selvedge_schema::Schema;
 
 use crate::error::{Error, Result};
 use crate::kv::error::KvError;
@@ -21,6 +23,7 @@ use crate::kv::writing::KvTransaction;
 use crate::options::{Isolation, TransactionOptions};
 use crate::read::{Read, Sealed};
 use crate::savepoint::{Savepoint, Savepoints};
+use crate::schema::rules::SchemaRules;
 use crate::stores::{EngineRef, KeptWrites};
 
 /// A transaction: it sees the database as of its start, and its own changes,
@@ -39,6 +42,8 @@ pub struct Transaction<'db> {
     isolation: Isolation,
     sync: Option<SyncLevel>,
     savepoints: Savepoints,
+    /// The definitions as of the start; `None`: there are none.
+    schema: Option<Arc<Schema>>,
     /// By which entries of keyspaces have expired.
     time: ReadTime,
 }
@@ -55,6 +60,7 @@ impl<'db> Transaction<'db> {
             // Where reads of entries are noted.
             writes.entries.get_or_insert_default();
         }
+        let schema = engine.participant().schemas.at(open.start());
         Self {
             engine,
             open: Some(open),
@@ -62,6 +68,7 @@ impl<'db> Transaction<'db> {
             isolation: options.isolation,
             sync: options.sync,
             savepoints: Savepoints::default(),
+            schema,
             time: ReadTime::new(),
         }
     }
@@ -111,17 +118,28 @@ impl<'db> Transaction<'db> {
         }
     }
 
+    /// Stages something in the graph, by the rules of the schema if there is one.
     #[inline]
-    fn staging(&mut self) -> GraphTransaction<'_> {
+    fn stage<T>(
+        &mut self,
+        work: impl FnOnce(&mut GraphTransaction<'_>) -> Result<T, GraphError>,
+    ) -> Result<T> {
         let tracking = self.tracking();
         let open = self.open.as_ref().expect("open until the end");
-        let at = self.engine.at(open);
-        GraphTransaction::new(
-            &self.engine.participant().graph,
-            at,
-            &mut self.writes.graph,
-            tracking,
-        )
+        let (graph, at) = (&self.engine.participant().graph, self.engine.at(open));
+        let mut staging = GraphTransaction::new(graph, at, &mut self.writes.graph, tracking);
+        match &self.schema {
+            None => Ok(work(&mut staging)?),
+            Some(schema) => {
+                let mut rules = SchemaRules { schema };
+                Ok(work(&mut staging.with_rules(&mut rules))?)
+            }
+        }
+    }
+
+    /// From its commit on the database has this schema.
+    pub(crate) fn set_schema(&mut self, schema: Schema) {
+        self.writes.schema = Some(Arc::new(schema));
     }
 
     /// Commits: all changes become visible at once, or none. Gives the commit
@@ -176,7 +194,7 @@ impl<'db> Transaction<'db> {
         key: impl Into<Option<&'k str>>,
         document: impl Into<Document>,
     ) -> Result<NodeId> {
-        Ok(self.staging().insert(label, key.into(), &document.into())?)
+        self.stage(|graph| graph.insert(label, key.into(), &document.into()))
     }
 
     /// Inserts a node, or replaces the document of the one with this key.
@@ -189,7 +207,7 @@ impl<'db> Transaction<'db> {
         key: &str,
         document: impl Into<Document>,
     ) -> Result<Upserted> {
-        Ok(self.staging().upsert(label, key, &document.into())?)
+        self.stage(|graph| graph.upsert(label, key, &document.into()))
     }
 
     /// Sets one field of a node's document; the others stay.
@@ -198,7 +216,7 @@ impl<'db> Transaction<'db> {
     /// [`Error::Input`] if there is no such node, or the document cannot be
     /// stored.
     pub fn set(&mut self, node: NodeId, field: &str, value: impl Into<Value>) -> Result<()> {
-        Ok(self.staging().set(node, &[(field, &value.into())])?)
+        self.stage(|graph| graph.set(node, &[(field, &value.into())]))
     }
 
     /// Sets several fields of a node's document, all or none; the others stay.
@@ -219,7 +237,7 @@ impl<'db> Transaction<'db> {
     pub fn set_many(&mut self, node: NodeId, fields: impl Into<Document>) -> Result<()> {
         let fields = fields.into();
         let fields: Vec<_> = fields.iter().collect();
-        Ok(self.staging().set(node, &fields)?)
+        self.stage(|graph| graph.set(node, &fields))
     }
 
     /// Sets a field inside nested maps, `address.city`; maps that are missing on
@@ -228,7 +246,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// As [`set`](Self::set); also if something on the way is not a map.
     pub fn set_path(&mut self, node: NodeId, path: &str, value: impl Into<Value>) -> Result<()> {
-        Ok(self.staging().set_path(node, path, &value.into())?)
+        self.stage(|graph| graph.set_path(node, path, &value.into()))
     }
 
     /// Removes a field of a node's document; whether it was there.
@@ -236,7 +254,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`Error::Input`] if there is no such node.
     pub fn unset(&mut self, node: NodeId, field: &str) -> Result<bool> {
-        Ok(self.staging().unset(node, field)?)
+        self.stage(|graph| graph.unset(node, field))
     }
 
     /// Replaces a node's whole document.
@@ -244,7 +262,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// As [`set`](Self::set).
     pub fn replace(&mut self, node: NodeId, document: impl Into<Document>) -> Result<()> {
-        Ok(self.staging().replace(node, &document.into())?)
+        self.stage(|graph| graph.replace(node, &document.into()))
     }
 
     /// Deletes a node and all its edges; gives the number of edges.
@@ -252,7 +270,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`Error::Input`] if there is no such node.
     pub fn delete_node(&mut self, node: NodeId) -> Result<u64> {
-        Ok(self.staging().delete(node)?)
+        self.stage(|graph| graph.delete(node))
     }
 
     /// Defines an edge type; defining it again the same way is fine. Without a
@@ -278,7 +296,7 @@ impl<'db> Transaction<'db> {
     /// [`Error::Input`] if it is defined otherwise, or the name is empty or too
     /// long.
     pub fn define_edge_type(&mut self, name: &str, def: EdgeTypeDef) -> Result<()> {
-        Ok(self.staging().define_edge_type(name, &def)?)
+        self.stage(|graph| graph.define_edge_type(name, &def))
     }
 
     /// Links `source` to `target` by an edge with a document. For a unique type
@@ -294,7 +312,7 @@ impl<'db> Transaction<'db> {
         target: NodeId,
         document: impl Into<Document>,
     ) -> Result<Edge> {
-        Ok(self.staging().link(source, edge_type, target, &document.into())?)
+        self.stage(|graph| graph.link(source, edge_type, target, &document.into()))
     }
 
     /// Removes every edge of a type from `source` to `target`; gives their
@@ -303,7 +321,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`Error::Input`] if the transaction writes too much.
     pub fn unlink_nodes(&mut self, source: NodeId, edge_type: &str, target: NodeId) -> Result<u64> {
-        Ok(self.staging().unlink(source, edge_type, target)?)
+        self.stage(|graph| graph.unlink(source, edge_type, target))
     }
 
     /// Removes one edge.
@@ -311,7 +329,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`Error::Input`] if there is no such edge.
     pub fn unlink_edge(&mut self, edge: Edge) -> Result<()> {
-        Ok(self.staging().unlink_edge(edge)?)
+        self.stage(|graph| graph.unlink_edge(edge))
     }
 
     /// Sets fields of an edge's document, all or none; the others stay.
@@ -322,7 +340,7 @@ impl<'db> Transaction<'db> {
     pub fn set_edge(&mut self, edge: Edge, fields: impl Into<Document>) -> Result<()> {
         let fields = fields.into();
         let fields: Vec<_> = fields.iter().collect();
-        Ok(self.staging().set_edge(edge, &fields)?)
+        self.stage(|graph| graph.set_edge(edge, &fields))
     }
 
     /// Removes a field of an edge's document; whether it was there.
@@ -330,7 +348,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// [`Error::Input`] if there is no such edge.
     pub fn unset_edge(&mut self, edge: Edge, field: &str) -> Result<bool> {
-        Ok(self.staging().unset_edge(edge, field)?)
+        self.stage(|graph| graph.unset_edge(edge, field))
     }
 
     /// Replaces an edge's whole document.
@@ -338,7 +356,7 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// As [`set_edge`](Self::set_edge).
     pub fn replace_edge(&mut self, edge: Edge, document: impl Into<Document>) -> Result<()> {
-        Ok(self.staging().replace_edge(edge, &document.into())?)
+        self.stage(|graph| graph.replace_edge(edge, &document.into()))
     }
 
     /// Reads a node and demands that it is unchanged when this transaction
@@ -348,7 +366,10 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// None in memory; the demand may fail the commit, if it writes anything.
     pub fn get_for_update(&mut self, node: NodeId) -> Result<Option<Node<'_>>> {
-        self.staging().note_for_update(node);
+        self.stage(|graph| {
+            graph.note_for_update(node);
+            Ok(())
+        })?;
         self.node(node)
     }
 
@@ -359,7 +380,7 @@ impl<'db> Transaction<'db> {
     /// again would expect the same version. Take the version from a snapshot, or
     /// before this transaction writes the node: its own writes have none yet.
     pub fn check(&mut self, node: NodeId, expected: Option<Timestamp>) {
-        self.staging().check(node, expected);
+        self.writes.graph.expect(node, expected);
     }
 
     /// A position to roll back to. Rolling back undoes what was staged after it,
@@ -409,6 +430,10 @@ impl Sealed for Transaction<'_> {
         let open = self.open.as_ref().expect("open until the end");
         let (graph, at) = (&self.engine.participant().graph, self.engine.at(open));
         GraphView::of_transaction(graph, at, &self.writes.graph, self.tracking())
+    }
+
+    fn definitions(&self) -> Option<Arc<Schema>> {
+        self.schema.clone()
     }
 
     fn kv_in(&self, space: Space) -> KvView<'_> {

@@ -74,7 +74,8 @@ impl Contents {
     }
 
     /// Damage of the directory as a whole.
-    pub(crate) fn directory_problem(&self, what: &str) -> StorageError {
+    #[must_use]
+    pub fn directory_problem(&self, what: &str) -> StorageError {
         let place = self.manifest.directory;
         let name = place.map_or(MANIFEST.to_owned(), |place| place.file.name());
         let offset = place.map_or(0, |place| place.offset);

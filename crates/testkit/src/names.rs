@@ -132,6 +132,7 @@ impl Names {
             ConflictKind::Write => "was written",
             ConflictKind::Dangling => "was deleted or linked",
             ConflictKind::Read => "was read, then changed",
+            ConflictKind::Definition => "was defined anew",
             _ => "was touched",
         };
         format!("conflict: {} {how} by {committed}, began at {start}", self.entity(entity))

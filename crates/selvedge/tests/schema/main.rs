@@ -1,0 +1,6 @@
+//! Definitions of labels and edge types: enforced by every way to write, stored,
+//! seen by each snapshot as they were.
+
+mod defining;
+mod enforcing;
+mod stored;
