@@ -104,7 +104,6 @@ pub use typed::stored::{Stored, StoredEdge};
 pub use typed::update::{EdgeUpdate, InBatch, NodeUpdate};
 
 pub use selvedge_derive::{Edge, Node};
-pub use selvedge_schema::{EdgeDef, FieldDef, FieldType, IndexDef, NodeDef};
 
 pub use selvedge_base::{EdgeId, EdgeTypeId, LabelId, NodeId, Timestamp, limits};
 pub use selvedge_encoding::{
@@ -134,9 +133,9 @@ pub use selvedge_storage::StorageError;
 /// What most programs need: `use selvedge::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        Db, Direction, Document, Edge, EdgeType, EdgeTypeDef, Error, Isolation, NodeId, NodeType,
-        Op, Read, RetryPolicy, Snapshot, Step, Stored, StoredEdge, Timestamp, Transaction,
-        TransactionOptions, Uniqueness, Value, doc,
+        Db, Define, Direction, Document, Edge, EdgeType, EdgeTypeDef, Error, Isolation, NodeId,
+        NodeType, Op, Read, RetryPolicy, Snapshot, Step, Stored, StoredEdge, Timestamp,
+        Transaction, TransactionOptions, Uniqueness, Value, doc,
     };
     // The macro alone: a node that was read is seldom named.
     pub use selvedge_derive::Node;

@@ -15,6 +15,7 @@
 //! - T2: a node's key and the field that stands for it stay the same.
 //! - T3: an operation stages all that it says, or nothing.
 
+pub(crate) mod define;
 pub mod derived;
 pub(crate) mod edge_type;
 pub(crate) mod error;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod batch;
+mod defined;
 mod definitions;
 mod edges;
 mod nodes;
