@@ -169,6 +169,14 @@ mod tests {
             ("#[node(length = 3..=1)] a: String", "no length is from 3 to 1"),
             ("#[node(length = -1)] a: String", "a length is `3`, `1..=40`, `1..` or `..=40`"),
             ("#[node(min = 1, min = 2)] a: u8", "given twice"),
+        ] {
+            assert_eq!(of_node(&format!("struct S {{ {field} }}")), [message], "{field}");
+        }
+    }
+
+    #[test]
+    fn what_serde_is_told_of_fields() {
+        for (field, message) in [
             (
                 "#[node(index)] #[serde(skip)] a: u8",
                 "a field that serde skips is not stored: it has no `node` attributes",
@@ -197,6 +205,10 @@ mod tests {
         ] {
             assert_eq!(of_node(&format!("struct S {{ {field} }}")), [message], "{field}");
         }
+    }
+
+    #[test]
+    fn attributes_of_fields_of_edges() {
         for (field, message) in [
             ("#[edge(key)] a: u8", "edges have no key"),
             ("#[edge(unique)] a: u8", "documents of edges have no indexes"),

@@ -39,7 +39,9 @@
 //! # Finding the way
 //! [`Db`] opens transactions ([`Transaction`]) and snapshots ([`Snapshot`]); both
 //! read through [`Read`]. [`Kv`] is a keyspace: values under ordered keys, atomic
-//! operations ([`Atomic`]), watches, queues. [`Db::define`] says what documents hold. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
+//! operations ([`Atomic`]), watches, queues. Structs are nodes and edges by `#[derive(Node)]`
+//! and `#[derive(Edge)]`: [`NodeType`], [`EdgeType`], [`Locate`], [`Stored`]; [`Db::define`] has
+//! what they hold checked. [`Db::define`] says what documents hold. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
 //! [`Error`] tells what to do about a failure, [`limits`] names every limit.
 #![deny(missing_docs)]
 
@@ -140,3 +142,8 @@ pub mod prelude {
     // The macro alone: a node that was read is seldom named.
     pub use selvedge_derive::Node;
 }
+
+/// The examples of the guide compile, and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/typed.md")]
+struct TypedGuide;

@@ -113,7 +113,7 @@ impl Transaction<'_> {
     ///
     /// let db = Db::in_memory();
     /// let [alice, bob] = ["alice", "bob"].map(|name| User { name: name.to_owned() });
-    /// db.insert_many([&alice, &bob])?;
+    /// db.insert_many::<User>([&alice, &bob])?;
     /// db.link(&alice, Knows { since: 2020 }, &bob)?;
     /// db.link("bob", Knows { since: 2021 }, "alice")?;
     /// assert_eq!(db.snapshot()?.get_edge::<Knows>("bob", "alice")?.expect("linked").since, 2021);
