@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use selvedge_base::{EdgeId, EdgeTypeId, NodeId};
-use selvedge_encoding::{Document, EncodeError, Value, encode_into, set_fields, unset_field};
+use selvedge_encoding::{
+    DocRef, Document, EncodeError, Value, encode_into, set_fields, unset_field,
+};
 use selvedge_mvcc::VersionBox;
 
 use crate::catalog::EdgeType;
@@ -300,20 +302,25 @@ impl GraphTransaction<'_> {
         self.check_room_for_edge(&edge)?;
         let mut scratch = std::mem::take(&mut self.writes.scratch);
         scratch.clear();
+        let mut rules = self.rules.take();
         let now = self.view().edge_named(edge, number);
         let edited = now.verify().and_then(|()| {
-            let edited = edit(now.document().as_bytes(), &mut scratch);
-            edited.map_err(|source| document_error(Entity::Edge(edge).to_string(), source))
+            let (mut upgraded, mut base) = (Vec::new(), now.document());
+            if let Some(rules) = &mut rules
+                && rules.upgrade_edge(now.edge_type(), base, &mut upgraded)?
+            {
+                base = DocRef::trusted(&upgraded);
+            }
+            let edited = edit(base.as_bytes(), &mut scratch);
+            edited.map_err(|source| document_error(Entity::Edge(edge).to_string(), source))?;
+            check_document(&scratch)?;
+            match &mut rules {
+                Some(rules) => rules.edge_changes(now.edge_type(), &mut scratch),
+                None => Ok(()),
+            }
         });
-        self.writes.scratch = scratch;
+        (self.writes.scratch, self.rules) = (scratch, rules);
         edited?;
-        check_document(&self.writes.scratch)?;
-        if let Some(rules) = self.rules.take() {
-            let name = self.view().edge_named(edge, number).edge_type().to_owned();
-            let judged = rules.edge_changes(&name, &mut self.writes.scratch);
-            self.rules = Some(rules);
-            judged?;
-        }
         let existed = match self.writes.edges.get(&edge) {
             Some(write) => write.existed,
             None => Some(number),

@@ -13,6 +13,29 @@ use crate::error::GraphError;
 ///
 /// Transactions of databases without rules have none, and do not ask.
 pub trait Rules: fmt::Debug {
+    /// Appends what the stored document of a node with this label has become by now,
+    /// for edits to begin with, and gives true; false if it is what it was.
+    ///
+    /// # Errors
+    /// Why it cannot be told.
+    fn upgrade_node(
+        &mut self,
+        label: &str,
+        stored: DocRef<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, GraphError>;
+
+    /// As [`upgrade_node`](Self::upgrade_node), of an edge of this type.
+    ///
+    /// # Errors
+    /// Why it cannot be told.
+    fn upgrade_edge(
+        &mut self,
+        edge_type: &str,
+        stored: DocRef<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, GraphError>;
+
     /// A node is to change.
     ///
     /// # Errors
@@ -36,7 +59,8 @@ pub struct NodeChanging<'c> {
     pub label: &'c str,
     /// Its key, which never changes.
     pub key: Option<&'c str>,
-    /// The document that the transaction sees now; `None` for a new node.
+    /// The document that the transaction sees now, as it is stored; `None` for a new
+    /// node.
     pub old: Option<DocRef<'c>>,
     /// The one it is to have, which may be completed; `None` for one that goes.
     pub new: Option<&'c mut Vec<u8>>,

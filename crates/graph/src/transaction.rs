@@ -8,7 +8,7 @@ use selvedge_base::limits::{
 };
 use selvedge_base::{LabelId, NodeId, Timestamp};
 use selvedge_encoding::{
-    Document, EncodeError, Value, encode_into, set_fields, set_path, unset_field,
+    DocRef, Document, EncodeError, Value, encode_into, set_fields, set_path, unset_field,
 };
 use selvedge_mvcc::{SnapshotRef, VersionBox};
 
@@ -281,7 +281,13 @@ impl<'t> GraphTransaction<'t> {
         let mut rules = self.rules.take();
         let staged = self.existing(id).and_then(|node| {
             node.verify()?;
-            edit(node.document().as_bytes(), &mut scratch)
+            let (mut upgraded, mut base) = (Vec::new(), node.document());
+            if let Some(rules) = &mut rules
+                && rules.upgrade_node(node.label(), base, &mut upgraded)?
+            {
+                base = DocRef::trusted(&upgraded);
+            }
+            edit(base.as_bytes(), &mut scratch)
                 .map_err(|source| document_error(Entity::Node(id).to_string(), source))?;
             check_document(&scratch)?;
             if let Some(rules) = &mut rules {

@@ -7,7 +7,7 @@ use selvedge_base::limits::{
 };
 use selvedge_encoding::{DocRef, Document, Value, encode};
 
-use crate::field::{IndexWish, ValueRules};
+use crate::field::ValueRules;
 use crate::{DefinitionError, FieldDef, FieldType, IndexDef, Owner, Presence};
 
 /// The fields, the key and the indexes of one label, or the fields of one edge type.
@@ -63,17 +63,18 @@ impl DocumentDef {
         self.open
     }
 
-    pub(crate) fn add_field(&mut self, mut field: FieldDef, of_node: bool) {
-        if of_node && let Some(wish) = field.index.take() {
-            let index = IndexDef::on([&*field.name]);
-            self.add_index(if wish == IndexWish::Unique { index.unique() } else { index });
-        }
+    /// Adds a field, or puts it in the place of the one with its name; and the index
+    /// that it asks for.
+    pub(crate) fn add_field(&mut self, field: FieldDef) {
+        let (field, index) = field.split();
+        index.into_iter().for_each(|index| self.add_index(index));
         match self.fields.binary_search_by(|old| old.name.cmp(&field.name)) {
             Ok(at) => self.fields[at] = field,
             Err(at) => self.fields.insert(at, field),
         }
     }
 
+    /// Adds an index, or puts it in the place of the one with its name.
     pub(crate) fn add_index(&mut self, index: IndexDef) {
         match self.indexes.binary_search_by(|old| old.name.cmp(&index.name)) {
             Ok(at) => self.indexes[at] = index,
@@ -86,7 +87,7 @@ impl DocumentDef {
         if let Some(key) = &self.key
             && self.field(key).is_none()
         {
-            self.add_field(FieldDef::string(key.clone()).optional(), true);
+            self.add_field(FieldDef::string(key.clone()).optional());
         }
     }
 
@@ -96,6 +97,10 @@ impl DocumentDef {
         limited("the number of fields", self.fields.len(), DEFINED_FIELDS_MAX)?;
         limited("the number of indexes", self.indexes.len(), INDEXES_MAX)?;
         limited("the length of its name in bytes", owner.name().len(), NAME_BYTES_MAX)?;
+        if let (Owner::EdgeType(_), Some(index)) = (owner, self.indexes.first()) {
+            let (owner, index) = (owner.clone(), index.name.clone());
+            return Err(DefinitionError::IndexOfEdges { owner, index });
+        }
         self.fields.iter().try_for_each(|field| validate_field(owner, field))?;
         if let Some(key) = &self.key {
             let found = self.field(key).map(FieldDef::field_type);

@@ -49,7 +49,7 @@ impl EdgeDef {
     /// A field. One of the same name is replaced.
     #[must_use]
     pub fn field(mut self, field: FieldDef) -> Self {
-        self.document.add_field(field, false);
+        self.document.add_field(field);
         self
     }
 
@@ -102,10 +102,6 @@ impl EdgeDef {
     /// [`DefinitionError`], the first one.
     pub fn into_document(self) -> Result<(String, DocumentDef), DefinitionError> {
         let owner = Owner::EdgeType(self.edge_type.clone());
-        if let Some(field) = self.document.fields().iter().find(|field| field.index.is_some()) {
-            let field = field.name.clone();
-            return Err(DefinitionError::IndexOfEdges { owner, field });
-        }
         self.document.validate(&owner)?;
         Ok((self.edge_type, self.document))
     }

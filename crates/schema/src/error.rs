@@ -74,12 +74,22 @@ pub enum DefinitionError {
         reason: String,
     },
     /// A field of edges is to be indexed.
-    #[error("the definition of {owner}: field `{field}`: documents of edges have no indexes")]
+    #[error("the definition of {owner}: index {index:?}: documents of edges have no indexes")]
     IndexOfEdges {
         /// Whose definition.
         owner: Owner,
-        /// The field.
-        field: String,
+        /// The name of the index.
+        index: String,
+    },
+    /// A step of a migration does not fit the definition.
+    #[error("the migration of {owner} cannot {step}: {reason}")]
+    Step {
+        /// Whose definition.
+        owner: Owner,
+        /// The step.
+        step: String,
+        /// What is wrong.
+        reason: String,
     },
     /// The whole schema does not fit into what stores it.
     #[error("the schema cannot be stored: {0}")]

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use selvedge_encoding::Value;
 
-use crate::FieldType;
+use crate::{FieldType, IndexDef};
 
 /// Whether a field has to be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +163,16 @@ impl FieldDef {
     #[must_use]
     pub fn indexed(self) -> Self {
         Self { index: Some(IndexWish::Range), ..self }
+    }
+
+    /// The field alone, and the index that it asks for.
+    #[must_use]
+    pub fn split(mut self) -> (Self, Option<IndexDef>) {
+        let index = self.index.take().map(|wish| {
+            let index = IndexDef::on([&*self.name]);
+            if wish == IndexWish::Unique { index.unique() } else { index }
+        });
+        (self, index)
     }
 
     /// The name.

@@ -121,6 +121,16 @@ impl IndexDef {
         Self { unique: true, ..self }
     }
 
+    /// A field has another name.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        for path in &mut self.paths {
+            let rest = path.path.strip_prefix(from);
+            if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('.')) {
+                path.path = format!("{to}{rest}");
+            }
+        }
+    }
+
     /// The name.
     #[must_use]
     pub fn name(&self) -> &str {

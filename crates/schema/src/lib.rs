@@ -32,11 +32,12 @@
 //!   asks for, is accepted again.
 //! - S3: a revision is never used twice: a definition that was dropped and made again
 //!   has another one.
-//! - S4: bytes that [`Schema::decode`] accepts are those of a valid schema.
+//! - S4: a document that was converted is not changed by converting it again.
+//! - S5: bytes that [`Schema::decode`] accepts are those of a valid schema.
 //!
 //! Reading order: [`FieldType`], [`FieldDef`], [`IndexDef`], [`DocumentDef`],
-//! [`NodeDef`], [`EdgeDef`]; `check` and [`Violation`]; [`Schema`], `stored`,
-//! [`SchemaDifference`].
+//! [`NodeDef`], [`EdgeDef`]; `check` and [`Violation`]; [`Step`], [`Schema`],
+//! `stored`, [`SchemaDifference`].
 //!
 //! This crate knows no node, transaction or file, and no entry of an index.
 
@@ -50,6 +51,7 @@ mod field_type;
 mod index_def;
 mod node_def;
 mod schema;
+mod step;
 mod stored;
 mod violation;
 
@@ -62,5 +64,6 @@ pub use field::{FieldDef, Presence};
 pub use field_type::FieldType;
 pub use index_def::{IndexDef, IndexNumber, IndexPath, IndexState};
 pub use node_def::NodeDef;
-pub use schema::{Definition, Kind, Schema};
+pub use schema::{Change, Definition, Kind, Phase, Schema};
+pub use step::Step;
 pub use violation::{Owner, Violation, ViolationKind};

@@ -40,7 +40,7 @@ impl NodeDef {
     /// A field. One of the same name is replaced.
     #[must_use]
     pub fn field(mut self, field: FieldDef) -> Self {
-        self.document.add_field(field, true);
+        self.document.add_field(field);
         self
     }
 

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! format: 1, revision, indexes_numbered
-//! nodes, edges: [{ name, revision, open, key, fields, indexes }]
+//! nodes, edges: [{ name, revision, document, change }]
+//!   document: { open, key, fields, indexes }
+//!   change:  { phase: "verifying" | "converting", to: document, steps: [{ step, .. }] }
 //!   fields:  [{ name, type, presence: "required" | "optional" | "default", default,
 //!               min, max, length_min, length_max }]
 //!   type:    "int" | { list: type } | { nullable: type } | { vector: elements }
@@ -19,8 +21,8 @@ use selvedge_encoding::{DocRef, Document, Value, doc, encode};
 use crate::field::ValueRules;
 use crate::index_def::IndexPath;
 use crate::{
-    Definition, DefinitionError, DocumentDef, FieldDef, FieldType, IndexDef, IndexNumber,
-    IndexState, Owner, Presence, Schema, StoredSchemaError,
+    Change, Definition, DefinitionError, DocumentDef, FieldDef, FieldType, IndexDef, IndexNumber,
+    IndexState, Owner, Phase, Presence, Schema, Step, StoredSchemaError,
 };
 
 /// The newest format.
@@ -79,53 +81,138 @@ impl Schema {
         value: &Value,
         of_nodes: bool,
     ) -> Result<(Owner, Definition), StoredSchemaError> {
-        let document = map(value)?;
-        let name = text(document, "name")?.to_owned();
+        let stored = map(value)?;
+        let name = text(stored, "name")?.to_owned();
         let owner = if of_nodes { Owner::Label(name) } else { Owner::EdgeType(name) };
+        let document = stored.get("document").map(|value| self.document_from(&owner, map(value)?));
+        let document = document.transpose()?;
+        let change = stored.get("change").map(|value| self.change_from(&owner, map(value)?));
+        let change = change.transpose()?;
+        let holds = match &change {
+            None => document.is_some(),
+            Some(change) if change.phase == Phase::Verifying => true,
+            Some(change) => Some(&change.to) == document.as_ref(),
+        };
+        let numbered = document.iter().flat_map(|document| &document.indexes);
+        if !holds || numbered.into_iter().any(|index| index.number.is_none()) {
+            return malformed(format!("the definition of {owner} and its change do not fit"));
+        }
+        let revision = number(stored, "revision")?;
+        if revision == 0 || revision > self.revision {
+            return malformed(format!("{owner} has revision {revision}, which was never given"));
+        }
+        Ok((owner, Definition { revision, document, change }))
+    }
+
+    fn document_from(
+        &self,
+        owner: &Owner,
+        stored: &Document,
+    ) -> Result<DocumentDef, StoredSchemaError> {
         let mut def = DocumentDef {
-            key: document.get("key").map(|_| text(document, "key")).transpose()?.map(str::to_owned),
-            open: flag(document, "open")?,
+            key: stored.get("key").map(|_| text(stored, "key")).transpose()?.map(str::to_owned),
+            open: flag(stored, "open")?,
             ..DocumentDef::default()
         };
-        for value in list(document, "fields")? {
+        for value in list(stored, "fields")? {
             let field = field_from(map(value)?)?;
             if def.field(&field.name).is_some() {
                 return malformed(format!("{owner} has field `{}` twice", field.name));
             }
-            def.add_field(field, false);
+            def.add_field(field);
         }
-        for value in list(document, "indexes")? {
+        let of_nodes = matches!(owner, Owner::Label(_));
+        for value in list(stored, "indexes")? {
             let index = index_from(map(value)?)?;
-            let known = index.number.is_some_and(|number| number.get() <= self.indexes_numbered);
+            let known = index.number.is_none_or(|number| number.get() <= self.indexes_numbered);
             if !known || !of_nodes || def.index(&index.name).is_some() {
                 return malformed(format!("{owner} cannot have the index {index}"));
             }
             def.add_index(index);
         }
-        def.validate(&owner).or_else(|error| malformed(error.to_string()))?;
-        let revision = number(document, "revision")?;
-        if revision == 0 || revision > self.revision {
-            return malformed(format!("{owner} has revision {revision}, which was never given"));
+        def.validate(owner).or_else(|error| malformed(error.to_string()))?;
+        Ok(def)
+    }
+
+    fn change_from(&self, owner: &Owner, stored: &Document) -> Result<Change, StoredSchemaError> {
+        let phase = match text(stored, "phase")? {
+            "verifying" => Phase::Verifying,
+            "converting" => Phase::Converting,
+            other => return malformed(format!("there is no phase {other:?}")),
+        };
+        let Some(to) = stored.get("to") else { return malformed("a change leads nowhere") };
+        let to = self.document_from(owner, map(to)?)?;
+        let steps = list(stored, "steps")?.iter().map(|value| step_from(map(value)?));
+        let steps = steps.collect::<Result<Vec<_>, _>>()?;
+        if steps.iter().filter_map(Step::gone).any(|gone| to.field(gone).is_some()) {
+            return malformed("a change brings back what it takes away");
         }
-        Ok((owner, Definition { revision, document: def }))
+        Ok(Change { phase, to, steps })
     }
 }
 
 fn definition_to(name: &str, definition: &Definition) -> Value {
-    let Definition { revision, document } = definition;
+    let Definition { revision, document, change } = definition;
+    let mut stored = doc! { "name": name, "revision": *revision };
+    if let Some(document) = document {
+        stored.set("document", document_to(document));
+    }
+    if let Some(Change { phase, to, steps }) = change {
+        let phase = match phase {
+            Phase::Verifying => "verifying",
+            Phase::Converting => "converting",
+        };
+        let steps: Vec<Value> = steps.iter().map(step_to).collect();
+        stored.set("change", doc! { "phase": phase, "to": document_to(to), "steps": steps });
+    }
+    Value::Map(stored)
+}
+
+fn document_to(document: &DocumentDef) -> Value {
     let fields: Vec<Value> = document.fields.iter().map(field_to).collect();
     let indexes: Vec<Value> = document.indexes.iter().map(index_to).collect();
-    let mut stored = doc! {
-        "name": name,
-        "revision": *revision,
-        "open": document.open,
-        "fields": fields,
-        "indexes": indexes,
-    };
+    let mut stored = doc! { "open": document.open, "fields": fields, "indexes": indexes };
     if let Some(key) = &document.key {
         stored.set("key", key.clone());
     }
     Value::Map(stored)
+}
+
+fn step_to(step: &Step) -> Value {
+    let stored = match step {
+        Step::AddField(field) => doc! { "step": "add_field", "field": field_to(field) },
+        Step::ChangeField(field) => doc! { "step": "change_field", "field": field_to(field) },
+        Step::DropField(name) => doc! { "step": "drop_field", "name": name.clone() },
+        Step::MakeRequired(name) => doc! { "step": "make_required", "name": name.clone() },
+        Step::MakeOptional(name) => doc! { "step": "make_optional", "name": name.clone() },
+        Step::RenameField { from, to } => {
+            doc! { "step": "rename_field", "from": from.clone(), "to": to.clone() }
+        }
+        Step::AddIndex(index) => doc! { "step": "add_index", "index": index_to(index) },
+        Step::DropIndex(name) => doc! { "step": "drop_index", "name": name.clone() },
+        Step::AllowUnknownFields(open) => doc! { "step": "unknown_fields", "open": *open },
+    };
+    Value::Map(stored)
+}
+
+fn step_from(stored: &Document) -> Result<Step, StoredSchemaError> {
+    let inner = |name: &str| match stored.get(name) {
+        Some(value) => map(value),
+        None => malformed("a step lacks what it is about"),
+    };
+    let named = |name: &str| text(stored, name).map(str::to_owned);
+    Ok(match text(stored, "step")? {
+        "add_field" => Step::AddField(field_from(inner("field")?)?),
+        "change_field" => Step::ChangeField(field_from(inner("field")?)?),
+        "drop_field" => Step::DropField(named("name")?),
+        "rename_field" => Step::RenameField { from: named("from")?, to: named("to")? },
+        "make_required" => Step::MakeRequired(named("name")?),
+        "make_optional" => Step::MakeOptional(named("name")?),
+        "add_index" => Step::AddIndex(index_from(inner("index")?)?),
+        "drop_index" => Step::DropIndex(named("name")?),
+        "unknown_fields" => Step::AllowUnknownFields(flag(stored, "open")?),
+        other => return malformed(format!("there is no step {other:?}")),
+    })
 }
 
 fn field_to(field: &FieldDef) -> Value {

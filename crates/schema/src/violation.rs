@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use selvedge_encoding::EncodeError;
+
 /// Whose documents: those of a label, or of an edge type.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Owner {
@@ -87,6 +89,13 @@ pub enum ViolationKind {
         /// The length of the value.
         found: u64,
     },
+    /// A migration renames another field to this one, and there is one already.
+    Taken {
+        /// The field that is renamed.
+        from: String,
+    },
+    /// The document is too long once it has its defaults.
+    TooLong(EncodeError),
     /// The node has no key, and the label demands one.
     KeyMissing,
     /// The field that stands for the key says otherwise than the key.
@@ -148,6 +157,10 @@ impl fmt::Display for Violation {
                     None => write!(f, "{min} or more"),
                 }
             }
+            ViolationKind::Taken { from } => {
+                write!(f, "there is one already, so `{from}` cannot be renamed to it")
+            }
+            ViolationKind::TooLong(error) => write!(f, "{error}"),
             ViolationKind::KeyMissing => Ok(()),
             ViolationKind::KeyDiffers { key, found } => {
                 write!(f, "it stands for the key, which is {key:?}, but holds {found}")

@@ -8,7 +8,7 @@ use selvedge_base::limits::{
 use selvedge_encoding::{DateTime, DocRef, Document, Value, doc, encode, set_fields};
 use selvedge_schema::{
     DefinitionError, DocumentDef, EdgeDef, FieldDef, FieldType, IndexDef, IndexState, NodeDef,
-    Owner, Schema, StoredSchemaError,
+    Owner, Schema, Step, StoredSchemaError,
 };
 
 fn user() -> NodeDef {
@@ -240,7 +240,7 @@ fn keys_and_indexes_that_make_no_sense_are_refused() {
     }
     let edges = EdgeDef::unique("E").field(FieldDef::int("since").indexed()).into_document();
     let expected =
-        "the definition of edge type \"E\": field `since`: documents of edges have no indexes";
+        "the definition of edge type \"E\": index \"since\": documents of edges have no indexes";
     assert_eq!(edges.expect_err("no index of edges").to_string(), expected);
 }
 
@@ -278,10 +278,26 @@ fn schema() -> Schema {
     let mut schema = Schema::default();
     let user = user().index(IndexDef::on(["tags[]", "age"])).field(FieldDef::any("map").optional());
     let (label, document) = user.into_document().expect("makes sense");
-    schema.put(&Owner::Label(label), document, IndexState::Building);
+    let owner = Owner::Label(label);
+    schema.begin(&owner, document, vec![]);
+    assert!(schema.convert(&owner) && schema.finish(&owner));
+    let city = NodeDef::new("City").field(FieldDef::int("n")).field(FieldDef::int("gone"));
+    let (label, document) = city.into_document().expect("makes sense");
+    let owner = Owner::Label(label);
+    schema.put(&owner, document.clone());
+    let steps = vec![
+        Step::RenameField { from: "n".to_owned(), to: "number".to_owned() },
+        Step::DropField("gone".to_owned()),
+        Step::AddField(FieldDef::string("name").default("")),
+        Step::AddIndex(IndexDef::on(["number"])),
+        Step::ChangeField(FieldDef::int("number").optional()),
+        Step::AllowUnknownFields(true),
+    ];
+    let to = document.migrated(&owner, &steps).expect("makes sense");
+    schema.begin(&owner, to, steps);
     let knows = EdgeDef::unique("KNOWS").field(FieldDef::int("since").default(2020));
     let (name, document) = knows.into_document().expect("makes sense");
-    schema.put(&Owner::EdgeType(name), document, IndexState::Ready);
+    schema.put(&Owner::EdgeType(name), document);
     schema
 }
 

@@ -89,8 +89,10 @@ pub use pending_sync::PendingSync;
 pub use read::Read;
 pub use retry::RetryPolicy;
 pub use savepoint::Savepoint;
+pub use schema::change::MigrationProgress;
 pub use schema::define::Define;
 pub use schema::error::SchemaError;
+pub use schema::migrate::Migration;
 pub use snapshot::Snapshot;
 pub use statistics::Statistics;
 pub use transaction::Transaction;
@@ -126,9 +128,9 @@ pub use selvedge_graph::{
 
 pub use selvedge_keyspace::{Encoding as KvEncoding, Operation as KvOperation, V8Number, V8Sum};
 pub use selvedge_schema::{
-    Definition, DefinitionError, DocumentDef, EdgeDef, FieldDef, FieldType, IndexDef, IndexNumber,
-    IndexPath, IndexState, Kind, NodeDef, Owner, Presence, Schema, SchemaDifference, Violation,
-    ViolationKind,
+    Change, Definition, DefinitionError, DocumentDef, EdgeDef, FieldDef, FieldType, IndexDef,
+    IndexNumber, IndexPath, IndexState, Kind, NodeDef, Owner, Phase, Presence, Schema,
+    SchemaDifference, Step as MigrationStep, Violation, ViolationKind,
 };
 pub use selvedge_storage::StorageError;
 

@@ -16,9 +16,12 @@
 //! - D3: the cell and the entry say the same: both change in one install, and the cell
 //!   is filled from the entry when a database is opened.
 //!
-//! Reading order: `cell`, `rules`, `define`, `error`.
+//! Reading order: `cell`, `rules`, `define`, `change`, `migrate`,
+//! `error`.
 
 pub(crate) mod cell;
+pub(crate) mod change;
 pub(crate) mod define;
 pub(crate) mod error;
+pub(crate) mod migrate;
 pub(crate) mod rules;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use selvedge_graph::{Direction, EdgeTypeDef, Entity};
+use selvedge_graph::EdgeTypeDef;
 use selvedge_keyspace::Encoding;
 use selvedge_schema::{
-    DocumentDef, EdgeDef, IndexState, NodeDef, Owner, Schema, SchemaDifference, Violation,
+    Change, DocumentDef, EdgeDef, NodeDef, Owner, Phase, Schema, SchemaDifference,
 };
 
 use crate::db::Db;
@@ -77,7 +77,8 @@ impl Db {
     /// definition. Defining again what is defined so already does nothing, so a program
     /// may do it whenever it opens the database. All are defined, or none.
     ///
-    /// What is there already is verified first.
+    /// What is there already is verified first, and gets the defaults that it lacks, as
+    /// [`migrate`](Self::migrate) does it.
     ///
     /// ```
     /// use selvedge::prelude::*;
@@ -112,16 +113,23 @@ impl Db {
         if self.is_defined(&wanted)? {
             return Ok(());
         }
-        // What is read to verify the definitions is validated by the commit.
+        // That there is nothing to verify is validated by the commit.
         let options = TransactionOptions::serializable();
-        self.transaction_retry_with(RetryPolicy::default(), &options, |ctx| {
+        let changing = self.transaction_retry_with(RetryPolicy::default(), &options, |ctx| {
             let mut schema = Schema::clone(&*ctx.schema()?);
-            let mut changed = false;
-            for wanted in &wanted {
-                changed |= define(ctx, &mut schema, wanted)?;
+            let before = schema.clone();
+            let changing = begin(ctx, &mut schema, &wanted)?;
+            if schema != before {
+                ctx.stage_schema(schema)?;
             }
-            if changed { ctx.stage_schema(schema) } else { Ok(()) }
-        })
+            Ok::<_, Error>(changing)
+        })?;
+        if changing.is_empty() {
+            return Ok(());
+        }
+        let shape = |wanted: &Wanted| Some((wanted.owner.clone(), wanted.shape.clone()?));
+        let shapes: Vec<_> = wanted.iter().filter_map(shape).collect();
+        self.carry_out(&changing, &shapes, &mut |_| {})
     }
 
     /// The schema of the newest state.
@@ -132,17 +140,17 @@ impl Db {
         self.view(|snapshot| snapshot.schema())
     }
 
-    /// Whether all of it is defined so: then there is nothing to write.
+    /// Whether all of it is defined so, and nothing of it is under way.
     fn is_defined(&self, wanted: &[Wanted]) -> Result<bool> {
         self.view(|snapshot| {
             let schema = snapshot.schema()?;
             for Wanted { owner, document, shape } in wanted {
-                let same =
-                    schema.definition(owner).map(|stored| stored.document()) == Some(document);
-                if !same
-                    || snapshot.edge_type_def(owner.name())?.as_ref().filter(|_| shape.is_some())
-                        != shape.as_ref()
-                {
+                let stored = schema.definition(owner).filter(|of| of.change().is_none());
+                let runs_so = match shape {
+                    Some(shape) => snapshot.edge_type_def(owner.name())?.as_ref() == Some(shape),
+                    None => true,
+                };
+                if !runs_so || stored.and_then(|of| of.document()) != Some(document) {
                     return Ok(false);
                 }
             }
@@ -151,71 +159,74 @@ impl Db {
     }
 }
 
-/// Defines one label or edge type in `schema`; whether that is new.
-fn define(ctx: &mut Transaction<'_>, schema: &mut Schema, wanted: &Wanted) -> Result<bool> {
-    let Wanted { owner, document, shape } = wanted;
-    if let Some(shape) = shape {
-        define_shape(ctx, owner, shape)?;
-    }
-    if let Some(stored) = schema.definition(owner) {
-        return match SchemaDifference::between(owner, stored.document(), document) {
-            Some(difference) => Err(SchemaError::Differs(difference).into()),
-            None => Ok(false),
+/// Makes all of these definitions at once, if there is nothing to verify; begins them
+/// otherwise. Gives those that are under way.
+fn begin(ctx: &mut Transaction<'_>, schema: &mut Schema, wanted: &[Wanted]) -> Result<Vec<Owner>> {
+    let (mut changing, mut new) = (Vec::new(), Vec::new());
+    for Wanted { owner, document, shape } in wanted {
+        if let Some(shape) = shape {
+            check_shape(ctx, owner, shape)?;
+        }
+        let Some(stored) = schema.definition(owner) else {
+            new.push((owner, document));
+            continue;
         };
+        match (stored.document(), stored.change()) {
+            (Some(stored), change) => {
+                if let Some(difference) = SchemaDifference::between(owner, stored, document) {
+                    return Err(SchemaError::Differs(difference).into());
+                }
+                let converting = |change: &&Change| change.phase() == Phase::Converting;
+                changing.extend(change.filter(converting).map(|_| owner.clone()));
+            }
+            (None, Some(change)) if change.to() == document => changing.push(owner.clone()),
+            // Whoever began it was interrupted, and wants something else now.
+            (None, _) => new.push((owner, document)),
+        }
     }
-    verify_existing(ctx, wanted)?;
-    let empty = match owner {
+    let mut at_once = changing.is_empty();
+    for (owner, _) in &new {
+        at_once &= schema.definition(owner).is_none() && is_empty(ctx, owner)?;
+    }
+    for (owner, document) in new {
+        if at_once {
+            schema.put(owner, document.clone());
+        } else {
+            schema.begin(owner, document.clone(), Vec::new());
+            changing.push(owner.clone());
+        }
+    }
+    if at_once {
+        for Wanted { owner, shape, .. } in wanted {
+            shape.iter().try_for_each(|shape| define_shape(ctx, owner, shape))?;
+        }
+    }
+    Ok(changing)
+}
+
+fn is_empty(ctx: &Transaction<'_>, owner: &Owner) -> Result<bool> {
+    Ok(match owner {
         Owner::Label(label) => ctx.count(label)? == 0,
-        Owner::EdgeType(_) => true,
-    };
-    let state = if empty { IndexState::Ready } else { IndexState::Building };
-    schema.put(owner, document.clone(), state);
-    Ok(true)
+        Owner::EdgeType(name) => ctx.count_edges(name)? == 0,
+    })
 }
 
 /// How edges run is part of the edge type itself, and nowhere else.
-fn define_shape(ctx: &mut Transaction<'_>, owner: &Owner, shape: &EdgeTypeDef) -> Result<()> {
-    let stored = ctx.edge_type_def(owner.name())?.map(|stored| stored.to_string());
-    let wanted = shape.to_string();
-    let stored = stored.unwrap_or_else(|| wanted.clone());
-    if let Some(difference) = SchemaDifference::of_text(owner, &stored, &wanted) {
-        return Err(SchemaError::Differs(difference).into());
-    }
+pub(crate) fn define_shape(
+    ctx: &mut Transaction<'_>,
+    owner: &Owner,
+    shape: &EdgeTypeDef,
+) -> Result<()> {
+    check_shape(ctx, owner, shape)?;
     ctx.define_edge_type(owner.name(), shape.clone())
 }
 
-/// Whether everything there is keeps the definition.
-fn verify_existing(ctx: &Transaction<'_>, wanted: &Wanted) -> Result<()> {
-    let Wanted { owner, document, .. } = wanted;
-    let refuse = |entity: Entity, violation: Violation| {
-        let violation = Box::new(violation.of(owner.clone()));
-        Err(Error::from(SchemaError::Existing { entity, violation }))
-    };
-    match owner {
-        Owner::Label(label) => {
-            for id in ctx.scan(label)? {
-                let Some(node) = ctx.node(id)? else { continue };
-                if let Err(violation) = document.check(node.document(), node.key()) {
-                    return refuse(Entity::Node(id), violation);
-                }
-            }
-        }
-        Owner::EdgeType(name) => {
-            if ctx.count_edges(name)? == 0 {
-                return Ok(());
-            }
-            for label in ctx.labels()? {
-                for id in ctx.scan(&label)? {
-                    for edge in ctx.edges(id, Direction::Out, &**name)? {
-                        if let Err(violation) = document.check(edge.document(), None) {
-                            return refuse(Entity::Edge(edge.edge()), violation);
-                        }
-                    }
-                }
-            }
-        }
+fn check_shape(ctx: &Transaction<'_>, owner: &Owner, shape: &EdgeTypeDef) -> Result<()> {
+    let Some(stored) = ctx.edge_type_def(owner.name())? else { return Ok(()) };
+    match SchemaDifference::of_text(owner, &stored.to_string(), &shape.to_string()) {
+        Some(difference) => Err(SchemaError::Differs(difference).into()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 impl Transaction<'_> {

@@ -2,7 +2,7 @@
 
 use selvedge_encoding::{DocRef, EncodeError, set_fields};
 use selvedge_graph::{GraphError, NodeChanging, Rules};
-use selvedge_schema::{DocumentDef, Owner, Schema};
+use selvedge_schema::{Definition, Kind, Owner, Schema};
 
 /// The rules of one operation of a transaction.
 #[derive(Debug)]
@@ -11,41 +11,74 @@ pub(crate) struct SchemaRules<'t> {
 }
 
 impl Rules for SchemaRules<'_> {
+    fn upgrade_node(
+        &mut self,
+        label: &str,
+        stored: DocRef<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, GraphError> {
+        let definition = self.schema.named(Kind::Nodes, label);
+        upgrade(definition, stored, out, || Owner::Label(label.to_owned()))
+    }
+
+    fn upgrade_edge(
+        &mut self,
+        edge_type: &str,
+        stored: DocRef<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, GraphError> {
+        let definition = self.schema.named(Kind::Edges, edge_type);
+        upgrade(definition, stored, out, || Owner::EdgeType(edge_type.to_owned()))
+    }
+
     fn node_changes(&mut self, change: NodeChanging<'_>) -> Result<(), GraphError> {
-        let Some(def) = self.schema.node(change.label) else { return Ok(()) };
         let NodeChanging { label, key, new, .. } = change;
+        let Some(definition) = self.schema.named(Kind::Nodes, label) else { return Ok(()) };
         let Some(new) = new else { return Ok(()) };
-        keep(def, new, key, || Owner::Label(label.to_owned()))
+        keep(definition, new, key, || Owner::Label(label.to_owned()))
     }
 
     fn edge_changes(&mut self, edge_type: &str, document: &mut Vec<u8>) -> Result<(), GraphError> {
-        let Some(def) = self.schema.edge(edge_type) else { return Ok(()) };
-        keep(def, document, None, || Owner::EdgeType(edge_type.to_owned()))
+        let Some(definition) = self.schema.named(Kind::Edges, edge_type) else { return Ok(()) };
+        keep(definition, document, None, || Owner::EdgeType(edge_type.to_owned()))
     }
+}
+
+fn upgrade(
+    definition: Option<&Definition>,
+    stored: DocRef<'_>,
+    out: &mut Vec<u8>,
+    owner: impl Fn() -> Owner,
+) -> Result<bool, GraphError> {
+    let Some(definition) = definition else { return Ok(false) };
+    definition.upgrade(stored, out).map_err(|source| too_long(&owner(), source))
 }
 
 /// Checks a document, and gives it the defaults that it lacks.
 fn keep(
-    def: &DocumentDef,
+    definition: &Definition,
     document: &mut Vec<u8>,
     key: Option<&str>,
     owner: impl Fn() -> Owner,
 ) -> Result<(), GraphError> {
-    let missing = def.check(DocRef::trusted(document), key);
+    let missing = definition.check(DocRef::trusted(document), key);
     let missing = missing.map_err(|violation| violation.of(owner()))?;
     if !missing.is_none() {
-        complete(def, document).map_err(|source| GraphError::Document {
-            entity: format!("{} with its defaults", owner()),
-            source,
-        })?;
+        complete(definition, document).map_err(|source| too_long(&owner(), source))?;
     }
     Ok(())
 }
 
 #[cold]
-fn complete(def: &DocumentDef, document: &mut Vec<u8>) -> Result<(), EncodeError> {
+fn complete(definition: &Definition, document: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let Some(def) = definition.document() else { return Ok(()) };
     let mut complete = Vec::with_capacity(document.capacity());
     set_fields(document, &def.defaults(DocRef::trusted(document)), &mut complete)?;
     *document = complete;
     Ok(())
+}
+
+#[cold]
+fn too_long(owner: &Owner, source: EncodeError) -> GraphError {
+    GraphError::Document { entity: format!("{owner}, with its defaults,"), source }
 }

@@ -142,7 +142,8 @@ fn a_key_stands_for_its_field() {
 #[test]
 fn what_was_defined_meanwhile_is_a_conflict() {
     let db = Db::in_memory();
-    let old = db.insert_node("User", "old", doc! { "name": "old" }).expect("undefined");
+    let document = doc! { "active": true, "name": "old" };
+    let old = db.insert_node("User", "old", document).expect("undefined");
     let options = TransactionOptions::new();
     let begin = || db.begin(&options).expect("few are open");
     let (mut inserts, mut sets, mut deletes, mut links, mut elsewhere) =
