@@ -118,6 +118,37 @@ fn end<N: EndType>(node: &impl Locate<N>) -> End {
 /// assert_eq!(db.snapshot()?.count_edges("DID")?, 1);
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// By type:
+///
+/// ```
+/// use selvedge::prelude::*;
+/// use selvedge::Target;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Node)]
+/// struct User {
+///     #[node(key)]
+///     name: String,
+///     age: u8,
+/// }
+///
+/// #[derive(Serialize, Deserialize, Edge)]
+/// #[edge(from = User, to = User)]
+/// struct Knows {
+///     since: u16,
+/// }
+///
+/// let db = Db::in_memory();
+/// db.batch([
+///     Op::insert(&User { name: "alice".to_owned(), age: 31 }),
+///     Op::upsert(&User { name: "bob".to_owned(), age: 40 }),
+///     Op::link("alice", Knows { since: 2020 }, Target::Inserted(1)),
+///     Op::update::<User>("alice").set("age", 32).into(),
+/// ])?;
+/// assert_eq!(db.get::<User>("alice")?.expect("inserted").age, 32);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct Op(Kind);
 
@@ -244,6 +275,11 @@ impl Op {
     ) -> EdgeUpdate<E, InBatch> {
         let ((source, _), (target, _)) = (end(&source), end(&target));
         EdgeUpdate::new(InBatch, EdgeTarget::Between(source, target))
+    }
+
+    /// Changes fields of this edge, which may be one of several between its ends.
+    pub fn update_edge_at<E: EdgeType>(edge: Edge) -> EdgeUpdate<E, InBatch> {
+        EdgeUpdate::new(InBatch, EdgeTarget::This(edge))
     }
 
     pub(crate) fn of_node_update(plan: NodePlan) -> Self {

@@ -111,7 +111,22 @@ pub(crate) fn without_none(
     Ok(document)
 }
 
-/// Instead of the type of a key: nodes of this type have none.
+/// Instead of the type of a key: nodes of this type have none. They are found by their
+/// ids; by anything else, this does not compile:
+///
+/// ```compile_fail,E0277
+/// # use selvedge::prelude::*;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize, Node)]
+/// struct Login {
+///     at: u64,
+/// }
+///
+/// let db = Db::in_memory();
+/// let login = Login { at: 5 };
+/// db.insert(&login).unwrap();
+/// db.upsert(&login).unwrap();
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct NoKey;
 

@@ -44,6 +44,9 @@ fn several_edges_of_a_multi_type() {
     assert_eq!(amounts, [10, 21]);
     assert_eq!(snapshot.get_edge::<Payment>(1, 2).unwrap().unwrap().amount, 10);
     assert_eq!(db.unlink::<Payment>(1, 2), Ok(2));
+    let third = db.link(1, Payment { amount: 30 }, 2).unwrap();
+    db.batch([Op::update_edge_at::<Payment>(third).set("amount", 31).into()]).unwrap();
+    assert_eq!(db.snapshot().unwrap().get_edge::<Payment>(1, 2).unwrap().unwrap().amount, 31);
     let error = db.update_edge_at::<Payment>(second).set("amount", 1).execute().unwrap_err();
     assert!(error.to_string().ends_with("does not exist at this snapshot"), "{error}");
 }
@@ -153,4 +156,21 @@ fn concurrent_first_links_define_the_type_once() {
         assert_eq!(snapshot.count_edges("PAID").unwrap(), 4);
         assert!(snapshot.edge_type_def("PAID").unwrap().unwrap().is_multi());
     }
+}
+
+#[test]
+fn a_neighbour_of_another_type_is_an_error_in_its_place() {
+    let (db, alice, bob) = people();
+    let event = db.insert(&Event { at: 1 }).unwrap();
+    // An untyped link leaves the type open to all labels.
+    db.link_nodes(alice, "KNOWS", event, doc! { "since": 1 }).unwrap();
+    db.link("alice", Knows::since(2), bob).unwrap();
+    let snapshot = db.snapshot().unwrap();
+    let known: Vec<_> = snapshot.out_nodes::<Knows>("alice").unwrap().collect();
+    assert_eq!(known[0].as_ref().unwrap().id(), bob);
+    assert_eq!(
+        known[1].as_ref().unwrap_err().to_string(),
+        format!("node {event} has label \"Login\", not \"User\"")
+    );
+    assert_eq!(snapshot.out::<Knows>("alice").unwrap().filter(Result::is_ok).count(), 2);
 }

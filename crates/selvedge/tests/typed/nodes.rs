@@ -387,3 +387,47 @@ fn many_are_inserted_or_none() {
         Err(Error::Typed(error)) if matches!(*error, TypedError::Label { .. })
     ));
 }
+
+/// The crate under another name.
+mod renamed {
+    pub(super) use selvedge as database;
+}
+
+#[derive(Serialize, Deserialize, Node, Edge)]
+#[node(crate = renamed::database)]
+#[edge(crate = renamed::database)]
+struct Elsewhere {
+    #[node(default = 1)]
+    field: u8,
+}
+
+#[test]
+fn the_crate_may_have_another_name() {
+    assert_eq!((Elsewhere::LABEL, Elsewhere::TYPE), ("Elsewhere", "ELSEWHERE"));
+    let id = Db::in_memory().insert(&Elsewhere { field: 1 });
+    assert!(id.is_ok());
+}
+
+#[test]
+fn nodes_on_disk_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || -> Db {
+        let db = Db::open(dir.path().join("db")).unwrap();
+        db.define([Define::node::<Everything>()]).unwrap();
+        db.define([Define::edge::<crate::DidSee>()]).unwrap();
+        db
+    };
+    let db = open();
+    let id = db.insert(&everything()).unwrap();
+    db.insert(&User::new("alice", 1)).unwrap();
+    db.link("alice", crate::DidSee, id).unwrap();
+    db.checkpoint().unwrap();
+    db.update::<Everything>("k").set("truth", false).unset("there").execute().unwrap();
+    db.close().unwrap();
+    let db = open();
+    let read = db.get::<Everything>(id).unwrap().unwrap();
+    assert_eq!(*read, Everything { truth: false, there: None, ..everything() });
+    assert_eq!(db.snapshot().unwrap().out::<crate::DidSee>("alice").unwrap().len(), 1);
+    let error = db.update::<Everything>("k").set("truth", 1).execute().unwrap_err();
+    assert_eq!(error.to_string(), "label \"Everything\", field `truth`: expected bool, found int");
+}
