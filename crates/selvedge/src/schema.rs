@@ -17,7 +17,7 @@
 //!   is filled from the entry when a database is opened.
 //!
 //! Reading order: `cell`, `rules`, `define`, `change`, `migrate`,
-//! `error`.
+//! `verify`, `error`.
 
 pub(crate) mod cell;
 pub(crate) mod change;
@@ -25,3 +25,4 @@ pub(crate) mod define;
 pub(crate) mod error;
 pub(crate) mod migrate;
 pub(crate) mod rules;
+pub(crate) mod verify;

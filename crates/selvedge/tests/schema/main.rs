@@ -6,3 +6,4 @@ mod defining;
 mod enforcing;
 mod migrating;
 mod stored;
+mod threads;

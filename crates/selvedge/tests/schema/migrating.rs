@@ -190,3 +190,57 @@ fn defining_gives_what_is_there_its_defaults() {
     assert_eq!(found[0].document().to_document(), doc! { "since": 1900 });
     db.define([Define::from(city), twin.into()]).expect("the same");
 }
+
+/// While a change is verified, writes keep the old definition and can be converted;
+/// while it is carried out, edits begin with what documents have become.
+#[test]
+fn writes_beside_a_migration_fit_both_sides_of_it() {
+    let (db, ids) = users(600, |n| doc! { "nick": format!("n{n}"), "age": 3 });
+    let (last, third) = (ids[599], ids[300]);
+    let mut held = None;
+    let mut seen = Vec::new();
+    let refused = |result: selvedge::Result<()>, expected: &str| {
+        assert_eq!(result.expect_err(expected).to_string(), expected);
+    };
+    let migration = db.migrate("User").rename_field("nick", "alias").drop_field("old");
+    let report = |progress: MigrationProgress| match (progress.phase, progress.done) {
+        (Phase::Verifying, 600) => {
+            seen.push("verified");
+            refused(
+                db.set(last, "age", 200),
+                "label \"User\", field `age`: 200 is not within the maximum 99",
+            );
+            db.set(last, "nick", "by the old name").expect("and convertible");
+            refused(
+                db.set(last, "alias", "x"),
+                "label \"User\", field `alias`: the definition has no such field",
+            );
+            held = Some(db.begin(&TransactionOptions::new()).expect("few are open"));
+            let held = held.as_mut().expect("just begun");
+            held.set(third, "nick", "by the old name").expect("as of its start");
+        }
+        (Phase::Converting, 256) => {
+            seen.push("converting");
+            let snapshot = db.snapshot().expect("few are open");
+            let stored = snapshot.node(last).expect("in memory").expect("inserted");
+            assert!(stored.get("nick").is_some(), "it is not converted yet");
+            refused(
+                db.set(last, "nick", "x"),
+                "label \"User\", field `nick`: the definition has no such field",
+            );
+            db.set(last, "age", 4).expect("by the new definition");
+            let stored = documents(&db, &[last]);
+            assert_eq!(stored, [doc! { "age": 4, "alias": "by the old name" }]);
+            db.set(third, "alias", "by the new name").expect("not converted yet either");
+        }
+        _ => {}
+    };
+    let age = FieldDef::int("age").optional().max(99);
+    migration.change_field(age).on_progress(report).run().expect("all fit");
+    assert_eq!(seen, ["verified", "converting"]);
+    let held = held.expect("begun beside the migration").commit().expect_err("it began before");
+    assert!(held.is_retryable(), "{held}");
+    let now = documents(&db, &[ids[0], third]);
+    let first = doc! { "age": 3, "alias": "n0" };
+    assert_eq!(now, [first, doc! { "age": 3, "alias": "by the new name" }]);
+}
