@@ -209,6 +209,11 @@ fn check(
                        take the `Option` away, or the default";
         refusals.refuse(told.any.unwrap_or_else(|| ty.span()), message);
     }
+    for bound in told.min.iter().chain(&told.max) {
+        if let Expr::Lit(ExprLit { lit: Lit::Str(_) | Lit::Bool(_) | Lit::Char(_), .. }) = bound {
+            refusals.refuse(bound.span(), "a bound is a number, or a moment");
+        }
+    }
     let Some(name) = type_name(option_of(ty).unwrap_or(ty)) else { return };
     let no_number = ["bool", "String", "char", "Vec", "HashMap", "BTreeMap", "HashSet", "Vector"];
     if let Some(bound) = told.min.as_ref().or(told.max.as_ref())

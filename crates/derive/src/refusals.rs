@@ -161,6 +161,8 @@ mod tests {
                 "#[node(max = 1)] a: Option<Vec<u8>>",
                 "`min` and `max` bound numbers and moments, not a `Vec`",
             ),
+            ("#[node(min = \"x\")] a: u8", "a bound is a number, or a moment"),
+            ("#[node(max = true)] a: Kind", "a bound is a number, or a moment"),
             ("#[node(length = 3)] a: u8", "a `u8` has no length"),
             (
                 "#[node(length = 1..3)] a: String",

@@ -95,6 +95,10 @@ pub trait EdgeType: Serialize + DeserializeOwned {
 }
 
 /// What may stand at the end of an edge: every [`NodeType`], and [`AnyNode`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no end of an edge",
+    note = "an edge runs between nodes: derive it: `#[derive(Serialize, Deserialize, Node)]`"
+)]
 pub trait EndType {
     /// The label that the node has; `None` if it may have any.
     const LABEL: Option<&'static str>;
