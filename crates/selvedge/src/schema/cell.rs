@@ -85,7 +85,37 @@ impl SchemaCell {
 
 #[cfg(test)]
 mod tests {
+    use selvedge_encoding::{doc, encode};
+    use selvedge_keyspace::{Encoding, EntryWrites};
+
     use super::*;
+    use crate::db::Db;
+    use crate::error::ErrorKind;
+
+    /// A stored schema that cannot be read is damage: of the log, and of a checkpoint.
+    #[test]
+    fn a_schema_that_is_not_understood_is_refused() {
+        let newer = encode(&doc! { "format": 2 }).unwrap();
+        for (bytes, what) in [
+            (&b"no document"[..], "the schema is damaged: "),
+            (&newer, "the schema has format 2, and this program knows formats up to 1"),
+        ] {
+            for checkpoint in [false, true] {
+                let dir = tempfile::tempdir().unwrap();
+                let db = Db::open(dir.path()).unwrap();
+                let mut entries = EntryWrites::new();
+                entries.put(&schema_key(), Encoding::BYTES, bytes).unwrap();
+                db.kv().commit_entries(entries).unwrap();
+                if checkpoint {
+                    db.checkpoint().unwrap();
+                }
+                drop(db);
+                let error = Db::open(dir.path()).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Restore);
+                assert!(error.to_string().contains(what), "{error}");
+            }
+        }
+    }
 
     #[test]
     fn gives_each_start_its_schema_and_keeps_what_is_read() {

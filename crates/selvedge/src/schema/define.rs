@@ -110,6 +110,7 @@ impl Db {
     pub fn define<D: Into<Define>>(&self, definitions: impl IntoIterator<Item = D>) -> Result<()> {
         let wanted = definitions.into_iter().map(|define| Wanted::new(define.into()));
         let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
+        check_once(&wanted)?;
         if self.is_defined(&wanted)? {
             return Ok(());
         }
@@ -157,6 +158,21 @@ impl Db {
             Ok(true)
         })
     }
+}
+
+/// Whether nothing is to be defined in two ways.
+fn check_once(wanted: &[Wanted]) -> Result<(), SchemaError> {
+    for (at, one) in wanted.iter().enumerate() {
+        for other in wanted[..at].iter().filter(|other| other.owner == one.owner) {
+            let shape = |of: &Wanted| of.shape.as_ref().map_or(String::new(), ToString::to_string);
+            let documents = SchemaDifference::between(&one.owner, &other.document, &one.document);
+            let shapes = || SchemaDifference::of_text(&one.owner, &shape(other), &shape(one));
+            if let Some(difference) = documents.or_else(shapes) {
+                return Err(SchemaError::Twice(difference));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes all of these definitions at once, if there is nothing to verify; begins them

@@ -16,6 +16,9 @@ pub enum SchemaError {
         "what is wanted differs from what is stored; change it by a migration, or the program.\n{0}"
     )]
     Differs(SchemaDifference),
+    /// It is to be defined in two ways at once.
+    #[error("one definition differs from another one beside it.\n{0}")]
+    Twice(SchemaDifference),
     /// There is a node, or edge, that would not keep the definition.
     #[error("{entity} does not keep the definition: {violation}; mend it, or define less")]
     Existing {

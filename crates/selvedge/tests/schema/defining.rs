@@ -20,6 +20,18 @@ fn defining_again_does_nothing() {
 }
 
 #[test]
+fn nothing_is_defined_in_two_ways_at_once() {
+    let db = Db::in_memory();
+    let error = db.define([user(), user().allow_unknown_fields()]).expect_err("two ways");
+    let expected = "one definition differs from another one beside it.\n\
+        label \"User\":\n- unknown fields refused\n+ unknown fields allowed";
+    assert_eq!(error.to_string(), expected);
+    assert!(db.define([EdgeDef::multi("E"), EdgeDef::unique("E")]).is_err());
+    assert!(db.schema().expect("few are open").is_empty());
+    db.define([user(), user()]).expect("one way");
+}
+
+#[test]
 fn a_difference_is_shown() {
     let db = Db::in_memory();
     db.define([user()]).expect("nothing is there yet");

@@ -38,6 +38,8 @@ fn it_is_there_after_a_checkpoint_a_backup_and_read_only() {
     db.close().expect("open");
     let read_only = Db::builder().read_only().open(&path).expect("closed");
     assert!(read_only.schema().expect("few are open").node("User").is_some());
+    read_only.define([user()]).expect("there is nothing to write");
+    assert_eq!(read_only.define([NodeDef::new("City")]), Err(Error::Closed));
     drop(read_only);
     is_enforced(&Db::open(&path).expect("closed"));
     is_enforced(&Db::open(&copy).expect("complete"));
