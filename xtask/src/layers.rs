@@ -27,6 +27,7 @@ enum Place {
 
 const PLACES: &[(&str, Place)] = &[
     ("selvedge-base", Place::Layer(0)),
+    ("selvedge-derive", Place::Layer(0)),
     ("selvedge-encoding", Place::Layer(1)),
     ("selvedge-env", Place::Layer(1)),
     ("selvedge-mvcc", Place::Layer(2)),
@@ -37,7 +38,6 @@ const PLACES: &[(&str, Place)] = &[
     ("selvedge-graph", Place::Layer(4)),
     ("selvedge-keyspace", Place::Layer(4)),
     (PUBLIC, PUBLIC_PLACE),
-    ("selvedge-derive", PUBLIC_PLACE),
     ("selvedge-session", Place::Layer(6)),
     ("selvedge-resp", Place::Layer(7)),
     ("selvedge-kv-connect", Place::Layer(7)),

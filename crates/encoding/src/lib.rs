@@ -63,7 +63,10 @@ mod value;
 mod value_ref;
 mod vector_ref;
 
-pub use self::serde::{Vector, from_document, from_value, to_document, to_value};
+pub use self::serde::{
+    DATETIME_NEWTYPE, VALUE_NEWTYPE, VECTOR_NEWTYPE, Vector, from_document, from_value,
+    to_document, to_value,
+};
 pub use datetime::DateTime;
 pub use doc_ref::{DocIter, DocRef};
 pub use document::{Document, DocumentIntoIter, DocumentIter};

@@ -56,6 +56,7 @@ mod value;
 mod vector;
 
 pub use from_value::{from_document, from_value};
+pub use marked::{DATETIME as DATETIME_NEWTYPE, VALUE as VALUE_NEWTYPE, VECTOR as VECTOR_NEWTYPE};
 pub use to_value::{to_document, to_value};
 pub use vector::Vector;
 

@@ -273,7 +273,9 @@ fn report(db: &Db, outcome: &Outcome) -> Result<(), TransferError> {
 
 fn run() -> Result<(), TransferError> {
     let db = Db::in_memory();
-    db.batch(ACCOUNTS.map(|name| Op::insert("Account", name, doc! { "balance": BALANCE_FIRST })))?;
+    db.batch(
+        ACCOUNTS.map(|name| Op::insert_node("Account", name, doc! { "balance": BALANCE_FIRST })),
+    )?;
 
     // An error of our own comes out of the transaction as it went in.
     let attempts = AtomicU64::new(0);

@@ -14,6 +14,7 @@ use crate::kv::space::SPACE_BYTES;
 use crate::query::error::QueryError;
 use crate::schema::error::SchemaError;
 use crate::stores::StoreRefusal;
+use crate::typed::error::TypedError;
 
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -64,6 +65,9 @@ pub enum Error {
     /// A Rust value does not become a document, or a document not a Rust value.
     #[error(transparent)]
     Serde(Box<SerdeError>),
+    /// What was asked of a node or edge as a Rust type is wrong.
+    #[error(transparent)]
+    Typed(Box<TypedError>),
     /// The system refuses what is asked of it, a thread say.
     #[error("{0}")]
     System(String),
@@ -145,6 +149,13 @@ fn storage_kind(error: &StorageError) -> ErrorKind {
     }
 }
 
+fn serde_kind(error: &SerdeError) -> ErrorKind {
+    match error {
+        SerdeError::Damaged { .. } => ErrorKind::Restore,
+        _ => ErrorKind::Input,
+    }
+}
+
 impl Error {
     /// What to do about it.
     #[must_use]
@@ -152,8 +163,9 @@ impl Error {
         match self {
             Self::Conflict(_) => ErrorKind::Retry,
             Self::CheckFailed { .. } | Self::ChecksFailed(_) => ErrorKind::Expectation,
-            Self::Serde(error) => match &**error {
-                SerdeError::Damaged { .. } => ErrorKind::Restore,
+            Self::Serde(error) => serde_kind(error),
+            Self::Typed(error) => match &**error {
+                TypedError::Read { source, .. } => serde_kind(source),
                 _ => ErrorKind::Input,
             },
             Self::Kv(_) | Self::Schema(_) | Self::Query(_) | Self::Algorithm(_) => ErrorKind::Input,
@@ -250,6 +262,12 @@ impl From<QueryError> for Error {
 impl From<AlgorithmError> for Error {
     fn from(error: AlgorithmError) -> Self {
         Self::Algorithm(Box::new(error))
+    }
+}
+
+impl From<TypedError> for Error {
+    fn from(error: TypedError) -> Self {
+        Self::Typed(Box::new(error))
     }
 }
 

@@ -38,10 +38,12 @@
 //!
 //! # Finding the way
 //! [`Db`] opens transactions ([`Transaction`]) and snapshots ([`Snapshot`]); both
-//! read through [`Read`]. [`Db::define`] says what documents hold, and what is indexed.
-//! [`query`] asks questions of the graph, [`algorithms`] has paths, components and ranks.
-//! [`Kv`] is a keyspace: values under ordered keys, atomic operations ([`Atomic`]),
-//! watches, queues. [`Op`] is for batches, [`RetryPolicy`] for conflicts,
+//! read through [`Read`]. Structs are nodes and edges by `#[derive(Node)]` and
+//! `#[derive(Edge)]`: [`NodeType`], [`EdgeType`], [`Locate`], [`Stored`]. [`Db::define`] says
+//! what documents hold, and what is indexed. [`query`] asks questions of the graph,
+//! [`algorithms`] has paths, components and ranks. [`Kv`] is a keyspace: values under
+//! ordered keys, atomic operations ([`Atomic`]), watches, queues. [`Op`] is for batches,
+//! [`RetryPolicy`] for conflicts,
 //! [`Error`] tells what to do about a failure, [`limits`] names every limit.
 #![deny(missing_docs)]
 
@@ -67,6 +69,7 @@ mod statistics;
 mod storage;
 mod stores;
 mod transaction;
+mod typed;
 
 pub use batch::{Op, OpResult, Target};
 pub use database_id::DatabaseId;
@@ -101,6 +104,18 @@ pub use schema::migrate::Migration;
 pub use snapshot::Snapshot;
 pub use statistics::Statistics;
 pub use transaction::Transaction;
+#[doc(hidden)]
+pub use typed::derived;
+pub use typed::edge_type::{AnyNode, EdgeType, EndType};
+pub use typed::error::TypedError;
+pub use typed::field_type::field_type;
+pub use typed::locate::{Locate, Place};
+pub use typed::node_type::{NoKey, NodeKey, NodeType};
+pub use typed::reading::{TypedEdges, TypedNodes};
+pub use typed::stored::{Stored, StoredEdge};
+pub use typed::update::{EdgeUpdate, InBatch, NodeUpdate};
+
+pub use selvedge_derive::{Edge, Node};
 
 pub use selvedge_base::{EdgeId, EdgeTypeId, LabelId, NodeId, Timestamp, limits};
 pub use selvedge_encoding::{
@@ -135,8 +150,15 @@ pub struct QueriesGuide;
 /// What most programs need: `use selvedge::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        Db, Direction, Document, Edge, EdgeTypeDef, Error, Isolation, NodeId, Op, Read,
-        RetryPolicy, Snapshot, Step, Timestamp, Transaction, TransactionOptions, Uniqueness, Value,
-        doc,
+        Db, Define, Direction, Document, Edge, EdgeType, EdgeTypeDef, Error, Isolation, NodeId,
+        NodeType, Op, Read, RetryPolicy, Snapshot, Step, Stored, StoredEdge, Timestamp,
+        Transaction, TransactionOptions, Uniqueness, Value, doc,
     };
+    // The macro alone: a node that was read is seldom named.
+    pub use selvedge_derive::Node;
 }
+
+/// The examples of the guide compile, and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/typed.md")]
+struct TypedGuide;

@@ -19,6 +19,11 @@ use crate::kv::space::Space;
 use crate::query::builder::QueryStart;
 use crate::query::index_access::Indexes;
 use crate::query::position::Source;
+use crate::typed::edge_type::EdgeType;
+use crate::typed::locate::Locate;
+use crate::typed::node_type::NodeType;
+use crate::typed::reading::{self, TypedEdges, TypedNodes};
+use crate::typed::stored::{Stored, StoredEdge, read_node};
 
 /// Gives the view that everything is read through.
 pub trait Sealed {
@@ -436,5 +441,139 @@ pub trait Read: Sealed {
     /// ```
     fn algorithms(&self) -> Algorithms<'_> {
         Algorithms::new(self.view())
+    }
+
+    /// The node of a type, `None` if it does not exist: by key, by id, or by what was read
+    /// before.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Node)]
+    /// struct User {
+    ///     #[node(key)]
+    ///     name: String,
+    ///     age: u8,
+    /// }
+    ///
+    /// let db = Db::in_memory();
+    /// db.insert(&User { name: "alice".to_owned(), age: 31 })?;
+    /// let snapshot = db.snapshot()?;
+    /// assert_eq!(snapshot.get::<User>("alice")?.expect("inserted").age, 31);
+    /// assert!(snapshot.get::<User>("bob")?.is_none());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Typed`](crate::Error::Typed) if the node with this id has another label,
+    /// or its document does not read as the type; on disk, if the document is damaged.
+    fn get<T: NodeType>(&self, node: impl Locate<T>) -> Result<Option<Stored<T>>> {
+        let found = node.place().find(self, Some(T::LABEL))?;
+        found.map(|node| read_node(&node)).transpose()
+    }
+
+    /// All nodes of a type, in the order of [`scan`](Self::scan), read as they are asked
+    /// for.
+    ///
+    /// # Errors
+    /// None in memory; what is read may be errors, as of [`get`](Self::get).
+    fn all<T: NodeType>(&self) -> Result<TypedNodes<'_, T>> {
+        reading::all(self)
+    }
+
+    /// The edge of a type from one node to another, `None` if there is none, or an end
+    /// does not exist; of several the oldest.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    fn get_edge<E: EdgeType>(
+        &self,
+        source: impl Locate<E::From>,
+        target: impl Locate<E::To>,
+    ) -> Result<Option<StoredEdge<E>>> {
+        Ok(self.get_edges::<E>(source, target)?.into_iter().next())
+    }
+
+    /// The edges of a type from one node to another, oldest first.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    fn get_edges<E: EdgeType>(
+        &self,
+        source: impl Locate<E::From>,
+        target: impl Locate<E::To>,
+    ) -> Result<Vec<StoredEdge<E>>> {
+        reading::edges_between(self, &source, &target)
+    }
+
+    /// The edges of a type out of a node, read as they are asked for. None for a node
+    /// that does not exist.
+    ///
+    /// ```
+    /// use selvedge::prelude::*;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Node)]
+    /// struct User {
+    ///     #[node(key)]
+    ///     name: String,
+    /// }
+    ///
+    /// #[derive(Serialize, Deserialize, Edge)]
+    /// #[edge(from = User, to = User)]
+    /// struct Knows {
+    ///     since: u16,
+    /// }
+    ///
+    /// let db = Db::in_memory();
+    /// db.insert_many(["alice", "bob"].map(|name| User { name: name.to_owned() }))?;
+    /// db.link("alice", Knows { since: 2020 }, "bob")?;
+    /// let snapshot = db.snapshot()?;
+    /// for knows in snapshot.out::<Knows>("alice")? {
+    ///     assert_eq!(knows?.since, 2020);
+    /// }
+    /// for friend in snapshot.out_nodes::<Knows>("alice")? {
+    ///     assert_eq!(friend?.name, "bob");
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    fn out<E: EdgeType>(&self, node: impl Locate<E::From>) -> Result<TypedEdges<'_, E>> {
+        reading::edges(self, &node, Direction::Out)
+    }
+
+    /// The edges of a type into a node, as [`out`](Self::out) gives those out of one.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    fn in_<E: EdgeType>(&self, node: impl Locate<E::To>) -> Result<TypedEdges<'_, E>> {
+        reading::edges(self, &node, Direction::In)
+    }
+
+    /// The nodes that edges of a type run to from a node, once for each edge, read as
+    /// they are asked for. None for a node that does not exist.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    fn out_nodes<E: EdgeType<To: NodeType>>(
+        &self,
+        node: impl Locate<E::From>,
+    ) -> Result<TypedNodes<'_, E::To>> {
+        reading::neighbours::<E, E::From, E::To, _>(self, &node, Direction::Out)
+    }
+
+    /// The nodes that edges of a type run from to a node, as
+    /// [`out_nodes`](Self::out_nodes) gives those at the other end.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    fn in_nodes<E: EdgeType<From: NodeType>>(
+        &self,
+        node: impl Locate<E::To>,
+    ) -> Result<TypedNodes<'_, E::From>> {
+        reading::neighbours::<E, E::To, E::From, _>(self, &node, Direction::In)
     }
 }

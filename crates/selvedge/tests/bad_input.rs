@@ -548,25 +548,25 @@ fn a_batch_applies_all_or_nothing() {
     let known = known();
     let right = || {
         [
-            Op::insert("New label", "new", doc! { "n": 1 }),
+            Op::insert_node("New label", "new", doc! { "n": 1 }),
             Op::set(known.alice, "x", 1),
-            Op::link(known.alice, "NEW", Target::Inserted(0), doc! {}),
-            Op::upsert("User", "bob", doc! {}),
+            Op::link_nodes(known.alice, "NEW", Target::Inserted(0), doc! {}),
+            Op::upsert_node("User", "bob", doc! {}),
             Op::unset(("User", "alice"), "age"),
-            Op::unlink(known.alice, "KNOWS", known.bob),
-            Op::delete(("City", "oslo")),
+            Op::unlink_nodes(known.alice, "KNOWS", known.bob),
+            Op::delete_node(("City", "oslo")),
         ]
     };
     let wrong = [
         Op::set(MISSING, "x", 1),
-        Op::insert("User", "alice", doc! {}),
-        Op::insert("", None, doc! {}),
-        Op::link(known.bob, "NEWER", MISSING, doc! {}),
-        Op::delete(("User", "nobody")),
+        Op::insert_node("User", "alice", doc! {}),
+        Op::insert_node("", None, doc! {}),
+        Op::link_nodes(known.bob, "NEWER", MISSING, doc! {}),
+        Op::delete_node(("User", "nobody")),
         Op::replace(("No label", "key"), doc! {}),
         Op::set(Target::Inserted(99), "x", 1),
-        Op::link(known.bob, "PAID", Target::Inserted(1_000), doc! {}),
-        Op::insert("Newest label", None, nested(DOCUMENT_DEPTH_MAX + 1)),
+        Op::link_nodes(known.bob, "PAID", Target::Inserted(1_000), doc! {}),
+        Op::insert_node("Newest label", None, nested(DOCUMENT_DEPTH_MAX + 1)),
     ];
     for wrong in wrong {
         for at in 0..=right().len() {
@@ -587,7 +587,7 @@ fn a_batch_applies_all_or_nothing() {
     known.nothing_comes_of(|| {
         assert!(known.db.batch([]).expect("nothing to do").is_empty());
         // Only what an operation inserted can be referred to as inserted.
-        let ops = [Op::delete(known.bob), Op::set(Target::Inserted(0), "x", 1)];
+        let ops = [Op::delete_node(known.bob), Op::set(Target::Inserted(0), "x", 1)];
         let error = known.db.batch(ops).expect_err("deleted, not inserted");
         assert!(matches!(error.input(), Some(InputError::NoInsert { place: 0 })));
     });
@@ -672,7 +672,7 @@ fn a_transaction_inside_a_closure_is_refused_on_the_same_database() {
             nested(db.clone().transaction(|_| Ok(())));
             nested(db.transaction_retry(RetryPolicy::default(), |_| Ok(())));
             nested(db.insert_node("New", None, doc! {}).map(drop));
-            nested(db.batch([Op::insert("New", None, doc! {})]).map(drop));
+            nested(db.batch([Op::insert_node("New", None, doc! {})]).map(drop));
             // Reading, and transactions that do not hide inside a closure.
             assert_eq!(db.view(|snapshot| snapshot.count("User"))?, 2);
             assert_eq!(db.snapshot()?.count("User")?, 2);

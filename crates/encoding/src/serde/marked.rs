@@ -10,13 +10,13 @@ use serde::{Deserialize, de::IntoDeserializer};
 
 use crate::{DateTime, SerdeError, Value};
 
-/// The marker of [`DateTime`].
-pub(super) const DATETIME: &str = "$selvedge::DateTime";
-/// The marker of [`Vector`](crate::Vector).
-pub(super) const VECTOR: &str = "$selvedge::Vector";
+/// The marker of [`DateTime`]: the name of the newtype that it asks a deserializer for.
+pub const DATETIME: &str = "$selvedge::DateTime";
+/// The marker of [`Vector`](crate::Vector), likewise.
+pub const VECTOR: &str = "$selvedge::Vector";
 /// The marker of [`Value`] and [`Document`](crate::Document): who asks under it
 /// is given moments and vectors marked.
-pub(super) const VALUE: &str = "$selvedge::Value";
+pub const VALUE: &str = "$selvedge::Value";
 
 /// What is under a mark.
 pub(super) struct Marked<D> {

@@ -82,8 +82,8 @@ const SCRIPT: &[Step] = &[
         let ann = id(&db.snapshot()?, "ann")?;
         db.batch([
             Op::set(ann, "text", long("new")),
-            Op::upsert("User", "eve", doc! { "text": long("eve") }),
-            Op::link(ann, "KNOWS", ("User", "eve"), doc! { "since": 3 }),
+            Op::upsert_node("User", "eve", doc! { "text": long("eve") }),
+            Op::link_nodes(ann, "KNOWS", ("User", "eve"), doc! { "since": 3 }),
         ])?;
         Ok(())
     }),

@@ -62,7 +62,7 @@ fn after_a_failed_sync_every_write_is_refused() {
         db.link_nodes(node, "TO", node, doc! { "n": 1 }).map(drop).unwrap_err(),
         db.delete_node(node).map(drop).unwrap_err(),
         db.define_edge_type("TO", EdgeTypeDef::multi()).unwrap_err(),
-        db.batch([Op::insert("N", None, doc! {})]).map(drop).unwrap_err(),
+        db.batch([Op::insert_node("N", None, doc! {})]).map(drop).unwrap_err(),
         db.transaction_retry(RetryPolicy::default(), |ctx| ctx.set(node, "n", 4)).unwrap_err(),
         begun.commit().unwrap_err(),
         begun_to_insert.commit().unwrap_err(),

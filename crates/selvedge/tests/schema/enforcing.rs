@@ -94,7 +94,8 @@ fn edges_keep_it() {
 #[test]
 fn batches_keep_it_as_a_whole() {
     let db = database();
-    let ops = [Op::insert("User", "a", doc! { "name": "A" }), Op::set(("User", "a"), "age", "31")];
+    let ops =
+        [Op::insert_node("User", "a", doc! { "name": "A" }), Op::set(("User", "a"), "age", "31")];
     refused(db.batch(ops), &format!("operation 1 of the batch: {AGE_IS_TEXT}"));
     assert_eq!(db.snapshot().and_then(|at| at.count("User")), Ok(0));
 }

@@ -88,7 +88,7 @@ fn write(db: &Db, rng: &mut fastrand::Rng) -> selvedge::Result<()> {
         1 => db.insert_node("User", &*key, document(rng)).map(drop),
         2 => db
             .batch([
-                Op::upsert("User", &key, document(rng)),
+                Op::upsert_node("User", &key, document(rng)),
                 Op::set(("User", &*key), "age", value(rng)),
             ])
             .map(drop),

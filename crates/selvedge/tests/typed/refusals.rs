@@ -1,0 +1,158 @@
+//! What is refused: told exactly, and nothing done.
+
+use selvedge::prelude::*;
+use selvedge::{ErrorKind, Target};
+use serde::{Deserialize, Serialize};
+
+use crate::{Account, DidSee, Event, Knows, Payment, User, people};
+
+/// Each refusal says what it should, is to be mended by its caller, and leaves the
+/// transaction as it was.
+#[test]
+fn texts() {
+    let (db, alice, bob) = people();
+    let account = db.insert(&Account { number: 1, balance: 0 }).unwrap();
+    let other = db.insert(&Account { number: 2, balance: 0 }).unwrap();
+    for amount in [10, 20] {
+        db.link(1, Payment { amount }, 2).unwrap();
+    }
+    let odd = db.insert_node("User", "odd", doc! { "age": "old" }).unwrap();
+    let before = db.timestamp();
+    let id = |done: Result<NodeId, Error>| done.map(drop);
+    for (refused, message) in [
+        (
+            id(db.insert(&User::new("alice", 1))),
+            format!("a node with label \"User\" and key \"alice\" exists already: {alice}"),
+        ),
+        (
+            id(db.update::<User>("nobody").set("age", 1).execute()),
+            "key \"nobody\" of label \"User\" does not exist at this snapshot".to_owned(),
+        ),
+        (
+            id(db.update::<Account>(3).set("balance", 1).execute()),
+            "key \"3\" of label \"Account\" does not exist at this snapshot".to_owned(),
+        ),
+        (
+            id(db.update::<User>(account).set("age", 1).execute()),
+            format!("node {account} has label \"Account\", not \"User\""),
+        ),
+        (
+            db.get::<User>(account).map(drop),
+            format!("node {account} has label \"Account\", not \"User\""),
+        ),
+        (
+            db.delete::<User>(account).map(drop),
+            format!("node {account} has label \"Account\", not \"User\""),
+        ),
+        (
+            db.get::<User>("odd").map(drop),
+            format!(
+                "node {odd} with label \"User\" and key \"odd\" does not read as its type: \
+                 `age` is string, expected u8"
+            ),
+        ),
+        (
+            db.link(account, Knows::since(1), bob).map(drop),
+            format!("node {account} has label \"Account\", not \"User\""),
+        ),
+        (
+            db.link("alice", Knows::since(1), "nobody").map(drop),
+            "key \"nobody\" of label \"User\" does not exist at this snapshot".to_owned(),
+        ),
+        (
+            db.link("alice", DidSee, Target::Inserted(0)).map(drop),
+            "operation 0 of the batch did not insert a node before this one".to_owned(),
+        ),
+        (
+            db.update_edge::<Knows>("alice", "bob").set("since", 1).execute().map(drop),
+            format!("there is no edge {alice} -KNOWS-> {bob}"),
+        ),
+        (
+            db.update_edge::<Payment>(1, 2).set("amount", 1).execute().map(drop),
+            format!(
+                "there are 2 edges {account} -PAID-> {other}: say which, with `update_edge_at`"
+            ),
+        ),
+    ] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert_eq!(error.kind(), ErrorKind::Input);
+    }
+    assert_eq!(db.timestamp(), before);
+}
+
+#[test]
+fn the_key_stays() {
+    let (db, ..) = people();
+    let message = |wanted: &str| {
+        format!(
+            "field `name` stands for the key of \"User\", which is \"alice\", and cannot become \
+             {wanted}: insert a node with the new key, link it as the old one is, and delete that"
+        )
+    };
+    for (update, wanted) in [
+        (db.update::<User>("alice").set("age", 1).set("name", "eve"), "\"eve\""),
+        (db.update::<User>("alice").set_path("name", "eve"), "\"eve\""),
+        (db.update::<User>("alice").set("name", 5), "\"5\""),
+        (db.update::<User>("alice").set("name", None::<String>), "absent, or no key"),
+        (db.update::<User>("alice").unset("name"), "absent, or no key"),
+        (db.update::<User>("alice").set_all(&User::new("eve", 1)), "\"eve\""),
+    ] {
+        assert_eq!(update.execute().unwrap_err().to_string(), message(wanted));
+    }
+    assert_eq!(*db.get::<User>("alice").unwrap().unwrap(), User::new("alice", 31));
+
+    let keyless = db.insert_node("User", None, doc! { "name": "x", "age": 1 }).unwrap();
+    let error = db.update::<User>(keyless).set("name", "y").execute().unwrap_err();
+    assert!(error.to_string().contains("the key of \"User\", which is absent, and"), "{error}");
+    db.update::<User>(keyless).set("age", 2).execute().unwrap();
+}
+
+#[test]
+fn a_type_that_is_defined_otherwise() {
+    let (db, alice, bob) = people();
+    // An untyped link makes a type unique, and open to all labels.
+    db.link_nodes(alice, "PAID", bob, doc! {}).unwrap();
+    db.insert_many([1, 2].map(|number| Account { number, balance: 0 })).unwrap();
+    assert_eq!(
+        db.link(1, Payment { amount: 1 }, 2).unwrap_err().to_string(),
+        "edge type \"PAID\" is defined as unique; the Rust type takes it for multi"
+    );
+}
+
+#[derive(Serialize, Deserialize, Node)]
+struct Huge {
+    number: u128,
+}
+
+#[derive(Serialize, Deserialize, Edge)]
+struct HugeEdge {
+    number: u128,
+}
+
+#[test]
+fn values_that_are_no_documents() {
+    let (db, alice, bob) = people();
+    let number = u128::MAX;
+    let of_node = "a value of Huge cannot be stored: `number` is the integer \
+                   340282366920938463463374607431768211455, beyond i64 and u64: \
+                   store it as text or bytes";
+    assert_eq!(db.insert(&Huge { number }).unwrap_err().to_string(), of_node);
+    let batch = db.batch([Op::insert(&Event { at: 1 }), Op::insert(&Huge { number })]);
+    assert_eq!(batch.unwrap_err().to_string(), format!("operation 1 of the batch: {of_node}"));
+    let id = db.insert(&Huge { number: 1 }).unwrap();
+    let update = db.update::<Huge>(id).set_all(&Huge { number }).set("number", 2);
+    assert_eq!(update.execute().unwrap_err().to_string(), of_node);
+    let error = db.link(alice, HugeEdge { number }, bob).unwrap_err();
+    assert!(error.to_string().starts_with("a value of HUGE_EDGE cannot be stored: `number`"));
+    assert_eq!(db.snapshot().unwrap().edge_count().unwrap(), 0);
+}
+
+#[test]
+fn edits_that_do_not_fit_the_document() {
+    let (db, ..) = people();
+    let update = db.update::<User>("alice").set("age", 1).set_path("age.of", 2);
+    let error = update.execute().unwrap_err();
+    assert!(error.to_string().contains("age"), "{error}");
+    assert_eq!(db.get::<User>("alice").unwrap().unwrap().age, 31);
+}
