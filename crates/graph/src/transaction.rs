@@ -8,7 +8,7 @@ use selvedge_base::limits::{
 };
 use selvedge_base::{LabelId, NodeId, Timestamp};
 use selvedge_encoding::{
-    DocRef, Document, EncodeError, Value, encode_into, set_fields, set_path, unset_field,
+    Document, EncodeError, Value, encode_into, set_fields, set_path, unset_field,
 };
 use selvedge_mvcc::{SnapshotRef, VersionBox};
 
@@ -281,13 +281,12 @@ impl<'t> GraphTransaction<'t> {
         let mut rules = self.rules.take();
         let staged = self.existing(id).and_then(|node| {
             node.verify()?;
-            let (mut upgraded, mut base) = (Vec::new(), node.document());
-            if let Some(rules) = &mut rules
-                && rules.upgrade_node(node.label(), base, &mut upgraded)?
-            {
-                base = DocRef::trusted(&upgraded);
-            }
-            edit(base.as_bytes(), &mut scratch)
+            let upgraded = match &mut rules {
+                None => None,
+                Some(rules) => upgraded(*rules, &node)?,
+            };
+            let base = upgraded.as_deref().unwrap_or(node.document().as_bytes());
+            edit(base, &mut scratch)
                 .map_err(|source| document_error(Entity::Node(id).to_string(), source))?;
             check_document(&scratch)?;
             if let Some(rules) = &mut rules {
@@ -360,6 +359,14 @@ impl<'t> GraphTransaction<'t> {
         self.writes.edges.put(edge, EdgeWrite { existed, now: None, version: None });
         self.writes.count_edge_type(edge.edge_type, -1);
     }
+}
+
+/// What the stored document of a node has become by now, if it is another one.
+#[inline(never)]
+fn upgraded(rules: &mut dyn Rules, node: &Node<'_>) -> Result<Option<Vec<u8>>, GraphError> {
+    let mut upgraded = Vec::new();
+    let changed = rules.upgrade_node(node.label(), node.document(), &mut upgraded)?;
+    Ok(changed.then_some(upgraded))
 }
 
 /// The limit on documents also holds for what edits make of them.
