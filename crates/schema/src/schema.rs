@@ -377,7 +377,8 @@ impl Schema {
     }
 
     /// Indexes that there are keep their numbers and states, whatever became of their
-    /// paths; new ones get a number and this state.
+    /// paths; new ones get a number and this state. One that was dropped and comes again
+    /// is new: what its paths lead to may have changed.
     fn number_indexes(
         &mut self,
         owner: &Owner,
@@ -387,12 +388,10 @@ impl Schema {
         let old = self.definition(owner).and_then(|old| old.document.as_ref());
         let old = old.map(|old| old.indexes.clone()).unwrap_or_default();
         for index in &mut document.indexes {
-            let kept = old.iter().any(|old| index.number.is_some() && old.number == index.number);
-            if kept {
-                continue;
-            }
-            (index.number, index.state) = match old.iter().find(|old| *old == index) {
-                Some(same) => (same.number, same.state),
+            let kept = old.iter().find(|old| index.number.is_some() && old.number == index.number);
+            (index.number, index.state) = match kept {
+                // It may have become ready since the change began.
+                Some(kept) => (kept.number, kept.state),
                 None => {
                     self.indexes_numbered += 1;
                     (Some(IndexNumber::new(self.indexes_numbered)), state)

@@ -6,12 +6,12 @@ use selvedge_base::NodeId;
 use selvedge_base::hash::Map;
 use selvedge_encoding::DocRef;
 use selvedge_graph::GraphError;
-use selvedge_schema::{DocumentDef, IndexDef, IndexKey};
+use selvedge_schema::{DocumentDef, IndexDef, IndexKey, IndexPath, Presence};
 
 use crate::index::maintenance::{keys_of, shown_values};
 
-/// Indexes that a change of a definition adds, and, of the unique ones, which node has
-/// which values: that takes memory for each of them.
+/// Indexes that a change of a definition adds, or whose values it makes, and, of the
+/// unique ones, which node has which values: that takes memory for each of them.
 #[derive(Debug)]
 pub(crate) struct Candidates<'d> {
     label: &'d str,
@@ -19,10 +19,20 @@ pub(crate) struct Candidates<'d> {
 }
 
 impl<'d> Candidates<'d> {
-    /// What `to` has and `from` has not.
+    /// What `to` has and `from` has not; and unique indexes over fields with defaults,
+    /// which several nodes may get.
     pub(crate) fn new(label: &'d str, from: Option<&DocumentDef>, to: &'d DocumentDef) -> Self {
         let known = from.map(DocumentDef::indexes).unwrap_or_default();
-        let is_new = |index: &&IndexDef| index.number().is_none() && !known.contains(index);
+        let known = |index: &IndexDef| {
+            known.iter().any(|known| known.number().is_some() && known.number() == index.number())
+        };
+        let has_default = |path: &IndexPath| {
+            let field = path.path().split('.').next().and_then(|first| to.field(first));
+            field.is_some_and(|field| matches!(field.presence(), Presence::Default(_)))
+        };
+        let makes_values =
+            |index: &IndexDef| index.is_unique() && index.paths().iter().any(has_default);
+        let is_new = |index: &&IndexDef| !known(index) || makes_values(index);
         let indexes = to.indexes().iter().filter(is_new).map(|index| (index, Map::default()));
         Self { label, indexes: indexes.collect() }
     }

@@ -19,7 +19,7 @@ use std::fmt;
 use selvedge_base::{NodeId, mutant};
 use selvedge_encoding::{DocRef, Document, EncodeError};
 use selvedge_graph::{Direction, Edge, EdgeRef, EdgeTypeDef, Entity, GraphError};
-use selvedge_schema::{Change, DocumentDef, Owner, Phase, Schema};
+use selvedge_schema::{Change, Definition, DocumentDef, Owner, Phase, Schema};
 
 use crate::db::Db;
 use crate::error::{Error, Result};
@@ -176,14 +176,13 @@ impl Db {
             }
             return Err(error);
         }
+        let mut unindexed = Ok(());
         for owner in owners {
-            self.convert(owner, report)?;
+            unindexed = unindexed.and(self.convert_to_end(owner, report)?);
         }
-        self.change_schema(|schema, _| {
-            Ok(owners.iter().filter(|owner| schema.finish(owner)).count() > 0)
-        })?;
-        owners.iter().try_for_each(|owner| self.build_indexes_of(owner, report))?;
-        self.erase_dropped_indexes()
+        let built = owners.iter().try_for_each(|owner| self.build_indexes_of(owner, report));
+        self.erase_dropped_indexes()?;
+        unindexed.and(built)
     }
 
     /// Whether everything that is there can be converted.
@@ -239,17 +238,53 @@ impl Db {
         Ok(())
     }
 
-    /// Converts what is not converted yet.
-    fn convert(&self, owner: &Owner, report: &mut OnProgress<'_>) -> Result<()> {
-        let members = {
+    /// Converts what is not converted yet, and says that all is. Gives why an index was
+    /// dropped that would have been in the way.
+    fn convert_to_end(&self, owner: &Owner, report: &mut OnProgress<'_>) -> Result<Result<()>> {
+        let mut unindexed = Ok(());
+        loop {
+            let converted = match self.convert(owner, report) {
+                Ok(None) => return Ok(unindexed),
+                Ok(Some(revision)) => revision,
+                Err(error) if self.drop_in_the_way(owner, &error)? => {
+                    unindexed = unindexed.and(Err(error));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            self.change_schema(|schema, _| {
+                // Another change since may have converted nothing yet.
+                let now = schema.definition(owner).map(Definition::revision);
+                Ok(now == Some(converted) && schema.finish(owner))
+            })?;
+        }
+    }
+
+    /// Documents are converted whatever they do to an index that is not complete yet:
+    /// one that cannot hold them goes, as when it is built. Whether one did.
+    fn drop_in_the_way(&self, owner: &Owner, error: &Error) -> Result<bool> {
+        match error.input() {
+            Some(
+                GraphError::UniqueViolation { index, .. } | GraphError::IndexKey { index, .. },
+            ) => self.drop_building(owner.name(), index),
+            _ => Ok(false),
+        }
+    }
+
+    /// Converts what is not converted yet; gives the revision of the definition that it
+    /// was converted to, if there was a change under way.
+    fn convert(&self, owner: &Owner, report: &mut OnProgress<'_>) -> Result<Option<u64>> {
+        let (revision, members) = {
             let snapshot = self.snapshot_labelled("converting to a definition")?;
             let schema = snapshot.schema()?;
-            let change = schema.definition(owner).and_then(|definition| definition.change());
-            if change.is_none_or(|change| change.phase() != Phase::Converting) {
-                return Ok(());
-            }
+            let converting = |definition: &&Definition| {
+                definition.change().is_some_and(|change| change.phase() == Phase::Converting)
+            };
+            let Some(definition) = schema.definition(owner).filter(converting) else {
+                return Ok(None);
+            };
             // Whatever comes later is written by the new definition.
-            Members::of(owner, &snapshot)?
+            (definition.revision(), Members::of(owner, &snapshot)?)
         };
         let (stage, of) = (MigrationStage::Converting, members.len() as u64);
         for from in (0..members.len()).step_by(CONVERTED_PER_COMMIT) {
@@ -260,7 +295,7 @@ impl Db {
             })?;
             report(MigrationProgress { owner: owner.clone(), stage, done: until as u64, of });
         }
-        Ok(())
+        Ok(Some(revision))
     }
 }
 

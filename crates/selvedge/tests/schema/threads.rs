@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use selvedge::prelude::*;
-use selvedge::{Definition, EdgeDef, ErrorKind, FieldDef, NodeDef, Owner, Phase, Violation};
+use selvedge::{
+    Definition, EdgeDef, ErrorKind, FieldDef, MigrationProgress, MigrationStage, NodeDef, Owner,
+    Phase, Violation,
+};
 
 const WRITERS: u64 = 8;
 const ROUNDS: u64 = 12;
@@ -209,4 +212,49 @@ fn eight_writers_never_get_an_invalid_document_in() {
     );
     assert!(accepted > 500 && refused > 500 && by_definition > 10 && judged > 100);
     assert!(changed > ROUNDS && unchanged > 0, "{changed} changed, {unchanged} not");
+}
+
+/// A migration that somebody else had finished, while another one had begun, was finished
+/// again: the other one, that is, before it had come to its end.
+#[test]
+fn nobody_finishes_the_migration_of_another() {
+    let db = Db::in_memory();
+    db.define([NodeDef::new("N").field(FieldDef::int("n"))]).expect("new");
+    let ids: Vec<NodeId> = db
+        .transaction(|ctx| (0..600).map(|n| ctx.insert_node("N", None, doc! { "n": n })).collect())
+        .expect("they fit");
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let (end, may_end) = std::sync::mpsc::channel::<()>();
+    let mut second = Some((begun, may_end));
+    let mut other = None;
+    db.migrate("N")
+        .add_field(FieldDef::int("one").default(1))
+        .on_progress(|progress| {
+            if progress.stage != MigrationStage::Converting || progress.done < progress.of {
+                return;
+            }
+            let Some((begun, may_end)) = second.take() else { return };
+            db.migrate("N").run().expect("it is taken up, and finished");
+            let db = db.clone();
+            other = Some(std::thread::spawn(move || {
+                let wait = |progress: MigrationProgress| {
+                    if progress.stage == MigrationStage::Converting && progress.done == 256 {
+                        begun.send(()).expect("somebody waits");
+                        may_end.recv().expect("somebody tells");
+                    }
+                };
+                let two = FieldDef::int("two").default(2);
+                db.migrate("N").add_field(two).on_progress(wait).run()
+            }));
+            has_begun.recv().expect("it begins");
+        })
+        .run()
+        .expect("it was finished");
+    end.send(()).expect("somebody waits");
+    other.expect("begun").join().expect("no panic").expect("it ends");
+    let snapshot = db.snapshot().expect("few are open");
+    for id in ids {
+        let node = snapshot.node(id).expect("in memory").expect("inserted");
+        assert_eq!(node.typed::<i64>("two"), Ok(Some(2)), "{id}");
+    }
 }
