@@ -137,7 +137,9 @@ impl<'db> Transaction<'db> {
             Some(schema) => {
                 let stores = self.engine.participant();
                 let (keyspace, time) = (&stores.keyspace, &self.time);
-                let mut rules = SchemaRules { schema, entries, keyspace, at, time };
+                let is_serializable = self.isolation == Isolation::Serializable;
+                let mut rules =
+                    SchemaRules { schema, entries, keyspace, at, time, is_serializable };
                 Ok(work(&mut staging.with_rules(&mut rules))?)
             }
         }

@@ -26,12 +26,13 @@ use crate::kv::error::KvError;
 use crate::kv::space::Space;
 use crate::read::{Read as _, Sealed as _};
 use crate::retry::RetryPolicy;
+use crate::schema::cell::schema_key;
 use crate::schema::change::{MigrationProgress, MigrationStage, OnProgress};
 use crate::transaction::Transaction;
 
 /// Nodes of one commit, unless others keep changing them.
 const NODES_PER_COMMIT: usize = 512;
-/// Entries that one commit takes away.
+/// Entries after which a commit takes no further node, and that one takes away.
 const ENTRIES_PER_COMMIT: usize = 4096;
 /// Attempts at a commit before it takes fewer nodes.
 const ATTEMPTS: u32 = 8;
@@ -74,11 +75,10 @@ impl Db {
                     else {
                         return Err(Error::Input(input));
                     };
-                    self.drop_building(label, index)?;
-                    let left = numbers(building(&*self.schema()?, label));
-                    if left.len() == wanted.len() {
+                    if !self.drop_building(label, index)? {
                         return Err(Error::Input(input));
                     }
+                    let left = numbers(building(&*self.schema()?, label));
                     wanted.retain(|number| left.contains(number));
                     failed = failed.and(Err(Error::Input(input)));
                 }
@@ -122,17 +122,20 @@ impl Db {
         })
     }
 
-    /// Gives up on an index that cannot be built, and on what it has already.
-    fn drop_building(&self, label: &str, name: &str) -> Result<()> {
-        self.transaction_retry(RetryPolicy::default(), |ctx| {
+    /// Gives up on an index that cannot be built, and on what it has already; whether
+    /// it was being built.
+    pub(crate) fn drop_building(&self, label: &str, name: &str) -> Result<bool> {
+        let dropped = self.transaction_retry(RetryPolicy::default(), |ctx| {
             let mut schema = Schema::clone(&*ctx.schema()?);
             if !building(&schema, label).any(|index| index.name() == name) {
-                return Ok(());
+                return Ok(false);
             }
             schema.drop_index(label, name);
-            ctx.stage_schema(schema)
+            ctx.stage_schema(schema)?;
+            Ok::<_, Error>(true)
         })?;
-        self.erase_dropped_indexes()
+        self.erase_dropped_indexes()?;
+        Ok(dropped)
     }
 
     /// Takes away the entries of indexes that are not there any more. Nobody can write
@@ -204,16 +207,21 @@ fn fill_some(
     most: usize,
 ) -> Result<Filled> {
     let schema = ctx.schema()?;
+    // Nodes are only read: the commit would not be refused if their definition changed.
+    ctx.entries().validate_read(&schema_key());
     let scan = ctx.scan(label)?;
     let scan = match behind {
         Some(behind) => scan.after(behind),
         None => scan,
     };
     let ids: Vec<NodeId> = scan.take(most).collect();
-    for id in &ids {
+    for (done, id) in (1..).zip(&ids) {
         let Some(definition) = schema.named(Kind::Nodes, label) else { break };
         for index in building(&schema, label).filter(|index| is_among(index, wanted)) {
             add_missing(ctx, (label, definition), index, *id)?;
+        }
+        if ctx.entries().len() >= ENTRIES_PER_COMMIT {
+            return Ok(Filled { nodes: done, last: Some(*id) });
         }
     }
     let last = ids.last().copied().filter(|_| ids.len() == most);
@@ -261,4 +269,98 @@ fn add_missing(
         staged.map_err(|error| KvError::staging(&error))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use selvedge_encoding::{Value, doc};
+    use selvedge_schema::{DocumentDef, FieldDef, NodeDef, Step};
+
+    use super::*;
+    use crate::options::TransactionOptions;
+
+    /// A database whose label `N` is defined, with nodes, and an index that is about to
+    /// be built.
+    fn building(index: IndexDef, documents: &[selvedge_encoding::Document]) -> (Db, Vec<NodeId>) {
+        let db = Db::in_memory();
+        let any = |name| FieldDef::any(name).optional();
+        db.define([NodeDef::new("N").fields([any("s"), any("list")])]).expect("it makes sense");
+        let insert = |document: &selvedge_encoding::Document| {
+            db.insert_node("N", None, document.clone()).expect("any document fits")
+        };
+        let nodes = documents.iter().map(insert).collect();
+        let owner = Owner::Label("N".to_owned());
+        db.change_schema(|schema, _| {
+            let steps = vec![Step::AddIndex(index.clone())];
+            let document = schema.node("N").map(|old| DocumentDef::migrated(old, &owner, &steps));
+            schema.begin(&owner, document.expect("defined").expect("it fits"), steps);
+            schema.convert(&owner);
+            Ok(schema.finish(&owner))
+        })
+        .expect("nobody is in the way");
+        (db, nodes)
+    }
+
+    fn begin(db: &Db) -> Transaction<'static> {
+        db.begin(&TransactionOptions::new()).expect("few are open")
+    }
+
+    fn wanted(db: &Db) -> Vec<IndexNumber> {
+        numbers(super::building(&db.schema().expect("few are open"), "N"))
+    }
+
+    /// A node that lost a race for its value took the value away from itself, and left
+    /// the entry alone, as it was another's. That one went, the build gave the entry to
+    /// the node as it had been, and all three committed: an entry without a value.
+    #[test]
+    fn who_gives_up_a_value_of_another_meets_the_build() {
+        let same = doc! { "s": "same" };
+        let (db, nodes) = building(IndexDef::on(["s"]).unique(), &[same.clone(), same]);
+        let (first, second) = (nodes[0], nodes[1]);
+        let wanted = wanted(&db);
+        let mut of_first = begin(&db);
+        fill_some(&mut of_first, "N", &wanted, None, 1).expect("nothing is there yet");
+        of_first.commit().expect("nobody is in the way");
+
+        let mut late = begin(&db);
+        late.set(second, "s", "own").expect("it is free");
+        db.set(first, "s", "other").expect("it is free");
+        let mut of_second = begin(&db);
+        fill_some(&mut of_second, "N", &wanted, Some(first), 1).expect("it was given back");
+        assert!(late.commit().is_err_and(|error| error.is_retryable()));
+        of_second.commit().expect("the only one");
+        db.build_indexes(|_| {}).expect("there is no duplicate");
+        assert_eq!(db.check(), Ok(vec![]));
+        let snapshot = db.snapshot().expect("few are open");
+        let found = snapshot.index("N", "s").expect("built").find("same").expect("in memory");
+        assert_eq!(found.map(|node| node.id()), Some(second));
+    }
+
+    /// Entries of a build that was under way came behind the erasure of its index, and
+    /// stayed.
+    #[test]
+    fn a_build_does_not_outlive_its_index() {
+        let (db, _) = building(IndexDef::on(["s"]), &[doc! { "s": 1 }]);
+        let mut late = begin(&db);
+        fill_some(&mut late, "N", &wanted(&db), None, 9).expect("nothing is there yet");
+        db.migrate("N").drop_index("s").run().expect("it is there");
+        assert!(late.commit().is_err_and(|error| error.is_retryable()));
+        while db.step(10_000) {}
+        assert_eq!(db.statistics().entries, 1, "only the schema is left");
+    }
+
+    /// A commit took so many nodes, however many entries they had: more than the log
+    /// takes, at worst.
+    #[test]
+    fn a_commit_takes_so_many_entries_and_no_more() {
+        let list: Vec<Value> = (0..3000_i64).map(Value::from).collect();
+        let documents = vec![doc! { "list": list }; 5];
+        let (db, nodes) = building(IndexDef::on(["list[]"]), &documents);
+        let mut ctx = begin(&db);
+        let filled = fill_some(&mut ctx, "N", &wanted(&db), None, 512).expect("they fit");
+        assert_eq!((filled.nodes, filled.last), (2, Some(nodes[1])));
+        ctx.rollback();
+        db.build_indexes(|_| {}).expect("they fit");
+        assert_eq!(db.check(), Ok(vec![]));
+    }
 }

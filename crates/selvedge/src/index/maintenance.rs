@@ -5,7 +5,8 @@
 //!
 //! An entry that goes is deleted at the snapshot even while its index is being built
 //! and it may not be there yet: so the writer and the one who builds meet on its key,
-//! and the second to commit sees a conflict.
+//! and the second to commit sees a conflict. While a unique index is being built the
+//! entry may be another node's: then it is written as it is, for the same reason.
 
 use selvedge_base::NodeId;
 use selvedge_base::limits::TRANSACTION_WRITES_MAX;
@@ -16,6 +17,7 @@ use selvedge_schema::{IndexDef, IndexKey, IndexKeys, IndexPath, IndexState, Show
 use smallvec::SmallVec;
 
 use crate::index::place::Place;
+use crate::kv::space::FullKey;
 
 /// A node's document, before and after.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,8 @@ struct EntryChange {
     place: Place,
     gone: IndexKeys,
     new: IndexKeys,
+    /// Entries of others that are to be as they are until the commit.
+    kept: SmallVec<[(FullKey, NodeId); 1]>,
 }
 
 /// Stages what a change of a document does to the indexes of its label. `read` gives
@@ -46,6 +50,7 @@ pub(crate) fn stage(
     for index in indexes {
         let Some(place) = Place::of(index) else { continue };
         let (mut gone, mut new) = difference(index, change)?;
+        let mut kept = SmallVec::new();
         if place.unique {
             let holder = |values: &IndexKey| {
                 let key = place.values(values);
@@ -60,24 +65,33 @@ pub(crate) fn stage(
                 });
             }
             if index.state() == IndexState::Building {
-                // Of two nodes with the same value, the entry is the other's.
-                gone.retain(|key| holder(key).is_none_or(|holder| holder == change.node));
+                // Of two nodes with the same value, the entry is the other's: unless that
+                // gives it up meanwhile, and the build hands it on to this one.
+                gone.retain(|values| {
+                    let other = holder(values).filter(|holder| *holder != change.node);
+                    kept.extend(other.map(|other| (place.values(values), other)));
+                    other.is_none()
+                });
             }
         }
-        count += gone.len() + new.len();
-        if gone.is_empty() && new.is_empty() {
+        count += gone.len() + new.len() + kept.len();
+        if gone.is_empty() && new.is_empty() && kept.is_empty() {
             continue;
         }
         gone.shrink_to_fit();
         new.shrink_to_fit();
-        changes.push(EntryChange { place, gone, new });
+        changes.push(EntryChange { place, gone, new, kept });
     }
     if count > TRANSACTION_WRITES_MAX {
         let what = "the number of entries that a transaction writes";
         let (actual, limit) = (count as u64, TRANSACTION_WRITES_MAX as u64);
         return Err(GraphError::Limit { what, actual, limit });
     }
-    for EntryChange { place, gone, new } in changes {
+    for EntryChange { place, gone, new, kept } in changes {
+        for (key, holder) in kept {
+            let staged = entries.put(&key, Encoding::BYTES, &holder.get().to_be_bytes());
+            staged.expect("keys and their number are within the limits");
+        }
         for values in &gone {
             let (key, _) = place.entry(values, change.node);
             entries.delete(&key).expect("keys and their number are within the limits");

@@ -20,6 +20,8 @@ pub(crate) struct SchemaRules<'t> {
     pub(crate) keyspace: &'t Keyspace,
     pub(crate) at: SnapshotRef<'t>,
     pub(crate) time: &'t ReadTime,
+    /// What is read of indexes has to be so at the commit.
+    pub(crate) is_serializable: bool,
 }
 
 impl Rules for SchemaRules<'_> {
@@ -59,9 +61,13 @@ impl Rules for SchemaRules<'_> {
         let old = indexed.as_ref().map(|old| DocRef::trusted(old));
         let new = new.map(|new| DocRef::trusted(new));
         let change = DocumentChange { label, node: id, old, new };
-        let Self { keyspace, at, time, .. } = *self;
+        let Self { keyspace, at, time, is_serializable, .. } = *self;
         stage(self.entries.reborrow().get(), indexes, change, |entries, key| {
-            // It is written at the snapshot, or not at all: no need to note the read.
+            // What it leads to is written at the snapshot, which is validated; or
+            // refused, which is an answer like that to any read.
+            if is_serializable {
+                entries.validate_read(key);
+            }
             let view = EntryView::new(keyspace, at, Some(entries), time);
             Some(SmallVec::from_slice(view.get(key).ok().flatten()?.bytes()))
         })

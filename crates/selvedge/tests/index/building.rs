@@ -105,3 +105,56 @@ fn writes_of_older_transactions_are_refused() -> Result<(), Error> {
     assert_sound(&db);
     Ok(())
 }
+
+/// Two nodes without a value, one of them written while the others were verified, got the
+/// same default in a unique index: the second could not be converted, whoever tried.
+#[test]
+fn a_default_that_cannot_be_unique_ends_the_index_and_not_the_migration() -> Result<(), Error> {
+    let db = Db::in_memory();
+    db.define([NodeDef::new("N").field(FieldDef::int("n"))])?;
+    let first = db.insert_node("N", "a", doc! { "n": 1 })?;
+    let mut second = None;
+    let report = |progress: selvedge::MigrationProgress| {
+        if progress.stage == MigrationStage::Verifying {
+            second = Some(db.insert_node("N", "b", doc! { "n": 2 }).expect("it is free"));
+        }
+    };
+    let field = FieldDef::string("s").default("same").unique();
+    let refused = db.migrate("N").add_field(field).on_progress(report).run().unwrap_err();
+    let told = refused.input().expect("it is about what is there");
+    assert!(
+        matches!(told, InputError::UniqueViolation { holder, .. } if *holder == first),
+        "{told}"
+    );
+    let snapshot = db.snapshot()?;
+    for node in [Some(first), second].into_iter().flatten() {
+        let node = snapshot.node(node)?.expect("inserted");
+        assert_eq!(node.typed::<String>("s")?.as_deref(), Some("same"));
+    }
+    assert!(snapshot.index("N", "s").is_err());
+    assert_eq!(db.schema()?.changes().count(), 0, "nothing is under way");
+    assert_sound(&db);
+
+    // Those that are there already are seen before anything is changed.
+    db.migrate("N").add_field(FieldDef::string("t").optional().unique()).run()?;
+    let twice = FieldDef::string("t").default("same");
+    let refused = db.migrate("N").change_field(twice).run().unwrap_err();
+    assert!(matches!(refused.input(), Some(InputError::Duplicate { .. })), "{refused}");
+    assert_eq!(db.schema()?.changes().count(), 0, "nothing is under way");
+    assert_sound(&db);
+    Ok(())
+}
+
+/// An index that was dropped, and came again in the same migration under its old name,
+/// kept its entries, though the field had been renamed.
+#[test]
+fn an_index_that_comes_again_is_another_one() -> Result<(), Error> {
+    let db = Db::in_memory();
+    let open = NodeDef::new("N").field(FieldDef::int("a").optional().indexed());
+    db.define([open.allow_unknown_fields()])?;
+    db.insert_node("N", "one", doc! { "a": 5 })?;
+    db.migrate("N").rename_field("a", "b").drop_index("a").add_index(IndexDef::on(["a"])).run()?;
+    assert_eq!(db.snapshot()?.index("N", "a")?.scan().count()?, 0);
+    assert_sound(&db);
+    Ok(())
+}

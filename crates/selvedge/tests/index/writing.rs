@@ -151,3 +151,21 @@ fn a_range_that_was_read_is_validated_if_serializable() -> Result<(), Error> {
     }
     Ok(())
 }
+
+/// That a value is taken is read, though nothing was written for it: whoever goes on by
+/// it has read what another gives back.
+#[test]
+fn a_refusal_is_a_read_of_a_serializable_transaction() -> Result<(), Error> {
+    let db = super::with_users()?;
+    let alice = db.snapshot()?.get_node("User", "alice")?.expect("there").id();
+    let strict = TransactionOptions::serializable();
+    let (mut one, mut other) = (db.begin(&strict)?, db.begin(&strict)?);
+    let taken = one.insert_node("User", None, doc! { "email": "alice@example.org" });
+    assert!(taken.is_err());
+    one.insert_node("Note", None, doc! { "text": "alice is taken" })?;
+    assert_eq!(other.scan("Note")?.count(), 0);
+    other.delete_node(alice)?;
+    other.commit()?;
+    assert!(one.commit().is_err_and(|error| error.is_retryable()));
+    Ok(())
+}
