@@ -4,7 +4,7 @@
 //! commit: definition, Building   every later write of the label maintains the index
 //! commit: entries of some nodes  as often as there are nodes left; each reads at its
 //!                                own snapshot, and conflicts with who changes the same
-//!                                entries meanwhile
+//!                                nodes meanwhile, or later deletes the same entries
 //! commit: Ready                  from its timestamp on the index is read
 //! ```
 //!
@@ -264,6 +264,11 @@ fn add_missing(
             }
         }
     }
+    if !missing.is_empty() {
+        // Who takes the values away deletes entries that are not there, which leaves
+        // nothing behind: only the node tells that it has another document.
+        ctx.get_for_update(id)?;
+    }
     for (key, value) in missing {
         let staged = ctx.entries().put(&key, Encoding::BYTES, &value);
         staged.map_err(|error| KvError::staging(&error))?;
@@ -334,6 +339,27 @@ mod tests {
         let snapshot = db.snapshot().expect("few are open");
         let found = snapshot.index("N", "s").expect("built").find("same").expect("in memory");
         assert_eq!(found.map(|node| node.id()), Some(second));
+    }
+
+    /// A writer deleted an entry that was not there yet, which leaves nothing behind; the
+    /// build, which had read the node before, put it, and it stayed.
+    #[test]
+    fn a_build_meets_who_commits_before_it_and_behind_it() {
+        let (db, nodes) = building(IndexDef::on(["s"]), &[doc! { "s": 1 }, doc! { "s": 2 }]);
+        let wanted = wanted(&db);
+        let (mut early, mut late) = (begin(&db), begin(&db));
+        early.set(nodes[0], "s", 3).expect("it is there");
+        late.set(nodes[1], "s", 4).expect("it is there");
+        let mut ctx = begin(&db);
+        fill_some(&mut ctx, "N", &wanted, None, 9).expect("nothing is there yet");
+        early.commit().expect("the first one");
+        assert!(ctx.commit().is_err_and(|error| error.is_retryable()));
+        let mut ctx = begin(&db);
+        fill_some(&mut ctx, "N", &wanted, None, 9).expect("nothing is there yet");
+        ctx.commit().expect("nobody was faster");
+        assert!(late.commit().is_err_and(|error| error.is_retryable()));
+        db.build_indexes(|_| {}).expect("nobody is in the way");
+        assert_eq!(db.check(), Ok(vec![]));
     }
 
     /// Entries of a build that was under way came behind the erasure of its index, and
