@@ -182,9 +182,11 @@ fn ranks(snapshot: &Snapshot<'_>) -> Result<(), Failure> {
         components.len(),
         components.sizes().iter().max()
     );
-    for knot in knots.iter().filter(|knot| knot.len() > 1) {
-        let names: Result<Vec<_>, Failure> = knot.iter().map(|id| words(snapshot, *id)).collect();
-        println!("kinds of each other: {}", names?.join(" <-> "));
+    let circles: Vec<_> = knots.iter().filter(|knot| knot.len() > 1).collect();
+    println!("{} circles: nothing should be a kind of itself", circles.len());
+    for circle in circles {
+        let names: Result<Vec<_>, Failure> = circle.iter().map(|id| words(snapshot, *id)).collect();
+        println!("  {}", names?.join(" <-> "));
     }
     Ok(())
 }
