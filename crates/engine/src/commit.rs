@@ -178,6 +178,7 @@ impl<P: Participant> Engine<P> {
         state.installing = false;
 
         self.prune_superseded(state, commit, own, &pin);
+        pin.answer_for_counted();
         self.statistics.count_commit();
         Ok(Applied { commit, logged })
     }

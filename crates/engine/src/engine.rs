@@ -277,6 +277,7 @@ impl<P: Participant> Engine<P> {
         self.settle(&mut state, &active, &pin, |_, _, _| {});
         let due = if self.may_write() { self.participant.due(&mut state.writer) } else { None };
         drop(state);
+        pin.answer_for_counted();
         pin.flush();
         // It may wait for the disk.
         drop(pin);

@@ -542,6 +542,7 @@ impl<P: Durable> Replay<'_, P> {
             }
         }
         drop(state);
+        pin.answer_for_counted();
         pin.flush();
         self.replayed.bytes += batch.bytes().len() as u64;
         if let Some(progress) = &self.storage.progress {

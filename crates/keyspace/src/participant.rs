@@ -120,6 +120,7 @@ impl Keyspace {
         unsafe { entry.record.install(version, commit) };
         // SAFETY: whoever writes to the index holds the commit lock.
         let inserted = unsafe { self.index.insert(key, entry, pin.guard()) };
+        pin.count_retired();
         inserted.expect("validated as a key without an entry")
     }
 
@@ -153,6 +154,7 @@ impl Keyspace {
             // SAFETY: the commit lock is held. No snapshot sees the entry, and
             // none that begins later will.
             let removed = unsafe { self.index.remove(key, pin.guard()) };
+            pin.count_retired();
             let removed = removed.expect("an entry is in the index until its record is empty");
             if let Some(leaves) = &mut writer.leaves {
                 leaves.removed(key);

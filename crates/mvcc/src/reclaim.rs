@@ -68,6 +68,26 @@ mod epoch {
             unsafe { self.guard.defer_unchecked(free) }
         }
 
+        /// Counts an item that was retired through the [`guard`](Self::guard). The pin may
+        /// be one inside another, while which the epoch stands still: so the collector is
+        /// run by who answers for it, see [`answer_for_counted`](Self::answer_for_counted).
+        #[inline]
+        pub fn count_retired(&self) {
+            // Without its count a thread at its end leaves the rest to others.
+            let _ended = RETIRED.try_with(|count| {
+                let (items, bytes) = count.get();
+                count.set((items.saturating_add(1), bytes));
+            });
+        }
+
+        /// For the outermost pin of a thread: dropping it runs the collector as often as
+        /// keeps pace with what was counted inside it.
+        pub fn answer_for_counted(&self) {
+            let counted = RETIRED.try_with(Cell::take).unwrap_or_default();
+            let (items, bytes) = self.retired.get();
+            self.retired.set((items.saturating_add(counted.0), bytes.saturating_add(counted.1)));
+        }
+
         /// Hands what this thread has retired to the collector now.
         pub fn flush(&self) {
             self.guard.flush();
@@ -180,6 +200,12 @@ mod model {
             let free: Free = unsafe { std::mem::transmute(free) };
             STATE.retired().push(free);
         }
+
+        /// Nothing to do: what the guard retires is left to its epochs.
+        pub fn count_retired(&self) {}
+
+        /// Nothing to do, as above.
+        pub fn answer_for_counted(&self) {}
 
         /// Nothing to do: the model frees at once.
         pub fn flush(&self) {}

@@ -21,6 +21,7 @@ use selvedge::InputError;
 use selvedge::prelude::*;
 
 use crate::Failure;
+use crate::model::{DependsOn, Package, Recommends, Virtual};
 use crate::relation::{Relation, relations};
 use crate::stanza::{Stanza, stanzas};
 use crate::version;
@@ -109,10 +110,8 @@ fn add_packages<'t>(
 ) -> Result<Vec<Pending<'t>>, Failure> {
     let mut new = Vec::with_capacity(batch.len());
     for stanza in batch {
-        let (name, version) = (stanza.demand("Package")?, stanza.demand("Version")?);
-        let architecture = stanza.demand("Architecture")?;
-        let key = format!("{name}:{architecture}={version}");
-        let id = match ctx.insert_node("Package", key.as_str(), document(stanza)?) {
+        let package = package(stanza)?;
+        let id = match ctx.insert(&package) {
             Ok(id) => id,
             // Nothing was staged, and the transaction goes on.
             Err(error) if matches!(error.input(), Some(InputError::KeyExists { .. })) => continue,
@@ -122,6 +121,8 @@ fn add_packages<'t>(
         for provided in relations(field("Provides"))? {
             *directory.provided.entry(provided.name).or_default() += 1;
         }
+        let (name, version) = (stanza.demand("Package")?, stanza.demand("Version")?);
+        let architecture = stanza.demand("Architecture")?;
         directory.packages.entry(name).or_default().push(Candidate { id, architecture, version });
         new.push(Pending {
             id,
@@ -135,37 +136,33 @@ fn add_packages<'t>(
 }
 
 /// What is stored of a stanza.
-fn document(stanza: &Stanza<'_>) -> Result<Document, Failure> {
-    let mut document = doc! {
-        "name": stanza.demand("Package")?,
-        "version": stanza.demand("Version")?,
-        "architecture": stanza.demand("Architecture")?,
+fn package(stanza: &Stanza<'_>) -> Result<Package, Failure> {
+    let demand = |field| stanza.demand(field).map(str::to_owned);
+    let (name, version) = (demand("Package")?, demand("Version")?);
+    let architecture = demand("Architecture")?;
+    let text = |field| stanza.get(field).map(str::to_owned);
+    let number = |field| {
+        let parsed = stanza.get(field).map(|number| {
+            number.parse::<u64>().map_err(|error| format!("{field} of {name}, {number:?}: {error}"))
+        });
+        parsed.transpose()
     };
-    let texts = ["Description", "Homepage", "Maintainer", "Multi-Arch", "Priority", "Section"];
-    for field in texts {
-        if let Some(text) = stanza.get(field) {
-            document.set(field_name(field), text);
-        }
-    }
-    for field in ["Installed-Size", "Size"] {
-        if let Some(number) = stanza.get(field) {
-            let parsed = number.parse::<u64>().map_err(|error| {
-                let name = stanza.get("Package").unwrap_or_default();
-                format!("{field} of {name}, {number:?}: {error}")
-            })?;
-            document.set(field_name(field), parsed);
-        }
-    }
-    if let Some(tags) = stanza.get("Tag") {
-        let tags: Vec<Value> = tags.split(',').map(|tag| tag.trim().into()).collect();
-        document.set("tags", tags);
-    }
-    Ok(document)
-}
-
-/// `Installed-Size` is `installed_size` in a document.
-fn field_name(field: &str) -> String {
-    field.to_ascii_lowercase().replace('-', "_")
+    let tags = stanza.get("Tag").map(|tags| tags.split(',').map(|tag| tag.trim().to_owned()));
+    Ok(Package {
+        id: format!("{name}:{architecture}={version}"),
+        section: text("Section"),
+        priority: text("Priority"),
+        maintainer: text("Maintainer"),
+        homepage: text("Homepage"),
+        description: text("Description"),
+        multi_arch: text("Multi-Arch"),
+        size: number("Size")?,
+        installed_size: number("Installed-Size")?,
+        tags: tags.map(Iterator::collect).unwrap_or_default(),
+        name,
+        version,
+        architecture,
+    })
 }
 
 fn add_edges<'t>(
@@ -174,69 +171,75 @@ fn add_edges<'t>(
     directory: &mut Directory<'t>,
 ) -> Result<(), Failure> {
     for package in batch {
-        let fields: [(&str, &[(&'t str, bool)]); 2] = [
-            ("DEPENDS_ON", &[(package.pre_depends, true), (package.depends, false)]),
-            ("RECOMMENDS", &[(package.recommends, false)]),
-        ];
-        for (edge_type, fields) in fields {
-            let mut by_name: BTreeMap<&str, Vec<(Relation<'t>, bool)>> = BTreeMap::new();
-            for (field, is_pre) in fields {
-                for relation in relations(field)? {
-                    by_name.entry(relation.name).or_default().push((relation, *is_pre));
-                }
-            }
-            for (name, relations) in by_name {
-                let target = match directory.resolve(name, package.architecture) {
-                    Some(target) => target,
-                    None => add_virtual(ctx, name, directory)?,
-                };
-                ctx.link_nodes(package.id, edge_type, target, edge_document(&relations))?;
-            }
+        let all = [(package.pre_depends, true), (package.depends, false)];
+        for (name, relations) in by_name(&all)? {
+            let target = directory.target(ctx, name, package.architecture)?;
+            let Need { architecture, choice, pre, versions } = need(&relations);
+            ctx.link(package.id, DependsOn { architecture, choice, pre, versions }, target)?;
+        }
+        for (name, relations) in by_name(&[(package.recommends, false)])? {
+            let target = directory.target(ctx, name, package.architecture)?;
+            let Need { architecture, choice, pre, versions } = need(&relations);
+            ctx.link(package.id, Recommends { architecture, choice, pre, versions }, target)?;
         }
     }
     Ok(())
 }
 
-/// Everything that a package says about another one it needs. What does not
-/// apply is absent.
-fn edge_document(relations: &[(Relation<'_>, bool)]) -> Document {
-    let mut document = Document::new();
-    let architecture = relations.iter().find_map(|(relation, _)| relation.architecture);
-    if let Some(architecture) = architecture {
-        document.set("architecture", architecture);
+/// What a package says about each name, and whether in a field of what comes first.
+type ByName<'t> = BTreeMap<&'t str, Vec<(Relation<'t>, bool)>>;
+
+fn by_name<'t>(fields: &[(&'t str, bool)]) -> Result<ByName<'t>, Failure> {
+    let mut by_name = ByName::new();
+    for (field, is_pre) in fields {
+        for relation in relations(field)? {
+            by_name.entry(relation.name).or_default().push((relation, *is_pre));
+        }
     }
-    // Its best place among alternatives; absent if one clause has none.
+    Ok(by_name)
+}
+
+/// The fields of both types of edges.
+struct Need {
+    architecture: Option<String>,
+    choice: Option<u32>,
+    pre: bool,
+    versions: Vec<String>,
+}
+
+/// Everything that a package says about another one it needs.
+fn need(relations: &[(Relation<'_>, bool)]) -> Need {
+    let architecture = relations.iter().find_map(|(relation, _)| relation.architecture);
     let choices: Option<Vec<usize>> =
         relations.iter().map(|(relation, _)| relation.choice).collect();
-    if let Some(choice) = choices.and_then(|choices| choices.into_iter().min()) {
-        document.set("choice", choice);
+    let choice = choices.and_then(|choices| choices.into_iter().min());
+    let versions = relations.iter().filter_map(|(relation, _)| relation.version);
+    Need {
+        architecture: architecture.map(str::to_owned),
+        choice: choice.and_then(|choice| u32::try_from(choice).ok()),
+        pre: relations.iter().any(|(_, is_pre)| *is_pre),
+        versions: versions.map(|(operator, version)| format!("{operator} {version}")).collect(),
     }
-    if relations.iter().any(|(_, is_pre)| *is_pre) {
-        document.set("pre", true);
-    }
-    let versions: Vec<Value> = relations
-        .iter()
-        .filter_map(|(relation, _)| relation.version)
-        .map(|(operator, version)| format!("{operator} {version}").into())
-        .collect();
-    if !versions.is_empty() {
-        document.set("versions", versions);
-    }
-    document
 }
 
-fn add_virtual<'t>(
-    ctx: &mut Transaction<'_>,
-    name: &'t str,
-    directory: &mut Directory<'t>,
-) -> Result<NodeId, Failure> {
-    let provided_by = directory.provided.get(name).copied().unwrap_or(0);
-    let id = ctx.insert_node("Virtual", name, doc! { "name": name, "provided_by": provided_by })?;
-    directory.virtuals.insert(name, id);
-    Ok(id)
-}
+impl<'t> Directory<'t> {
+    /// The node that a name stands for, in the eyes of a package of this architecture; a
+    /// new one if it stands for none.
+    fn target(
+        &mut self,
+        ctx: &mut Transaction<'_>,
+        name: &'t str,
+        architecture: &str,
+    ) -> Result<NodeId, Failure> {
+        if let Some(target) = self.resolve(name, architecture) {
+            return Ok(target);
+        }
+        let provided_by = self.provided.get(name).copied().unwrap_or(0);
+        let id = ctx.insert(&Virtual { name: name.to_owned(), provided_by })?;
+        self.virtuals.insert(name, id);
+        Ok(id)
+    }
 
-impl Directory<'_> {
     /// The node that a name stands for, in the eyes of a package of this
     /// architecture.
     fn resolve(&self, name: &str, architecture: &str) -> Option<NodeId> {

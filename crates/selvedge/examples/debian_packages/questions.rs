@@ -4,8 +4,10 @@ use std::cmp::Reverse;
 use std::time::Instant;
 
 use selvedge::prelude::*;
+use selvedge::query::{Order, avg, contains, eq, exists, sum};
 
 use crate::Failure;
+use crate::model::{DependsOn, Package, Virtual};
 
 /// Packages that most people have heard of, small ones first.
 const WELL_KNOWN: [&str; 4] = ["bash", "python3", "systemd", "gnome"];
@@ -33,7 +35,7 @@ pub(crate) fn ask(snapshot: &Snapshot<'_>) -> Result<(), Failure> {
     }
 
     if let Some((name, start, deepest)) = largest {
-        let path = snapshot.shortest_path(start, deepest.node)?.edge_type("DEPENDS_ON").find();
+        let path = snapshot.shortest_path(start, deepest.node)?.edge_type(DependsOn::TYPE).find();
         let path = path.ok_or("a walk led there, so there is a path")?;
         if path.edges() != deepest.depth as usize {
             return Err("the walk and the path disagree about the distance".into());
@@ -43,7 +45,7 @@ pub(crate) fn ask(snapshot: &Snapshot<'_>) -> Result<(), Failure> {
             println!("  {}", key(snapshot, *id)?);
         }
     }
-    Ok(())
+    numbers(snapshot)
 }
 
 fn key(snapshot: &Snapshot<'_>, id: NodeId) -> Result<String, Failure> {
@@ -54,22 +56,34 @@ fn key(snapshot: &Snapshot<'_>, id: NodeId) -> Result<String, Failure> {
 /// The last node with this name: of several versions the one that was loaded
 /// last.
 fn find(snapshot: &Snapshot<'_>, name: &str) -> Result<Option<NodeId>, Failure> {
-    let mut found = None;
-    for id in snapshot.scan("Package")? {
-        let node = snapshot.node(id)?.ok_or("a scan found a node that is not there")?;
-        if node.typed::<&str>("name")? == Some(name) {
-            found = Some(id);
-        }
+    Ok(snapshot.index(Package::LABEL, "name")?.equal(name).reverse().ids()?.next().transpose()?)
+}
+
+/// Through indexes: the largest packages, and those with a tag.
+fn numbers(snapshot: &Snapshot<'_>) -> Result<(), Failure> {
+    let packages = snapshot.query().from_label(Package::LABEL);
+    let largest = packages.clone().has("installed_size", exists());
+    let largest = largest.order_by("installed_size", Order::Desc).limit(3);
+    println!("\nThe largest packages, by: {}", largest.explain()?.trim_end());
+    for row in largest.select(["name", "installed_size"]).rows()? {
+        let row = row?;
+        let (name, kib) = (row.typed::<&str>(0)?, row.typed::<u64>(1)?);
+        println!("  {:>6} MiB  {}", kib.unwrap_or(0) >> 10, name.unwrap_or("?"));
     }
-    Ok(found)
+    let games = packages.has("tags", contains("role::program")).has("section", eq("games"));
+    println!("Games that are programs: {}, by: {}", games.count()?, games.explain()?.trim_end());
+    let needed = games.out(DependsOn::TYPE).has_label(Package::LABEL).dedup();
+    let sizes = needed.aggregate([sum("installed_size"), avg("installed_size")])?;
+    println!("They need packages of {:?} KiB in all, {:?} on average", sizes[0], sizes[1]);
+    Ok(())
 }
 
 /// The packages and virtual names that most packages depend on.
 fn most_needed(snapshot: &Snapshot<'_>, most: usize) -> Result<Vec<(NodeId, u64)>, Failure> {
     let mut needed = Vec::new();
-    for label in ["Package", "Virtual"] {
+    for label in [Package::LABEL, Virtual::LABEL] {
         for id in snapshot.scan(label)? {
-            needed.push((id, snapshot.degree(id, Direction::In, "DEPENDS_ON")?));
+            needed.push((id, snapshot.degree(id, Direction::In, DependsOn::TYPE)?));
         }
     }
     needed.sort_by_key(|(id, degree)| (Reverse(*degree), *id));
@@ -84,7 +98,7 @@ fn closure(
     start: NodeId,
     first_choices: bool,
 ) -> Result<(u64, selvedge::Step), Failure> {
-    let mut walk = snapshot.traverse(start)?.edge_type("DEPENDS_ON").depth(0..=u32::MAX);
+    let mut walk = snapshot.traverse(start)?.edge_type(DependsOn::TYPE).depth(0..=u32::MAX);
     if first_choices {
         walk = walk.filter_edges(|edge| {
             edge.get("choice").and_then(|choice| choice.as_u64()).unwrap_or(0) == 0
