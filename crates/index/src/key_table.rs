@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! line   marks: 8 bits of the hash, for each slot | 7 addresses of entries
+//! last   what the writer counts                   | nothing
 //! ```
 #![expect(unsafe_code, reason = "slots hold pointers to entries")]
 
@@ -29,14 +30,89 @@ const NO_ENTRIES: u64 = (REMOVED as u64) << 56;
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 
 #[repr(C, align(64))]
-struct Line<V> {
+pub(crate) struct Line<V> {
     marks: AtomicU64,
     entries: [AtomicPtr<Block<V>>; LINE_SLOTS],
 }
 
-/// A power of two of lines, of which at least one has an empty slot.
-pub(crate) struct KeyTable<V> {
-    lines: Box<[Line<V>]>,
+/// A table that is not freed during `'t`: a power of two of lines, of which at least one
+/// has an empty slot, and one line more, for what the writer counts.
+pub(crate) struct KeyTable<'t, V> {
+    all: &'t [Line<V>],
+}
+
+/// A table as an address: of the first line, and in the bits that its alignment leaves
+/// free how many there are.
+pub(crate) type RawTable<V> = *mut Line<V>;
+
+const fn tag_bits<V>() -> usize {
+    align_of::<Line<V>>() - 1
+}
+
+fn all_lines<V>(raw: RawTable<V>) -> *mut [Line<V>] {
+    let lines = 1_usize << (raw.addr() & tag_bits::<V>());
+    ptr::slice_from_raw_parts_mut(raw.map_addr(|address| address & !tag_bits::<V>()), lines + 1)
+}
+
+/// Allocates an empty table of so many lines.
+pub(crate) fn allocate<V>(lines: usize, depth: u32) -> RawTable<V> {
+    assert!(lines.is_power_of_two(), "a table has a power of two of lines");
+    let all: Box<[Line<V>]> = (0..=lines).map(|_| Line::new()).collect();
+    let raw = Box::into_raw(all).cast::<Line<V>>();
+    let raw = raw.map_addr(|address| address | lines.trailing_zeros() as usize);
+    // SAFETY: not null, and nobody else has it.
+    let table = unsafe { KeyTable::from_raw(raw) }.expect("just allocated");
+    table.count(Counts { live: 0, used: 0, depth });
+    raw
+}
+
+/// Frees a table, and none of its entries.
+///
+/// # Safety
+///
+/// It is unlinked, freed once, and nobody uses it any more.
+pub(crate) unsafe fn free<V>(raw: RawTable<V>) {
+    // SAFETY: from a box of this length, in `allocate`; ours alone, by the contract.
+    let lines = unsafe { Box::from_raw(all_lines(raw)) };
+    #[cfg(loom)]
+    end(lines);
+    #[cfg(not(loom))]
+    drop(lines);
+}
+
+/// Tells the model checker that the lines have ended, and keeps them: a use after that
+/// fails the model instead of being undefined.
+#[cfg(loom)]
+fn end<V>(mut lines: Box<[Line<V>]>) {
+    lines.iter_mut().for_each(|line| line.marks.with_mut(|_| ()));
+    std::mem::forget(lines);
+}
+
+/// What the writer knows of a table: one word of its last line.
+#[derive(Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) live: usize,
+    /// Slots that are not empty: of the live and of the removed.
+    pub(crate) used: usize,
+    /// Bits of the hash that all of its entries share, of those that choose a table.
+    pub(crate) depth: u32,
+}
+
+const COUNT_BITS: u32 = 28;
+
+impl Counts {
+    fn pack(self) -> u64 {
+        debug_assert!(self.live <= self.used && self.used >> COUNT_BITS == 0, "a bounded table");
+        self.live as u64
+            | (self.used as u64) << COUNT_BITS
+            | u64::from(self.depth) << (2 * COUNT_BITS)
+    }
+
+    fn unpack(word: u64) -> Self {
+        let count = |at: u32| (word >> at) as usize & ((1 << COUNT_BITS) - 1);
+        let depth = (word >> (2 * COUNT_BITS)) as u32;
+        Self { live: count(0), used: count(COUNT_BITS), depth }
+    }
 }
 
 #[inline]
@@ -82,23 +158,44 @@ impl<V> Line<V> {
     }
 }
 
-impl<V> KeyTable<V> {
-    pub(crate) fn new(lines: usize) -> Self {
-        assert!(lines.is_power_of_two(), "a table has a power of two of lines");
-        Self { lines: (0..lines).map(|_| Line::new()).collect() }
+impl<'t, V> KeyTable<'t, V> {
+    /// The table at an address; `None` if that is null.
+    ///
+    /// # Safety
+    ///
+    /// It came from [`allocate`], and is not freed during `'t`.
+    #[inline]
+    pub(crate) unsafe fn from_raw(raw: RawTable<V>) -> Option<Self> {
+        // SAFETY: by the contract, the lines that `allocate` made.
+        (!raw.is_null()).then(|| Self { all: unsafe { &*all_lines(raw) } })
+    }
+
+    /// Lines with slots.
+    pub(crate) fn lines(&self) -> usize {
+        self.all.len() - 1
     }
 
     pub(crate) fn bytes(lines: usize) -> usize {
-        lines * size_of::<Line<V>>()
+        (lines + 1) * size_of::<Line<V>>()
+    }
+
+    /// Writer only: what it counted.
+    pub(crate) fn counts(&self) -> Counts {
+        // Relaxed, here and below: the writer reads its own stores, nobody else does.
+        Counts::unpack(self.all[self.lines()].marks.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn count(&self, counts: Counts) {
+        self.all[self.lines()].marks.store(counts.pack(), Ordering::Relaxed);
     }
 
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        hash as usize & (self.lines.len() - 1)
+        hash as usize & (self.lines() - 1)
     }
 
     fn behind(&self, line: usize) -> usize {
-        (line + 1) & (self.lines.len() - 1)
+        (line + 1) & (self.lines() - 1)
     }
 
     /// The entry with a key, of which this is the hash.
@@ -108,11 +205,11 @@ impl<V> KeyTable<V> {
     /// No entry that was in the table when this was called, or came in since, is
     /// freed during `'t`.
     #[inline]
-    pub(crate) unsafe fn find<'t>(&self, hash: u64, key: &[u8]) -> Option<Entry<'t, V>> {
+    pub(crate) unsafe fn find(&self, hash: u64, key: &[u8]) -> Option<Entry<'t, V>> {
         let mut at = self.home(hash);
         // Ends at a line with an empty slot, and every table keeps one.
         loop {
-            let line = &self.lines[at];
+            let line = &self.all[at];
             // Acquire, partner: the Release store of the marks in `insert`.
             let marks = line.marks.load(Ordering::Acquire);
             let mut same = bytes_like(marks, mark_of(hash));
@@ -135,7 +232,7 @@ impl<V> KeyTable<V> {
 
     /// Asks for the line where the walk for `hash` begins.
     pub(crate) fn prefetch(&self, hash: u64) {
-        prefetch(&raw const self.lines[self.home(hash)], [0]);
+        prefetch(&raw const self.all[self.home(hash)], [0]);
     }
 
     /// What is probably the entry that the walk for `hash` ends at.
@@ -143,8 +240,8 @@ impl<V> KeyTable<V> {
     /// # Safety
     ///
     /// As for [`find`](Self::find).
-    pub(crate) unsafe fn likely<'t>(&self, hash: u64) -> Option<Entry<'t, V>> {
-        let line = &self.lines[self.home(hash)];
+    pub(crate) unsafe fn likely(&self, hash: u64) -> Option<Entry<'t, V>> {
+        let line = &self.all[self.home(hash)];
         let same = bytes_like(line.marks.load(Ordering::Acquire), mark_of(hash));
         // SAFETY: alive, by the contract.
         line.entry(first(same)).map(|block| unsafe { Entry::from_raw(block) })
@@ -155,7 +252,7 @@ impl<V> KeyTable<V> {
     pub(crate) fn insert(&self, hash: u64, entry: NonNull<Block<V>>) -> bool {
         let mut at = self.home(hash);
         loop {
-            let line = &self.lines[at];
+            let line = &self.all[at];
             // Relaxed: only the writer stores to lines.
             let marks = line.marks.load(Ordering::Relaxed);
             // Both marks of slots that are free become zero, the eighth does not.
@@ -181,7 +278,7 @@ impl<V> KeyTable<V> {
     pub(crate) fn remove(&self, hash: u64, entry: NonNull<Block<V>>) -> Option<bool> {
         let mut at = self.home(hash);
         loop {
-            let line = &self.lines[at];
+            let line = &self.all[at];
             // Relaxed, here and below: as in `insert`. A removal carries nothing.
             let marks = line.marks.load(Ordering::Relaxed);
             let ends_here = zero_bytes(marks) != 0;
@@ -202,35 +299,33 @@ impl<V> KeyTable<V> {
         }
     }
 
-    /// Writer only: a new table of so many lines with the entries of this one.
-    ///
-    /// # Safety
-    ///
-    /// The entries are alive, and `hash` is of the keys as it was when they came in.
-    pub(crate) unsafe fn rebuilt(&self, lines: usize, hash: impl Fn(&[u8]) -> u64) -> Self {
-        let table = Self::new(lines);
-        for line in &self.lines {
+    /// Writer only: each entry. Asks for the entries of a line while it gives those of the
+    /// line before, as they are anywhere in memory.
+    pub(crate) fn each(&self, mut each: impl FnMut(NonNull<Block<V>>)) {
+        let mut ahead = Vec::with_capacity(LINE_SLOTS);
+        for line in &self.all[..self.lines()] {
             // Relaxed: as in `insert`.
             let marks = line.marks.load(Ordering::Relaxed).to_le_bytes();
-            for slot in (0..LINE_SLOTS).filter(|slot| marks[*slot] >= TAKEN) {
-                let Some(block) = line.entry(slot) else { continue };
-                // SAFETY: by the contract.
-                let entry = unsafe { Entry::from_raw(block) };
-                table.insert(hash(entry.key()), block);
-            }
+            let taken = (0..LINE_SLOTS).filter(|slot| marks[*slot] >= TAKEN);
+            let now: Vec<_> = taken.filter_map(|slot| line.entry(slot)).collect();
+            now.iter().for_each(|block| prefetch(block.as_ptr(), [0, size_of::<Block<V>>()]));
+            std::mem::replace(&mut ahead, now).into_iter().for_each(&mut each);
         }
-        table
+        ahead.into_iter().for_each(each);
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::entry;
 
     #[test]
     fn a_full_line_overflows_and_a_walk_goes_on_behind_what_was_removed() {
-        let table = KeyTable::new(2);
+        let raw = allocate(2, 3);
+        // SAFETY: freed at the end.
+        let table = unsafe { KeyTable::from_raw(raw) }.unwrap();
+        assert_eq!((table.lines(), table.counts().depth), (2, 3));
         let blocks: Vec<_> = (0..10_u8).map(|key| entry::allocate(&[key], key)).collect();
         // All of the last line, so that it overflows into the first, and of one mark.
         let hash = 7 << 56 | 1;
@@ -248,11 +343,14 @@ mod tests {
         assert_eq!(table.remove(hash, blocks[8]), Some(true), "walks end in its line");
         assert_eq!([7, 8].map(found), [Some(7), None]);
         assert!(table.insert(hash, blocks[8]));
-        // SAFETY: the entries are alive.
-        let larger = unsafe { table.rebuilt(4, |_| 9 << 56 | 2) };
-        // SAFETY: freed below.
-        let found = unsafe { larger.find(9 << 56 | 2, &[9]) }.map(|entry| *entry.value());
-        assert_eq!(found, Some(9));
+        let mut each = Vec::new();
+        table.each(|block| each.push(block));
+        each.sort_unstable();
+        let mut there = [&blocks[..1], &blocks[2..]].concat();
+        there.sort_unstable();
+        assert_eq!(each, there);
+        // SAFETY: nobody uses it from here on.
+        unsafe { free(raw) };
         // SAFETY: allocated above, used no more.
         blocks.into_iter().for_each(|block| unsafe { entry::free(block) });
     }

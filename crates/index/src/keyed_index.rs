@@ -4,23 +4,15 @@
 
 use std::fmt;
 use std::ops::Bound;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 
-use ahash::RandomState;
 use crossbeam_epoch::Guard;
-use selvedge_base::sync::CachePadded;
-use selvedge_base::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use crate::entry::{self, Block, Entry};
-use crate::key_table::{KeyTable, LINE_SLOTS};
+use crate::key_tables::{KeyTables, LINES_MAX, Replaced};
 use crate::ordered_index::OrderedIndex;
 use crate::range::Range;
 
-/// Tables, chosen by some bits of the hash: a rebuild copies one of them.
-const SHARDS: usize = 1 << SHARD_BITS;
-const SHARD_BITS: u32 = 6;
-/// Where those bits are: below the ones that stand in the slots.
-const SHARD_SHIFT: u32 = 42;
 /// Keys of which memory is asked for at once.
 const AHEAD: usize = 32;
 
@@ -50,19 +42,7 @@ const AHEAD: usize = 32;
 /// ```
 pub struct KeyedIndex<V> {
     ordered: OrderedIndex<V>,
-    hasher: RandomState,
-    /// What readers touch: null until the first insert of the shard.
-    tables: CachePadded<[AtomicPtr<KeyTable<V>>; SHARDS]>,
-    counts: CachePadded<[Counts; SHARDS]>,
-}
-
-/// Written by the writer only, read by anyone as a hint: Relaxed without a partner.
-#[derive(Default)]
-struct Counts {
-    live: AtomicUsize,
-    /// Slots that are not empty: of the live and of the removed.
-    used: AtomicUsize,
-    lines: AtomicUsize,
+    tables: KeyTables<V>,
 }
 
 impl<V> KeyedIndex<V> {
@@ -70,27 +50,20 @@ impl<V> KeyedIndex<V> {
     /// the keys it is one that they do not know.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self::over(OrderedIndex::new(), seed)
+        Self { ordered: OrderedIndex::new(), tables: KeyTables::new(seed, LINES_MAX) }
     }
 
     /// As [`new`](Self::new), over a tree of this node capacity, see
-    /// [`OrderedIndex::with_node_capacity`].
+    /// [`OrderedIndex::with_node_capacity`], and with tables that are split when they would
+    /// have more lines than that.
     ///
     /// # Panics
     ///
     /// As there.
     #[must_use]
     pub fn with_node_capacity(capacity: usize, seed: u64) -> Self {
-        Self::over(OrderedIndex::with_node_capacity(capacity), seed)
-    }
-
-    fn over(ordered: OrderedIndex<V>, seed: u64) -> Self {
-        Self {
-            ordered,
-            hasher: RandomState::with_seeds(seed, !seed, 0x5e1_7ed6e, 0x6e7a),
-            tables: CachePadded::new(std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()))),
-            counts: CachePadded::new(std::array::from_fn(|_| Counts::default())),
-        }
+        let ordered = OrderedIndex::with_node_capacity(capacity);
+        Self { ordered, tables: KeyTables::new(seed, capacity) }
     }
 
     /// The value of a key. A key that was there before the call and is there after it
@@ -103,9 +76,9 @@ impl<V> KeyedIndex<V> {
     #[inline]
     #[must_use]
     pub unsafe fn get(&self, key: &[u8]) -> Option<&V> {
-        let hash = self.hash(key);
-        // SAFETY: by the contract neither the table is freed nor an entry that it has.
-        let found = unsafe { self.table(hash)?.find(hash, key) };
+        let hash = self.tables.hash(key);
+        // SAFETY: by the contract neither a table is freed nor an entry that it has.
+        let found = unsafe { self.tables.table(hash)?.find(hash, key) };
         found.map(Entry::value)
     }
 
@@ -121,31 +94,20 @@ impl<V> KeyedIndex<V> {
             let mut hashes = [0; AHEAD];
             let mut likely = [None; AHEAD];
             for (hash, key) in hashes.iter_mut().zip(keys) {
-                *hash = self.hash(key.as_ref());
+                *hash = self.tables.hash(key.as_ref());
                 // SAFETY: the caller's contract, here and below.
-                unsafe { self.table(*hash) }.into_iter().for_each(|table| table.prefetch(*hash));
+                let table = unsafe { self.tables.table(*hash) };
+                table.into_iter().for_each(|table| table.prefetch(*hash));
             }
             for (entry, hash) in likely.iter_mut().zip(&hashes[..keys.len()]) {
                 // SAFETY: as above.
-                *entry = unsafe { self.table(*hash).and_then(|table| table.likely(*hash)) };
+                *entry = unsafe { self.tables.table(*hash).and_then(|table| table.likely(*hash)) };
                 if let Some(entry) = entry {
                     entry.prefetch();
                 }
             }
             likely.into_iter().flatten().for_each(|entry| next(entry.value()));
         }
-    }
-
-    /// # Safety
-    ///
-    /// As for [`get`](Self::get).
-    #[inline]
-    unsafe fn table(&self, hash: u64) -> Option<&KeyTable<V>> {
-        // Acquire, partner: the Release store in `rebuild`.
-        let table = self.tables[shard_of(hash)].load(Ordering::Acquire);
-        // SAFETY: null, or a table that was current during this call, which by the
-        // contract is not freed meanwhile.
-        unsafe { table.as_ref() }
     }
 
     /// The entries between two bounds, as [`OrderedIndex::range`].
@@ -181,89 +143,9 @@ impl<V> KeyedIndex<V> {
     /// Bytes of the tables, and of what [`OrderedIndex::bytes`] counts.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let lines = |counts: &Counts| counts.lines.load(Ordering::Relaxed);
-        let tables = self.counts.iter().map(|counts| KeyTable::<V>::bytes(lines(counts)));
         size_of::<Self>() - size_of::<OrderedIndex<V>>()
-            + tables.sum::<usize>()
+            + self.tables.bytes()
             + self.ordered.bytes()
-    }
-
-    #[inline]
-    fn hash(&self, key: &[u8]) -> u64 {
-        use std::hash::{BuildHasher as _, Hasher as _};
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(key);
-        hasher.finish()
-    }
-
-    /// Replaces the table of a shard by one that has room for `live` entries: larger,
-    /// of the same size but without removed slots, or smaller.
-    ///
-    /// # Safety
-    ///
-    /// The caller is the only writer, and keeps what comes back as long as readers may
-    /// be in it.
-    #[cold]
-    unsafe fn rebuild(&self, shard: usize, live: usize) -> Option<NonNull<KeyTable<V>>> {
-        let counts = &self.counts[shard];
-        let lines = (2 * live).div_ceil(LINE_SLOTS).next_power_of_two();
-        // Relaxed: the writer reads its own store.
-        let old = NonNull::new(self.tables[shard].load(Ordering::Relaxed));
-        let new = match old {
-            // SAFETY: the current table, which only the writer, which is here, retires;
-            // its entries are in the tree, and so alive.
-            Some(old) => unsafe { old.as_ref().rebuilt(lines, |key| self.hash(key)) },
-            None => KeyTable::new(lines),
-        };
-        // Release, partner: the Acquire load in `get`, which then finds it filled.
-        self.tables[shard].store(Box::into_raw(Box::new(new)), Ordering::Release);
-        counts.used.store(counts.live.load(Ordering::Relaxed), Ordering::Relaxed);
-        counts.lines.store(lines, Ordering::Relaxed);
-        old
-    }
-
-    /// Adds an entry of the tree to its table; the table that this replaces.
-    ///
-    /// # Safety
-    ///
-    /// As for [`rebuild`](Self::rebuild); the entry is not in it.
-    unsafe fn note(&self, hash: u64, entry: NonNull<Block<V>>) -> Option<NonNull<KeyTable<V>>> {
-        let shard = shard_of(hash);
-        let counts = &self.counts[shard];
-        let (live, used) =
-            (counts.live.load(Ordering::Relaxed), counts.used.load(Ordering::Relaxed));
-        let full = used + 1 > counts.lines.load(Ordering::Relaxed) * LINE_SLOTS * 3 / 4;
-        // SAFETY: the caller's contract.
-        let old = if full { unsafe { self.rebuild(shard, live + 1) } } else { None };
-        // SAFETY: `rebuild` left a table there if none was, and only the writer, which
-        // is here, retires it.
-        let table = unsafe { &*self.tables[shard].load(Ordering::Relaxed) };
-        let fresh = table.insert(hash, entry);
-        counts.live.store(live + 1, Ordering::Relaxed);
-        let used = counts.used.load(Ordering::Relaxed) + usize::from(fresh);
-        counts.used.store(used, Ordering::Relaxed);
-        old
-    }
-
-    /// Takes an entry out of its table; the table that this replaces.
-    ///
-    /// # Safety
-    ///
-    /// As for [`rebuild`](Self::rebuild); the entry is in it, and alive.
-    unsafe fn forget(&self, hash: u64, entry: NonNull<Block<V>>) -> Option<NonNull<KeyTable<V>>> {
-        let shard = shard_of(hash);
-        let counts = &self.counts[shard];
-        // SAFETY: there is a table, with the entry, and only the writer retires it.
-        let table = unsafe { &*self.tables[shard].load(Ordering::Relaxed) };
-        let emptied = table.remove(hash, entry).expect("an entry of the tree is in its table");
-        let live = counts.live.load(Ordering::Relaxed) - 1;
-        counts.live.store(live, Ordering::Relaxed);
-        let used = counts.used.load(Ordering::Relaxed) - usize::from(emptied);
-        counts.used.store(used, Ordering::Relaxed);
-        let lines = counts.lines.load(Ordering::Relaxed);
-        let sparse = lines > 1 && live < lines * LINE_SLOTS / 8;
-        // SAFETY: the caller's contract.
-        if sparse { unsafe { self.rebuild(shard, live) } } else { None }
     }
 }
 
@@ -291,8 +173,8 @@ impl<V: Send + Sync + 'static> KeyedIndex<V> {
         // SAFETY: the caller's contract.
         let entry = unsafe { self.ordered.insert_entry(key, value, guard) }?;
         // SAFETY: the caller's contract; the key is new, and so is the entry.
-        let old = unsafe { self.note(self.hash(key), entry.as_ptr()) };
-        Ok(old.map(|old| RetiredParts { entry: None, table: Some(old) }))
+        let replaced = unsafe { self.tables.insert(self.tables.hash(key), entry.as_ptr()) };
+        Ok((!replaced.is_nothing()).then(|| RetiredParts { entry: None, _replaced: replaced }))
     }
 
     /// Takes an entry out, and hands it back; `None` when the key is not there.
@@ -308,14 +190,9 @@ impl<V: Send + Sync + 'static> KeyedIndex<V> {
         // SAFETY: the caller's contract.
         let entry = unsafe { self.ordered.remove_entry(key, guard) }?;
         // SAFETY: the caller's contract; just taken out of the tree, and not freed.
-        let table = unsafe { self.forget(self.hash(key), entry) };
-        Some(RetiredParts { entry: Some(entry), table })
+        let replaced = unsafe { self.tables.remove(self.tables.hash(key), entry) };
+        Some(RetiredParts { entry: Some(entry), _replaced: replaced })
     }
-}
-
-#[inline]
-fn shard_of(hash: u64) -> usize {
-    (hash >> SHARD_SHIFT) as usize & (SHARDS - 1)
 }
 
 impl<V> fmt::Debug for KeyedIndex<V> {
@@ -324,26 +201,12 @@ impl<V> fmt::Debug for KeyedIndex<V> {
     }
 }
 
-impl<V> Drop for KeyedIndex<V> {
-    fn drop(&mut self) {
-        for table in self.tables.iter() {
-            // Relaxed: exclusive access, so whoever wrote last happened before.
-            let table = table.load(Ordering::Relaxed);
-            if !table.is_null() {
-                // SAFETY: from `Box::into_raw`, still linked and so never retired; the
-                // exclusive borrow proves that nobody is in it.
-                drop(unsafe { Box::from_raw(table) });
-            }
-        }
-    }
-}
-
 /// What left a [`KeyedIndex`], while earlier readers may still be using it: an entry, a
-/// table, or both. Dropping it frees it.
+/// table, a directory. Dropping it frees it.
 #[must_use = "dropping what was retired frees it under the readers that still use it"]
 pub struct RetiredParts<V> {
     entry: Option<NonNull<Block<V>>>,
-    table: Option<NonNull<KeyTable<V>>>,
+    _replaced: Replaced<V>,
 }
 
 // SAFETY: the only thing it does is to free what nobody uses any more, and the value
@@ -354,13 +217,9 @@ unsafe impl<V: Send> Sync for RetiredParts<V> {}
 
 impl<V> Drop for RetiredParts<V> {
     fn drop(&mut self) {
-        if let Some(table) = self.table {
-            // SAFETY: from `Box::into_raw`, unlinked by the writer, freed here only, and
-            // without readers, by the contract of who was handed it.
-            drop(unsafe { Box::from_raw(table.as_ptr()) });
-        }
         if let Some(entry) = self.entry {
-            // SAFETY: in neither tree nor table any more; otherwise as above.
+            // SAFETY: in neither tree nor table any more, freed here only, and without
+            // readers, by the contract of who was handed it.
             unsafe { entry::free(entry) };
         }
     }

@@ -71,15 +71,15 @@
 //!
 //! # Keyed index
 //!
-//! [`KeyedIndex`] is an ordered index of which single keys are found by their hash: 64
-//! tables, of cache lines with seven slots each, lead to the entries of the tree. The
+//! [`KeyedIndex`] is an ordered index of which single keys are found by their hash: tables
+//! of cache lines with seven slots each, and a directory over them, lead to the entries. The
 //! key that an entry holds is compared; eight bits of its hash, all those of a line in
 //! one word, stand beside the addresses, so that others are hardly looked at.
 //!
 //! ```text
 //! writer   tree | slot := entry, marks := .. (Release) . tree without | marks := .. | hands the entry back
 //!                          |                                                                     |
-//! reader   snapshot | table (Acquire), marks (Acquire), slot (Acquire), key, value . end  |  freed by the caller
+//! reader   snapshot | directory, table, marks, slot (Acquire each), key, value . . . end  |  freed by the caller
 //! ```
 //!
 //! - Y1. An entry of the tree is in its table, outside of a write under way. It stays
@@ -89,9 +89,19 @@
 //! - Y2. An address in a slot is that of an entry which is there, or was a moment ago;
 //!   its key tells. So slots are filled again by any entry, and whatever the marks
 //!   say that a reader has loaded, it finds nothing wrong.
-//! - Y3. Entries and tables are handed back to the writer's caller, who frees them: so
+//! - Y3. Tables are bounded: one that would grow beyond that is split. A split or doubled
+//!   part stays as it was, as a replaced table does; no entry is added before all parts
+//!   of the change are stored. So whoever finds an earlier part finds all of before.
+//! - Y4. Entries, tables and directories are handed back to the writer's caller, who frees them: so
 //!   a reader needs no guard, if that caller knows of it otherwise. Guards are for the
 //!   nodes of the tree.
+//!
+//! Orderings: the Release of directory and table pair with the Acquires of a walk and
+//! carry places and lines. The Release of a slot pairs with its Acquire and carries the
+//! entry. The Release of the marks pairs with the Acquire of a walk and carries the slot:
+//! or a reader could take the mark of a new entry for that of the one before in the slot,
+//! which may have been freed before the reader began. A removal is Relaxed: nothing is
+//! read behind it, and who must not see the entry began behind the caller's wait.
 //!
 //! # Left out
 //!
@@ -100,7 +110,7 @@
 //!
 //! Reading order: `table`, `hash_index`; then `prefix`, `entry`, `node`, `leaf`,
 //! `inner`, `path`, `range`, `pieces`, `insert`, `remove`, `pool`, `ordered_index`; then
-//! `key_table`, `keyed_index`.
+//! `key_table`, `key_tables`, `keyed_index`.
 //!
 //! [table]: RetiredTable
 
@@ -111,6 +121,9 @@ mod insert;
 #[cfg(test)]
 mod invariants;
 mod key_table;
+mod key_tables;
+#[cfg(all(test, loom))]
+mod key_tables_model;
 mod keyed_index;
 mod leaf;
 mod node;

@@ -10,7 +10,7 @@ use selvedge_index::{KeyedIndex, RetiredParts};
 const READERS: u64 = 3;
 /// Keys below this are there from the start to the end.
 const STABLE: u64 = 2_000;
-const RUN: Duration = Duration::from_millis(1_500);
+const RUN: Duration = Duration::from_millis(1_000);
 
 fn key(number: u64) -> [u8; 8] {
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()
@@ -63,11 +63,21 @@ fn read(index: &KeyedIndex<u64>, done: &AtomicBool, mut seed: u64) -> u64 {
 
 #[test]
 fn readers_beside_a_writer_find_what_stays() {
-    let (index, done) = (KeyedIndex::new(3), AtomicBool::new(false));
+    run(&KeyedIndex::new(3));
+}
+
+/// As usual ones do in databases of millions of keys.
+#[test]
+fn readers_beside_a_writer_that_splits_small_tables() {
+    run(&KeyedIndex::with_node_capacity(4, 3));
+}
+
+fn run(index: &KeyedIndex<u64>) {
+    let done = AtomicBool::new(false);
     // No reader yet.
-    (0..STABLE).for_each(|number| drop(insert(&index, number)));
+    (0..STABLE).for_each(|number| drop(insert(index, number)));
     let quarantine = thread::scope(|scope| {
-        let (index, done) = (&index, &done);
+        let done = &done;
         let readers: Vec<_> = (1..=READERS)
             .map(|seed| scope.spawn(move || read(index, done, seed * 0x9e37)))
             .collect();

@@ -1,8 +1,8 @@
 //! The keyspace's part in a commit: validate, install, prune, expire.
 #![expect(unsafe_code, reason = "installs and prunes under the commit lock of the engine")]
 
-use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::AtomicU64;
+use selvedge_base::{Timestamp, mutant};
 use selvedge_engine::{Participant, Settling};
 use selvedge_index::RetiredParts;
 use selvedge_mvcc::{Pin, Record, Retired, VersionBox, pin};
@@ -159,7 +159,7 @@ impl Keyspace {
             if let Some(leaves) = &mut writer.leaves {
                 leaves.removed(key);
             }
-            settling.retire(Retired::new(removed));
+            retire(removed, settling);
         // SAFETY: the commit lock is held.
         } else if entry.record.stamp().is_alive() && unsafe { entry.record.chain_len() } == 1 {
             // Nothing is retained, so nothing is filed that matters.
@@ -173,7 +173,7 @@ impl Keyspace {
     /// is a part of.
     pub fn settle_writer<R: Copy>(&self, writer: &mut EntryWriter, settling: &mut Settling<'_, R>) {
         for retired in writer.retired.drain(..) {
-            settling.retire(Retired::new(retired));
+            retire(retired, settling);
         }
     }
 
@@ -185,6 +185,13 @@ impl Keyspace {
             writes.expire(key).expect("the key of an entry");
         }
         (!writes.is_empty()).then_some(writes)
+    }
+}
+
+/// Hands what left the index on, to be freed behind the snapshots of now (K5).
+fn retire<R: Copy>(parts: RetiredParts<Entry>, settling: &mut Settling<'_, R>) {
+    if !mutant::is("entry-freed-early") {
+        settling.retire(Retired::new(parts));
     }
 }
 

@@ -416,6 +416,41 @@ fn what_is_filed_may_outlive_its_entry() {
     }
 }
 
+/// K5: entries and tables that leave the index wait for the snapshots that were open then,
+/// though none of these sees the entries. With the fault `entry-freed-early` they do not.
+#[test]
+fn what_leaves_the_index_waits_for_the_snapshots_of_the_time() {
+    let store = Store::new();
+    for key in ["a", "b", "c"] {
+        store.put(key.as_bytes(), b"1");
+    }
+    store.settle();
+    let (old, gone) = (store.begin(), store.delete(b"b"));
+    let reader = store.begin();
+    assert_eq!(reader.start(), gone);
+    let view = reader.view();
+    let mut range = view.range(ALL, RangeOptions::default());
+    assert_eq!(range.next().unwrap().unwrap().0, b"a", "and the others are fetched with it");
+    drop(old);
+    store.0.step(16);
+    assert_eq!(store.len(), 2, "the entry is taken out");
+    assert!(!store.0.step(16) && store.0.owes_maintenance(), "the entry waits");
+    assert_eq!(range.next().unwrap().unwrap().0, b"c");
+    assert!(range.next().is_none());
+    drop(range);
+    drop(reader);
+    store.settle();
+
+    let reader = store.begin();
+    store.commit(|writes| {
+        (0..500_u32).for_each(|key| writes.put(&key.to_be_bytes(), TEXT, b"1").unwrap());
+    });
+    assert!(!store.0.step(16) && store.0.owes_maintenance(), "tables wait");
+    assert_eq!(reader.text(b"a").as_deref(), Some("1"));
+    drop(reader);
+    store.settle();
+}
+
 #[test]
 fn serial_work_retains_nothing_and_mass_deletion_gives_everything_back() {
     let store = Store::new();
