@@ -145,10 +145,20 @@ fn what_stays_moves_out_of_a_file_that_is_mostly_dead() {
     assert_eq!(State::checked(&db).unwrap(), state);
 }
 
-/// An edge that is linked again, still without a document, has no record still: there is
-/// nothing to write of one.
+/// Edges without documents have no records, so that there is nothing to write of one;
+/// nor has one that is linked again, still without.
 #[test]
-fn an_edge_without_a_document_is_linked_again() {
+fn edges_without_documents_have_no_records() {
+    let blocks = |document: Document| {
+        let machine = Machine::new(1);
+        let db = machine.open().unwrap();
+        db.define_edge_type("E", EdgeTypeDef::multi()).unwrap();
+        let node = db.insert_node("N", None, doc! {}).unwrap();
+        db.link_nodes(node, "E", node, document).unwrap();
+        db.checkpoint().unwrap().blocks
+    };
+    assert_eq!(blocks(doc! {}) + 1, blocks(doc! { "n": 1 }));
+
     let machine = Machine::new(1);
     let db = machine.open().unwrap();
     let ids = fill(&db, 3).unwrap();
