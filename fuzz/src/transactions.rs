@@ -4,15 +4,15 @@
 //! input = memory or disk u8 | steps: who does what
 //! ```
 //!
-//! Several transactions and snapshots are open at a time, over nodes, keys, edges and
-//! documents, with savepoints, checkpoints, compaction; on disk the database ends in
+//! Several transactions and snapshots are open at a time, over nodes, keys, edges,
+//! documents and entries of a keyspace, with savepoints, checkpoints, compaction; on disk the database ends in
 //! every way and is opened again. Whatever is read is what the model says, and so is
 //! what comes of each commit.
 
 use arbitrary::{Result, Unstructured};
 use selvedge::{Document, EdgeTypeDef, Isolation, Uniqueness, Value};
 use selvedge_testkit::model::{
-    DIRECTIONS, Ending, Expected, FIELDS, Harness, KEYS, LABELS, Look, Name, SLOTS, Shape, Slot,
+    DIRECTIONS, ENTRIES, Ending, Expected, FIELDS, Harness, KEYS, LABELS, Look, Name, SLOTS, Shape, Slot,
     TYPES, Transition, Walk, Write,
 };
 
@@ -63,7 +63,14 @@ fn step(input: &mut Unstructured<'_>, shape: &Shape) -> Result<Transition> {
         33..36 => Transition::Savepoint { slot },
         36..38 => Transition::RollbackTo { slot, savepoint: input.arbitrary()? },
         38 => Transition::Release { slot, savepoint: input.arbitrary()? },
-        39 => Transition::GetForUpdate { slot, node: input.arbitrary()? },
+        39 => match input.arbitrary()? {
+            node @ 0..128 => Transition::GetForUpdate { slot, node },
+            other => {
+                let expected =
+                    *input.choose(&[Expected::Seen, Expected::Latest, Expected::Absent])?;
+                Transition::CheckEntry { slot, key: other % ENTRIES, expected }
+            }
+        },
         40..42 => {
             let expected = *input.choose(&[Expected::Seen, Expected::Latest, Expected::Absent])?;
             Transition::Check { slot, node: input.arbitrary()?, expected }
@@ -108,8 +115,23 @@ fn document(input: &mut Unstructured<'_>) -> Result<Document> {
     Ok(document)
 }
 
+fn entry(input: &mut Unstructured<'_>) -> Result<u8> {
+    input.int_in_range(0..=ENTRIES - 1)
+}
+
+/// Few numbers, and some at whose sum there is an overflow.
+fn number(input: &mut Unstructured<'_>) -> Result<u64> {
+    Ok(match input.int_in_range::<u8>(0..=7)? {
+        0 => u64::MAX,
+        number => u64::from(number % 3),
+    })
+}
+
 fn write(input: &mut Unstructured<'_>) -> Result<Write> {
-    Ok(match input.int_in_range::<u8>(0..=31)? {
+    Ok(match input.int_in_range::<u8>(0..=38)? {
+        32..34 => Write::SetEntry { key: entry(input)?, value: number(input)? },
+        34..36 => Write::DeleteEntry { key: entry(input)? },
+        36.. => Write::Sum { key: entry(input)?, operand: number(input)? },
         0..5 => Write::Insert {
             label: name(input, LABELS)?,
             key: optional(input, KEYS)?,
@@ -157,7 +179,7 @@ fn write(input: &mut Unstructured<'_>) -> Result<Write> {
 }
 
 fn look(input: &mut Unstructured<'_>) -> Result<Look<u8>> {
-    let kind = input.int_in_range::<u8>(0..=16)?;
+    let kind = input.int_in_range::<u8>(0..=19)?;
     let (one, other) = (input.arbitrary()?, input.arbitrary()?);
     let direction = *input.choose(&DIRECTIONS)?;
     Ok(match kind {
@@ -182,6 +204,11 @@ fn look(input: &mut Unstructured<'_>) -> Result<Look<u8>> {
             let uniqueness = *input.choose(&[Uniqueness::Node, Uniqueness::None])?;
             let edge_type = optional(input, TYPES)?;
             Look::Walk(one, Walk { direction, edge_type, depth, uniqueness })
+        }
+        17..19 => Look::Entry(one % ENTRIES),
+        19 => {
+            let from = one % ENTRIES;
+            Look::Entries(from, from + 1 + other % ENTRIES)
         }
         _ => Look::Path(one, other, direction, optional(input, TYPES)?),
     })

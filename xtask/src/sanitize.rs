@@ -14,7 +14,7 @@ mod control;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::tools;
@@ -42,13 +42,16 @@ pub(crate) struct Options {
     /// How long each stress test runs.
     #[arg(long)]
     seconds: Option<f64>,
+    /// Only the tests of this package.
+    #[arg(long)]
+    package: Option<String>,
 }
 
 /// Tests with threads, by package, and the arguments of their programs.
 const TESTS: &[(&str, &[&str], &[&str])] = &[
     ("selvedge", &["stress", "compaction", "retention"], &[]),
     ("selvedge", &["durability"], &["traps::", "checkpoints::", "poison::"]),
-    ("selvedge-index", &["hash_stress", "ordered_stress"], &[]),
+    ("selvedge-index", &["hash_stress", "keyed_stress", "ordered_stress"], &[]),
     ("selvedge-keyspace", &["keyspace"], &["threads::"]),
     ("selvedge-storage", &["log"], &["group_commit::"]),
 ];
@@ -56,7 +59,7 @@ const TESTS: &[(&str, &[&str], &[&str])] = &[
 /// Those of them that make progress at a fiftieth of the speed.
 const SHORT_TESTS: &[(&str, &[&str], &[&str])] = &[
     ("selvedge", &["stress"], &[]),
-    ("selvedge-index", &["hash_stress", "ordered_stress"], &[]),
+    ("selvedge-index", &["hash_stress", "keyed_stress", "ordered_stress"], &[]),
     ("selvedge-keyspace", &["keyspace"], &["threads::"]),
 ];
 
@@ -70,7 +73,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
     control::run(sanitizer, &programs, &flags, root, &folder)?;
     let seconds = options.seconds.unwrap_or(sanitizer.seconds());
     let tests = if sanitizer == Sanitizer::Valgrind { SHORT_TESTS } else { TESTS };
-    for (package, tests, filters) in tests {
+    let wanted = |package: &str| options.package.as_deref().is_none_or(|only| only == package);
+    ensure!(tests.iter().any(|(package, ..)| wanted(package)), "it runs no tests of that package");
+    for (package, tests, filters) in tests.iter().filter(|(package, ..)| wanted(package)) {
         let mut command = Command::new("cargo");
         command.args(["test", "--release", "--target", TARGET, "--package", package]);
         command.args(tests.iter().flat_map(|test| ["--test", *test]));

@@ -38,6 +38,13 @@
 //!
 //! This crate knows nothing of nodes, documents or keys.
 
+#[cfg(test)]
+extern crate self as selvedge_engine;
+#[cfg(test)]
+#[path = "../tests/shelf/mod.rs"]
+#[allow(unsafe_code, dead_code, reason = "as in the tests that it is made for")]
+mod shelf;
+
 pub mod checkpoint;
 pub mod checkpoint_sink;
 pub mod commit;

@@ -307,3 +307,53 @@ impl<P: Participant> Drop for Engine<P> {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use selvedge_base::Timestamp;
+    use selvedge_env::{Env, SimulatedFiles};
+
+    use super::*;
+    use crate::engine::Background;
+    use crate::recovery::StorageOptions;
+    use crate::shelf::Shelf;
+
+    fn open(machine: &SimulatedFiles) -> Arc<Engine<Shelf>> {
+        let (env, _) = Env::simulated_on(machine, 7);
+        let options = EngineOptions { env, background: Background::Manual };
+        let storage = StorageOptions::new(Path::new("db"));
+        Engine::recover(Shelf::default(), options, &storage).unwrap()
+    }
+
+    fn commit(engine: &Engine<Shelf>) {
+        let open = engine.open().unwrap();
+        engine.commit(open, &mut vec![(0, 1)], None).unwrap();
+    }
+
+    /// As if there had been billions of commits: the lease is renewed when half of it is
+    /// used, by commits and by maintenance, and not before.
+    #[test]
+    fn timestamps_are_leased_again_long_before_the_lease_ends() {
+        let machine = SimulatedFiles::new(1);
+        let engine = open(&machine);
+        let journal = engine.journal().unwrap();
+        let leased = || journal.timestamps_leased.load(Ordering::Relaxed);
+        let renewals: [&dyn Fn(); 2] = [&|| commit(&engine), &|| engine.look_after_log()];
+        for renew in renewals {
+            let before = leased();
+            let half = before - TIMESTAMPS_LEASED / 2;
+            engine.oracle.publish_again(Timestamp::new(half));
+            engine.look_after_log();
+            assert_eq!(leased(), before);
+            engine.oracle.publish_again(Timestamp::new(half + 1));
+            renew();
+            assert_eq!(leased(), half + 1 + TIMESTAMPS_LEASED);
+        }
+        commit(&engine);
+        let last = engine.visible();
+        machine.crash();
+        assert!(open(&machine).visible() > last, "no timestamp comes again");
+    }
+}

@@ -6,6 +6,7 @@ mod shelf;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use selvedge_engine::{Background, CommitError, Engine, EngineOptions, Evict, StorageOptions};
@@ -182,4 +183,78 @@ fn a_checkpoint_that_fails_forgets_nothing() {
     machine.crash();
     let engine = open(&machine, Background::Manual);
     assert_eq!(read(&engine), [1, 2, 3, 0, 0, 0, 0, 0]);
+}
+
+/// Commits that outrun a checkpoint wait for it: the log, and what is not written yet,
+/// would grow for ever otherwise.
+#[test]
+fn commits_wait_for_a_checkpoint_that_falls_behind() {
+    let machine = SimulatedFiles::new(6);
+    let engine = open(&machine, Background::Thread);
+    let shelf = engine.participant();
+    shelf.meet(Trouble::CheckpointWaits);
+    let behind = || engine.statistics().storage.expect("on disk").log_bytes_to_replay;
+    let stop = AtomicBool::new(false);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let until = |what: &dyn Fn() -> bool| {
+        while !what() {
+            assert!(Instant::now() < deadline, "{} bytes behind", behind());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    std::thread::scope(|scope| {
+        let committer = scope.spawn(|| {
+            let mut turn = 0;
+            while !stop.load(Ordering::Relaxed) {
+                turn += 1;
+                set(&engine, 0, turn).unwrap();
+            }
+            turn
+        });
+        // Twice what makes a checkpoint due is as far as commits go ahead of it.
+        until(&|| shelf.waits.load(Ordering::Relaxed) && behind() > 2 * 4096);
+        let before = behind();
+        // Time in which the committer writes far more, unless something holds it back.
+        std::thread::sleep(Duration::from_millis(200));
+        let growth = behind() - before;
+        shelf.meet(Trouble::None);
+        until(&|| behind() < before);
+        stop.store(true, Ordering::Relaxed);
+        let last = committer.join().unwrap();
+        assert!(growth < 512, "{growth} bytes of log, while nothing is written");
+        assert_eq!(read(&engine)[0], last);
+    });
+}
+
+/// Many more numbers than are leased at a time, and nobody looks after the leases: who
+/// takes one waits for the next lease. None of them comes again after a crash.
+#[test]
+fn numbers_go_on_beyond_their_lease_and_never_come_again() {
+    let machine = SimulatedFiles::new(7);
+    let mut last = 0;
+    for _ in 0..2 {
+        let engine = open(&machine, Background::Manual);
+        for _ in 0..(1 << 21) + 3 {
+            let number = engine.participant().numbers.take().unwrap();
+            assert!(number > last, "{number} behind {last}");
+            last = number;
+        }
+        machine.crash();
+    }
+}
+
+/// An engine that is closed owes nothing for what its participant expects: the worker
+/// would look for ever after what nobody can commit.
+#[test]
+fn nothing_is_owed_by_who_cannot_write() {
+    let machine = SimulatedFiles::new(8);
+    let engine = open(&machine, Background::Manual);
+    settle(&engine, 1);
+    engine.step(100);
+    assert!(!engine.owes_maintenance());
+    settle(&engine, shelf::EXPECTING);
+    engine.step(100);
+    assert!(engine.owes_maintenance(), "for what it expects");
+    engine.shut().unwrap();
+    assert!(!engine.owes_maintenance(), "nobody can commit it");
 }

@@ -61,12 +61,6 @@ impl GraphChanges {
         }
     }
 
-    /// Whether no leaf changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.leaves.iter().all(Set::is_empty)
-    }
-
     /// The leaves of a table, in order.
     pub(crate) fn of(&self, table: GraphTable) -> Vec<u64> {
         let Some(at) = (table as usize).checked_sub(1) else { return Vec::new() };

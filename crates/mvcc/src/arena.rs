@@ -176,4 +176,17 @@ mod tests {
         assert!(large.iter().all(|version| version.bytes().iter().all(|byte| *byte == 9)));
         assert_eq!(large.last().expect("ten").bytes().len(), PLACE_BYTES_MAX + 900_000);
     }
+
+    #[test]
+    fn an_arena_that_goes_leaves_its_chunk_to_the_versions() {
+        let mut arena = Arena::new();
+        let version = VersionBox::new_in(&mut arena, 1_u64, &[b"bytes"]);
+        let chunk = arena.chunk.expect("made for the version");
+        // SAFETY: called while the version uses the chunk.
+        let users = || unsafe { chunk.as_ref() }.users.load(Ordering::Relaxed);
+        assert_eq!(users(), 2);
+        drop(arena);
+        assert_eq!(users(), 1, "the version is the last one, and frees it");
+        drop(version);
+    }
 }

@@ -223,3 +223,28 @@ mod model {
         }
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use std::sync::Arc;
+
+    use selvedge_base::sync::atomic::{AtomicBool, Ordering};
+
+    use super::pin;
+
+    /// Who retires a mebibyte at once runs the collector until it is free, and leaves
+    /// that to nobody who may come later, or never.
+    #[test]
+    fn what_is_large_is_freed_by_who_retires_it() {
+        let is_free_at_once = || {
+            let (pin, is_free) = (pin(), Arc::new(AtomicBool::new(false)));
+            let told = Arc::clone(&is_free);
+            // SAFETY: nothing is freed.
+            unsafe { pin.retire(1 << 20, move || told.store(true, Ordering::Relaxed)) };
+            drop(pin);
+            is_free.load(Ordering::Relaxed)
+        };
+        // Other tests may be pinned now and then.
+        assert!((0..1000).any(|_| is_free_at_once()));
+    }
+}

@@ -368,6 +368,20 @@ mod tests {
         assert_eq!(table.next_present((1 << 21) + 16, at()), Some(1 << 33));
     }
 
+    /// However high the tree is: the bits of an identifier that it does not reach count.
+    #[test]
+    fn ids_beyond_the_tree_are_not_there() {
+        for highest in [0, 1, 1023, 1024, (1 << 19) - 1, 1 << 19, 1 << 30] {
+            let table = Table::<AtomicU64, 2>::new();
+            // SAFETY: single-threaded.
+            unsafe { table.slot_or_new(highest) };
+            for bit in 0..u64::BITS {
+                let beyond = 1 << bit | 1 << 63;
+                assert!(table.get(beyond, at()).is_none(), "{beyond:#x} beside {highest}");
+            }
+        }
+    }
+
     #[test]
     fn dead_leaves_go_and_come_again() {
         let table = Table::<AtomicU64, 16>::new();

@@ -362,6 +362,9 @@ mod tests {
         assert_eq!(version.bytes(), b"abcde");
         assert!(!version.is_tombstone());
         assert_eq!(version.bytes().as_ptr() as usize % align_of::<Version<String>>(), 0);
+        assert!(!version.is_verified());
+        version.set_verified();
+        assert!(version.is_verified(), "nobody verifies it again");
         let tombstone = VersionBox::tombstone((), b"key");
         assert!(tombstone.is_tombstone());
         assert_eq!(tombstone.bytes(), b"key");

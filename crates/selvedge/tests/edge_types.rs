@@ -68,3 +68,17 @@ fn a_type_that_an_edge_implied_cannot_be_defined_otherwise() -> Result<()> {
     assert!(!is_defined(&db, "E"));
     Ok(())
 }
+
+/// A definition that was refused leaves nothing behind in the transaction that goes on.
+#[test]
+fn a_definition_that_was_refused_does_not_keep_the_type() -> Result<()> {
+    let db = Db::in_memory();
+    let [a, b] = pair(&db)?;
+    db.transaction(|ctx| {
+        ctx.link_nodes(a, "E", b, doc! {})?;
+        assert!(ctx.define_edge_type("E", EdgeTypeDef::multi()).is_err());
+        ctx.unlink_nodes(a, "E", b)
+    })?;
+    assert!(!is_defined(&db, "E"), "only the edge implied it, and is gone");
+    Ok(())
+}

@@ -194,3 +194,44 @@ impl fmt::Debug for DataFile {
         write!(f, "{:?}({} bytes)", self.number, self.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use selvedge_env::{FileSystem, SimulatedFiles};
+
+    use super::*;
+    use crate::data_writer::DataWriter;
+
+    const SALT: u32 = 5;
+
+    /// Whoever reads a block relies on its alignment, so that bytes which look like one
+    /// are no block elsewhere.
+    #[test]
+    fn blocks_are_only_where_blocks_can_be() {
+        let machine = SimulatedFiles::new(1);
+        machine.create_dir(Path::new("db")).unwrap();
+        let dir = DatabaseDir::new(machine.process(), Path::new("db"));
+        let mut writer = DataWriter::create(&dir, FileNumber::new(1), SALT).unwrap();
+        let bytes = [7; 40];
+        let prefix = || Prefix::of(SALT, &bytes).unwrap();
+        // A document in which there is a whole block, four bytes from where one can be.
+        let block = writer.block(&bytes, prefix()).unwrap();
+        let (file, new_file) = writer.finish().unwrap();
+        let start = (block.offset - PREFIX_BYTES) as usize;
+        let copy = &file.bytes()[start..start + PREFIX_BYTES as usize + bytes.len()];
+        let document = [&[0; 4], copy].concat();
+        drop(new_file);
+
+        let mut writer = DataWriter::create(&dir, FileNumber::new(2), SALT).unwrap();
+        let within = writer.document(&document, Prefix::of(SALT, &document).unwrap()).unwrap();
+        let block = writer.block(&bytes, prefix()).unwrap();
+        let (file, _new_file) = writer.finish().unwrap();
+        assert_eq!(file.block(block), Ok(&bytes[..]));
+        let elsewhere = within.offset + 4 + PREFIX_BYTES;
+        for offset in [elsewhere, block.offset + 1, PREFIX_BYTES, 8 + PREFIX_BYTES, 0] {
+            let error = file.block(Place { offset, ..block }).unwrap_err();
+            let StorageError::Corrupt { what, .. } = &error else { panic!("{error}") };
+            assert!(what.contains("no block can be here"), "{offset}: {error}");
+        }
+    }
+}

@@ -244,15 +244,19 @@ mod tests {
             writer.document(&bytes, sealed(&bytes)).unwrap();
         }
         drop(writer.finish().unwrap());
-        let mut unsynced = 0;
+        let (mut unsynced, mut all, mut syncs) = (0, 0, 0);
         for operation in machine.operations() {
             match operation.kind {
-                OperationKind::Write => unsynced += operation.len,
-                OperationKind::Sync => unsynced = 0,
+                OperationKind::Write => {
+                    (unsynced, all) = (unsynced + operation.len, all + operation.len)
+                }
+                OperationKind::Sync => (unsynced, syncs) = (0, syncs + 1),
                 _ => {}
             }
             assert!(unsynced <= SYNC_BYTES + BUFFER_BYTES as u64);
         }
+        // At the end come those of the file and of its name.
+        assert!(syncs <= all / SYNC_BYTES + 2, "{syncs} syncs of {all} bytes");
     }
 
     #[test]

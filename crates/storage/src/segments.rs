@@ -217,3 +217,42 @@ impl Segments {
         file.ok_or_else(|| self.dir.corrupt(position, MISSING))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use selvedge_env::{FileSystem, SimulatedFiles};
+
+    use super::*;
+
+    const SEGMENT_BYTES: u64 = 4096;
+
+    /// The error names the segment that is not there, and not one that is.
+    #[test]
+    fn the_missing_segment_is_named() {
+        let machine = SimulatedFiles::new(1);
+        machine.create_dir(Path::new("db")).unwrap();
+        let dir = || SegmentDir::new(machine.process(), Path::new("db"), SEGMENT_BYTES);
+        let position = LogPosition::new;
+        let missing = |segments: &Segments, end| match segments.prepared_from(position(end)) {
+            Ok(prepared) => Err(prepared),
+            Err(StorageError::Corrupt { path, .. }) => Ok(path),
+            Err(other) => panic!("{other}"),
+        };
+        let name = |number: u64| Ok(Path::new("db").join(format!("log-{number:016x}")));
+
+        let none = Segments::adopt(dir(), position(0)).unwrap();
+        assert_eq!(missing(&none, 10), name(0));
+        let first = dir().segment_of(position(0));
+        dir().make(first).unwrap();
+        dir().make(first.next()).unwrap();
+        let two = Segments::adopt(dir(), position(0)).unwrap();
+        let prepared = 2 * SEGMENT_BYTES;
+        assert_eq!(missing(&two, 10), Err(position(prepared)));
+        assert_eq!(missing(&two, prepared - SLACK_BYTES), Err(position(prepared)));
+        // The header of the next record would reach into the third.
+        assert_eq!(missing(&two, prepared - SLACK_BYTES + 1), name(2));
+        assert_eq!(missing(&two, prepared + SEGMENT_BYTES + 1), name(3));
+    }
+}

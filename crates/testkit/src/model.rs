@@ -3,7 +3,8 @@
 //! A run interleaves transactions of both isolations and snapshots on one database,
 //! step by step in one thread. The model copies the whole state at every begin and
 //! judges commits by comparing what was written and read. On disk the database is
-//! ended and opened again in between.
+//! ended and opened again in between. Beside nodes and edges there are a few numbers in
+//! a keyspace, which are written together with them.
 //!
 //! Who makes up the steps is elsewhere: property tests and fuzzing.
 //!
@@ -20,5 +21,5 @@ mod write;
 
 pub use self::harness::Harness;
 pub use self::look::Look;
-pub use self::state::{DIRECTIONS, FIELDS, KEYS, LABELS, Name, TYPES, Walk};
+pub use self::state::{DIRECTIONS, ENTRIES, FIELDS, KEYS, LABELS, Name, TYPES, Walk};
 pub use self::transition::{Ending, Expected, Pick, SLOTS, Shape, Slot, Transition, Write};

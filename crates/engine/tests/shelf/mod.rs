@@ -1,8 +1,9 @@
 //! The smallest participant that survives on disk: a few numbered slots, each with a
 //! number, a block and a document of its own.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use selvedge_base::Timestamp;
 use selvedge_engine::{CheckpointSink, Durable, Evict, Participant, Sequence, Settling};
@@ -11,6 +12,8 @@ use selvedge_storage::{BlockKey, Contents, DataFile, StorageError};
 
 /// Slots on the shelf.
 pub(crate) const SLOTS: usize = 8;
+/// Whoever writes this lets the shelf expect something that never comes.
+pub(crate) const EXPECTING: u64 = u64::MAX;
 /// Bytes of a document: what makes a file mostly dead is documents.
 const DOCUMENT_BYTES: usize = 1000;
 
@@ -21,22 +24,44 @@ pub(crate) enum Trouble {
     EvictFails,
     CheckpointFails,
     CheckpointPanics,
+    /// It waits until it meets something else.
+    CheckpointWaits,
 }
 
 /// The slots, and what checkpoints did with them.
-#[derive(Default)]
 pub(crate) struct Shelf {
+    /// Numbers of nothing.
+    pub(crate) numbers: Sequence,
     slots: [Record<u64>; SLOTS],
     trouble: AtomicU8,
+    /// A checkpoint waits, as it was told.
+    pub(crate) waits: AtomicBool,
     /// The newest data file at the last eviction.
     newest: Mutex<Weak<DataFile>>,
     /// Evictions that were tried.
     pub(crate) evicted: Mutex<Vec<(u64, Evict)>>,
 }
 
-/// Slots that changed, if that is tracked.
+/// What only the holder of the commit lock touches.
 #[derive(Default)]
-pub(crate) struct Tracked(Option<Vec<usize>>);
+pub(crate) struct Tracked {
+    /// Slots that changed, if that is tracked.
+    changed: Option<Vec<usize>>,
+    expects: bool,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self {
+            numbers: Sequence::new(1),
+            slots: Default::default(),
+            trouble: AtomicU8::default(),
+            waits: AtomicBool::default(),
+            newest: Mutex::default(),
+            evicted: Mutex::default(),
+        }
+    }
+}
 
 impl Shelf {
     pub(crate) fn meet(&self, trouble: Trouble) {
@@ -87,7 +112,8 @@ impl Participant for Shelf {
             // SAFETY: the caller's contract.
             unsafe { self.slots[*slot].install(VersionBox::new(*value, &[]), commit) };
             superseded.push(*slot);
-            writer.0.iter_mut().for_each(|changed| changed.push(*slot));
+            writer.changed.iter_mut().for_each(|changed| changed.push(*slot));
+            writer.expects |= *value == EXPECTING;
         }
     }
 
@@ -97,6 +123,10 @@ impl Participant for Shelf {
     }
 
     unsafe fn settle(&self, _: &mut Tracked, _: &mut Settling<'_, usize>) {}
+
+    fn expects(writer: &Tracked) -> bool {
+        writer.expects
+    }
 }
 
 impl Durable for Shelf {
@@ -134,15 +164,15 @@ impl Durable for Shelf {
     }
 
     fn track_changes(&self, writer: &mut Tracked) {
-        writer.0.get_or_insert_default();
+        writer.changed.get_or_insert_default();
     }
 
     fn take_changes(&self, writer: &mut Tracked) -> Vec<usize> {
-        writer.0.as_mut().map(std::mem::take).unwrap_or_default()
+        writer.changed.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     fn return_changes(&self, writer: &mut Tracked, changes: Vec<usize>) {
-        writer.0.get_or_insert_default().extend(changes);
+        writer.changed.get_or_insert_default().extend(changes);
     }
 
     fn add_block(changes: &mut Vec<usize>, key: BlockKey) {
@@ -160,6 +190,10 @@ impl Durable for Shelf {
         sink: &mut CheckpointSink<'_>,
     ) -> Result<(), StorageError> {
         assert!(!self.meets(Trouble::CheckpointPanics), "as it was told");
+        while self.meets(Trouble::CheckpointWaits) {
+            self.waits.store(true, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let (values, mut slots) = (self.values(at), changes.clone());
         slots.sort_unstable();
         slots.dedup();
@@ -197,7 +231,7 @@ impl Durable for Shelf {
     }
 
     fn sequences(&self) -> Vec<&Sequence> {
-        Vec::new()
+        vec![&self.numbers]
     }
 
     fn check(&self, _at: SnapshotRef<'_>) -> Vec<String> {

@@ -119,6 +119,61 @@ fn the_disk_does_not_fill_by_rewriting() {
     assert_eq!(State::checked(&db).unwrap(), state);
 }
 
+/// What nobody changes moves out of a file that is mostly dead, and the file goes.
+#[test]
+fn what_stays_moves_out_of_a_file_that_is_mostly_dead() {
+    let machine = Machine::new(1);
+    let db = machine.open().unwrap();
+    let ids = fill(&db, 2_000).unwrap();
+    db.checkpoint().unwrap();
+    let first = machine.files("data-");
+    for id in &ids[..1_800] {
+        db.set(*id, "text", long(1)).unwrap();
+    }
+    db.checkpoint().unwrap();
+    let is_there = |db: &Db| {
+        // A file goes when nobody can be reading it any more.
+        db.set(ids[0], "text", long(2)).unwrap();
+        db.step(100);
+        machine.files("data-").iter().any(|file| first.contains(file))
+    };
+    assert!(is_there(&db), "the last nodes lie in it");
+    db.checkpoint().unwrap();
+    assert!(!is_there(&db), "they have moved");
+    let state = State::checked(&db).unwrap();
+    let db = machine.crash_and_open(db).unwrap();
+    assert_eq!(State::checked(&db).unwrap(), state);
+}
+
+/// Edges without documents have no records, so that there is nothing to write of one;
+/// nor has one that is linked again, still without.
+#[test]
+fn edges_without_documents_have_no_records() {
+    let blocks = |document: Document| {
+        let machine = Machine::new(1);
+        let db = machine.open().unwrap();
+        db.define_edge_type("E", EdgeTypeDef::multi()).unwrap();
+        let node = db.insert_node("N", None, doc! {}).unwrap();
+        db.link_nodes(node, "E", node, document).unwrap();
+        db.checkpoint().unwrap().blocks
+    };
+    assert_eq!(blocks(doc! {}) + 1, blocks(doc! { "n": 1 }));
+
+    let machine = Machine::new(1);
+    let db = machine.open().unwrap();
+    let ids = fill(&db, 3).unwrap();
+    for _ in 0..2 {
+        db.link_nodes(ids[0], "E", ids[1], doc! {}).unwrap();
+        db.link_nodes(ids[1], "E", ids[2], doc! {}).unwrap();
+    }
+    let state = State::checked(&db).unwrap();
+    let db = machine.crash_and_open(db).unwrap();
+    assert_eq!(State::checked(&db).unwrap(), state);
+    db.checkpoint().unwrap();
+    let db = machine.crash_and_open(db).unwrap();
+    assert_eq!(State::checked(&db).unwrap(), state);
+}
+
 /// Everything is deleted: so are the bytes.
 #[test]
 fn what_is_deleted_leaves_the_disk() {

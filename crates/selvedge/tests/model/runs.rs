@@ -5,8 +5,8 @@ use proptest::strategy::{BoxedStrategy, Union};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 use selvedge::{Document, EdgeTypeDef, Isolation, Uniqueness, Value};
 use selvedge_testkit::model::{
-    DIRECTIONS, Expected, FIELDS, Harness, KEYS, LABELS, Look, Name, Pick, Shape, Slot, TYPES,
-    Transition, Walk, Write,
+    DIRECTIONS, ENTRIES, Expected, FIELDS, Harness, KEYS, LABELS, Look, Name, Pick, Shape, Slot,
+    TYPES, Transition, Walk, Write,
 };
 
 fn slots(shape: &Shape, wanted: Slot) -> Option<BoxedStrategy<usize>> {
@@ -42,6 +42,10 @@ fn def() -> impl Strategy<Value = EdgeTypeDef> + Clone {
     ]
 }
 
+fn number() -> impl Strategy<Value = u64> + Clone {
+    prop_oneof![4 => 0..3_u64, 1 => Just(u64::MAX)]
+}
+
 fn write() -> BoxedStrategy<Write> {
     let pick = any::<Pick>;
     let key = prop_oneof![1 => Just(None), 3 => one_of(KEYS).prop_map(Some)];
@@ -68,6 +72,9 @@ fn write() -> BoxedStrategy<Write> {
         2 => (pick(), document()).prop_map(|(edge, fields)| Write::UpdateEdge { edge, fields }),
         1 => (pick(), one_of(FIELDS)).prop_map(|(edge, field)| Write::UnsetEdge { edge, field }),
         1 => (pick(), document()).prop_map(|(edge, document)| Write::ReplaceEdge { edge, document }),
+        2 => (0..ENTRIES, number()).prop_map(|(key, value)| Write::SetEntry { key, value }),
+        2 => (0..ENTRIES).prop_map(|key| Write::DeleteEntry { key }),
+        3 => (0..ENTRIES, number()).prop_map(|(key, operand)| Write::Sum { key, operand }),
     ]
     .boxed()
 }
@@ -99,6 +106,8 @@ fn look() -> BoxedStrategy<Look<Pick>> {
             }
         ),
         (pick(), pick(), direction(), kind()).prop_map(|(a, b, d, k)| Look::Path(a, b, d, k)),
+        (0..ENTRIES).prop_map(Look::Entry),
+        (0..ENTRIES, 1..=ENTRIES).prop_map(|(from, more)| Look::Entries(from, from + more)),
     ]
     .boxed()
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use selvedge::env::{Env, SimulatedFiles};
 use selvedge::{
     Background, Db, EdgeTypeId, Error, Isolation, NodeId, Read, Savepoint, Snapshot, Transaction,
-    TransactionOptions, doc,
+    TransactionOptions, Versionstamp, doc,
 };
 
-use super::judge::{History, Verdict};
+use super::judge::{History, Verdict, Verdicts};
 use super::look::{Look, compare, everything, note};
 use super::state::{EdgeName, Name, State, TYPES};
 use super::transaction::{Demand, ModelTransaction, Seen, Written};
@@ -169,7 +169,7 @@ impl Harness {
         let verdict = self.history.judge(&model);
         let before = self.db.timestamp();
         match (verdict, transaction.commit()) {
-            (Verdict::Commits | Verdict::Either, Ok(commit)) => {
+            (verdict, Ok(commit)) if verdict.may_commit() => {
                 let expected = if model.written.is_empty() {
                     (model.start, before)
                 } else {
@@ -178,12 +178,18 @@ impl Harness {
                 assert_eq!((commit, self.db.timestamp()), expected);
                 self.applied(&model, &type_ids);
             }
-            (Verdict::CheckFails, Err(Error::CheckFailed { node, expected, found })) => {
+            (
+                Verdicts { graph: Verdict::CheckFails, .. },
+                Err(Error::CheckFailed { node, expected, found }),
+            ) => {
                 let latest = self.history.latest.nodes.get(&node);
                 assert_eq!(found, latest.and_then(|node| node.version));
                 assert_ne!(found, expected);
             }
-            (Verdict::Conflicts | Verdict::Either, Err(Error::Conflict(conflict))) => {
+            (verdict, Err(Error::ChecksFailed(failed))) if verdict.may_fail_checks_of_entries() => {
+                assert_eq!(failed, self.history.failing_checks(&model));
+            }
+            (verdict, Err(Error::Conflict(conflict))) if verdict.may_conflict() => {
                 assert_eq!(conflict.start, model.start);
                 assert!(conflict.committed > model.start, "{conflict}");
                 self.conflicts += 1;
@@ -264,6 +270,20 @@ impl Harness {
         both.model.written.checks.push((id, expected));
     }
 
+    fn check_entry(&mut self, slot: usize, key: u8, expected: Expected) {
+        let Handle::Transaction(both) = &mut self.handles[slot] else { return };
+        let version = |state: &State| state.entries.get(&key).and_then(|entry| entry.version);
+        let expected = match expected {
+            Expected::Seen => version(&both.model.base),
+            Expected::Latest => version(&self.history.latest),
+            Expected::Absent => None,
+        };
+        let at = both.transaction.kv().check(&[key], expected.map(Versionstamp::from));
+        let checks = &mut both.model.written.entry_checks;
+        assert_eq!(at.expect("few checks"), checks.len());
+        checks.push((key, expected));
+    }
+
     fn checkpoint(&mut self) {
         if self.files.is_some() {
             self.db.checkpoint().expect("nothing goes wrong");
@@ -326,6 +346,7 @@ impl Harness {
             Transition::Look { slot, look } => self.look(slot, look),
             Transition::GetForUpdate { slot, node } => self.get_for_update(slot, node),
             Transition::Check { slot, node, expected } => self.check_version(slot, node, expected),
+            Transition::CheckEntry { slot, key, expected } => self.check_entry(slot, key, expected),
             Transition::Step { most } => {
                 self.db.step(most);
             }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use selvedge::{Direction, EdgeTypeDef, NodeId, Timestamp};
 
-use super::state::{EdgeName, Name, State};
-use super::transaction::{Change, Demand, ModelTransaction, Seen};
+use super::state::{EdgeName, EntryState, Name, State};
+use super::transaction::{Change, Demand, EntryChange, ModelTransaction, Seen};
 
 /// What the history keeps the last change of.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -22,6 +22,7 @@ enum Touched {
     LabelName(Name),
     TypeCount(Name),
     TypeName(Name),
+    Entry(u8),
 }
 
 /// What must come of a commit.
@@ -35,6 +36,34 @@ pub(super) enum Verdict {
     Either,
 }
 
+impl Verdict {
+    fn may_pass(self) -> bool {
+        matches!(self, Self::Commits | Self::Either)
+    }
+}
+
+/// What must come of nodes and edges, which are judged first, and of entries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Verdicts {
+    pub(super) graph: Verdict,
+    pub(super) entries: Verdict,
+}
+
+impl Verdicts {
+    pub(super) fn may_commit(self) -> bool {
+        self.graph.may_pass() && self.entries.may_pass()
+    }
+
+    pub(super) fn may_conflict(self) -> bool {
+        let conflicts = |verdict| matches!(verdict, Verdict::Conflicts | Verdict::Either);
+        conflicts(self.graph) || self.graph.may_pass() && conflicts(self.entries)
+    }
+
+    pub(super) fn may_fail_checks_of_entries(self) -> bool {
+        self.graph.may_pass() && self.entries == Verdict::CheckFails
+    }
+}
+
 #[derive(Default, Debug)]
 pub(super) struct History {
     pub(super) latest: State,
@@ -46,10 +75,37 @@ impl History {
         self.changed.get(&touched).is_some_and(|at| *at > start)
     }
 
-    pub(super) fn judge(&self, txn: &ModelTransaction) -> Verdict {
+    pub(super) fn judge(&self, txn: &ModelTransaction) -> Verdicts {
         if txn.written.is_empty() {
-            return Verdict::Commits;
+            return Verdicts { graph: Verdict::Commits, entries: Verdict::Commits };
         }
+        Verdicts { graph: self.judge_graph(txn), entries: self.judge_entries(txn) }
+    }
+
+    /// The numbers of the checks of entries that fail.
+    pub(super) fn failing_checks(&self, txn: &ModelTransaction) -> Vec<usize> {
+        let fails = |(_, (key, expected)): &(usize, &(u8, Option<Timestamp>))| {
+            let latest = self.latest.entries.get(key);
+            latest.map(|entry| entry.version.expect("set")) != *expected
+        };
+        let checks = txn.written.entry_checks.iter().enumerate();
+        checks.filter(fails).map(|(at, _)| at).collect()
+    }
+
+    fn judge_entries(&self, txn: &ModelTransaction) -> Verdict {
+        if !self.failing_checks(txn).is_empty() {
+            return Verdict::CheckFails;
+        }
+        let overtaken = |(key, change): (&u8, &EntryChange)| {
+            change.replaced.is_some() && self.after(Touched::Entry(*key), txn.start)
+        };
+        if txn.written.entries.iter().any(overtaken) {
+            return Verdict::Conflicts;
+        }
+        self.judge_reads(txn, |seen| matches!(seen, Seen::Entries(..)))
+    }
+
+    fn judge_graph(&self, txn: &ModelTransaction) -> Verdict {
         let version = |node| self.latest.nodes.get(node).map(|node| node.version.expect("set"));
         if txn.written.checks.iter().any(|(node, expected)| version(node) != *expected) {
             return Verdict::CheckFails;
@@ -57,8 +113,13 @@ impl History {
         if self.write_conflict(txn) {
             return Verdict::Conflicts;
         }
+        self.judge_reads(txn, |seen| !matches!(seen, Seen::Entries(..)))
+    }
+
+    /// Judges the reads that are of a kind.
+    fn judge_reads(&self, txn: &ModelTransaction, kind: fn(&Seen) -> bool) -> Verdict {
         let seen = |demand| {
-            let seen = txn.seen.iter().filter(move |(_, other)| *other == demand);
+            let seen = txn.seen.iter().filter(move |(seen, other)| *other == demand && kind(seen));
             seen.map(|(seen, _)| seen)
         };
         if seen(Demand::Must).any(|seen| self.is_another(seen, txn)) {
@@ -137,6 +198,7 @@ impl History {
             Seen::Distance(from, to, direction, kind) => {
                 old.distance(from, to, direction, kind) != new.distance(from, to, direction, kind)
             }
+            Seen::Entries(from, to) => !old.entries.range(from..to).eq(new.entries.range(from..to)),
         }
     }
 
@@ -182,6 +244,7 @@ impl History {
                 kind_new(kind)
                     || any(|touched| matches!(touched, Touched::Node(_) | Touched::Adjacency(..)))
             }
+            Seen::Entries(from, to) => (from..to).any(|key| after(Touched::Entry(key))),
         }
     }
 
@@ -233,6 +296,16 @@ impl History {
                 Some(state) => latest.edges.insert(*edge, state.clone()),
                 None => latest.edges.remove(edge),
             };
+        }
+        for (key, change) in &txn.written.entries {
+            let old = latest.entries.remove(key).map(|entry| entry.value);
+            let new = change.applied(old);
+            if let Some(value) = new {
+                latest.entries.insert(*key, EntryState { value, version: Some(commit) });
+            }
+            if old.is_some() || new.is_some() {
+                touched.push(Touched::Entry(*key));
+            }
         }
         self.changed.extend(touched.into_iter().map(|touched| (touched, commit)));
         self.check();

@@ -2,9 +2,11 @@
 
 use std::fmt::Debug;
 
-use selvedge::{Direction, EdgeRef, NodeId, Read, Uniqueness};
+use selvedge::{Direction, EdgeRef, KvEntry, NodeId, Read, Selection, Uniqueness, Versionstamp};
 
-use super::state::{DIRECTIONS, EdgeName, KEYS, LABELS, Name, State, TYPES, Walk};
+use super::state::{
+    DIRECTIONS, ENTRIES, EdgeName, EntryState, KEYS, LABELS, Name, State, TYPES, Walk,
+};
 use super::transaction::{Demand, ModelTransaction, Seen};
 
 /// One reading operation; `N` names a node.
@@ -28,6 +30,9 @@ pub enum Look<N> {
     Between(N, Name, N),
     Walk(N, Walk),
     Path(N, N, Direction, Option<Name>),
+    Entry(u8),
+    /// From a key on, and before another.
+    Entries(u8, u8),
 }
 
 impl<N> Look<N> {
@@ -50,6 +55,8 @@ impl<N> Look<N> {
             Self::Between(a, kind, b) => Look::Between(node(a), kind, node(b)),
             Self::Walk(a, walk) => Look::Walk(node(a), walk),
             Self::Path(a, b, direction, kind) => Look::Path(node(a), node(b), direction, kind),
+            Self::Entry(key) => Look::Entry(key),
+            Self::Entries(from, to) => Look::Entries(from, to),
         }
     }
 }
@@ -113,7 +120,32 @@ pub(super) fn compare(reader: &impl Read, state: &State, look: &Look<NodeId>) {
         }
         Look::Walk(start, ref walk) => self::walk(reader, state, start, walk, look),
         Look::Path(from, to, direction, kind) => path(reader, state, (from, to), direction, kind),
+        Look::Entry(key) => {
+            let found = reader.kv_view().get(&[key]).expect("numbers only");
+            same(found.map(|found| entry(&found)), named_entry(state, key), look);
+        }
+        Look::Entries(from, to) => {
+            let ways = [Selection::range([from], [to]), Selection::range([from], [to]).reverse()];
+            let expected: Vec<_> = (from..to).filter_map(|key| named_entry(state, key)).collect();
+            let [onward, mut backward] = ways.map(|selection| {
+                let found = reader.kv_view().list(selection).expect("numbers only");
+                found.iter().map(entry).collect::<Vec<_>>()
+            });
+            backward.reverse();
+            same((&onward, &backward), (&expected, &expected), look);
+        }
     }
+}
+
+/// The key of an entry and what it is, as the model has it.
+fn entry(found: &KvEntry<'_>) -> (u8, EntryState) {
+    let [key] = found.key_bytes() else { panic!("no such key was written: {found:?}") };
+    let version = found.versionstamp().map(Versionstamp::timestamp);
+    (*key, EntryState { value: found.number().expect("a number"), version })
+}
+
+fn named_entry(state: &State, key: u8) -> Option<(u8, EntryState)> {
+    state.entries.get(&key).map(|entry| (key, *entry))
 }
 
 fn node(reader: &impl Read, state: &State, id: NodeId) {
@@ -295,6 +327,8 @@ pub(super) fn note(txn: &mut ModelTransaction, look: &Look<NodeId>) {
             let demand = if none_own { Demand::Must } else { Demand::May };
             return txn.see(Seen::Distance(from, to, direction, kind), demand);
         }
+        Look::Entry(key) => Seen::Entries(key, key + 1),
+        Look::Entries(from, to) => Seen::Entries(from, to),
     };
     txn.see(seen, Demand::Must);
 }
@@ -309,6 +343,8 @@ fn see_document(txn: &mut ModelTransaction, edge: EdgeName) {
 /// node, which one `turn` says: the rest has its turn later.
 pub(super) fn everything(nodes: &[NodeId], turn: usize) -> Vec<Look<NodeId>> {
     let mut looks = vec![Look::NodeCount, Look::EdgeCount, Look::Labels, Look::EdgeTypes];
+    looks.push(Look::Entries(0, ENTRIES));
+    looks.extend((0..ENTRIES).map(Look::Entry));
     for label in LABELS {
         looks.extend([Look::Scan(label), Look::Count(label)]);
         looks.extend(KEYS.map(|key| Look::Key(label, key)));

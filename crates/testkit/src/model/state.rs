@@ -16,6 +16,8 @@ pub const KEYS: [Name; 3] = ["p", "q", "r"];
 pub const TYPES: [Name; 3] = ["E", "F", "G"];
 /// Fields of documents.
 pub const FIELDS: [Name; 3] = ["x", "y", "z"];
+/// Keys of entries: bytes below this.
+pub const ENTRIES: u8 = 5;
 /// Ways along edges.
 pub const DIRECTIONS: [Direction; 3] = [Direction::Out, Direction::In, Direction::Both];
 
@@ -51,11 +53,20 @@ pub(super) struct EdgeState {
     pub(super) record: u64,
 }
 
+/// A number in a keyspace.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct EntryState {
+    pub(super) value: u64,
+    /// As of a node.
+    pub(super) version: Option<Timestamp>,
+}
+
 /// The database at one moment.
 #[derive(Clone, Default, PartialEq, Debug)]
 pub(super) struct State {
     pub(super) nodes: BTreeMap<NodeId, NodeState>,
     pub(super) edges: BTreeMap<EdgeName, EdgeState>,
+    pub(super) entries: BTreeMap<u8, EntryState>,
     pub(super) labels: BTreeSet<Name>,
     pub(super) types: BTreeMap<Name, EdgeTypeDef>,
     /// Types that a transaction linked by and no longer does: it goes on as if

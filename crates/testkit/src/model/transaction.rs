@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge::{Direction, Document, EdgeTypeDef, Isolation, NodeId, Timestamp};
 
-use super::state::{EdgeName, EdgeState, Name, NodeState, State};
+use super::state::{EdgeName, EdgeState, EntryState, Name, NodeState, State};
 
 /// Why an operation is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +33,28 @@ pub(super) struct EdgeChange {
     pub(super) now: Option<u64>,
 }
 
+/// What a transaction does to an entry.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct EntryChange {
+    /// What it sets, or that it deletes; else it only adds to whatever there is.
+    pub(super) replaced: Option<Option<u64>>,
+    added: u64,
+}
+
+impl EntryChange {
+    pub(super) fn add(&mut self, operand: u64) {
+        match &mut self.replaced {
+            Some(value) => *value = Some(value.unwrap_or(0).wrapping_add(operand)),
+            None => self.added = self.added.wrapping_add(operand),
+        }
+    }
+
+    /// What becomes of a value.
+    pub(super) fn applied(&self, value: Option<u64>) -> Option<u64> {
+        self.replaced.unwrap_or_else(|| Some(value.unwrap_or(0).wrapping_add(self.added)))
+    }
+}
+
 #[derive(Clone, Default, Debug)]
 pub(super) struct Written {
     pub(super) nodes: BTreeMap<NodeId, Change>,
@@ -42,6 +64,8 @@ pub(super) struct Written {
     /// link implied comes to be only if an edge stays.
     pub(super) types: BTreeMap<Name, (EdgeTypeDef, bool)>,
     pub(super) checks: Vec<(NodeId, Option<Timestamp>)>,
+    pub(super) entries: BTreeMap<u8, EntryChange>,
+    pub(super) entry_checks: Vec<(u8, Option<Timestamp>)>,
 }
 
 impl Written {
@@ -50,6 +74,8 @@ impl Written {
             && self.edges.is_empty()
             && self.types.is_empty()
             && self.checks.is_empty()
+            && self.entries.is_empty()
+            && self.entry_checks.is_empty()
     }
 }
 
@@ -71,6 +97,8 @@ pub(super) enum Seen {
     TypeNames,
     Definition(Name),
     Distance(NodeId, NodeId, Direction, Option<Name>),
+    /// Entries from a key on, and before another.
+    Entries(u8, u8),
 }
 
 /// Whether a commit must be refused when this is no longer so, or only may.
@@ -122,6 +150,16 @@ impl ModelTransaction {
             self.see_node(holder);
         }
         holder
+    }
+
+    pub(super) fn write_entry(&mut self, key: u8, write: impl FnOnce(&mut EntryChange)) {
+        let change = self.written.entries.entry(key).or_default();
+        write(change);
+        let before = self.base.entries.get(&key).map(|entry| entry.value);
+        match change.applied(before) {
+            Some(value) => self.now.entries.insert(key, EntryState { value, version: None }),
+            None => self.now.entries.remove(&key),
+        };
     }
 
     fn existing(&mut self, id: NodeId) -> Result<(), Refusal> {

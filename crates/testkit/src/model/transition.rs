@@ -30,6 +30,9 @@ pub enum Write {
     UpdateEdge { edge: Pick, fields: Document },
     UnsetEdge { edge: Pick, field: Name },
     ReplaceEdge { edge: Pick, document: Document },
+    SetEntry { key: u8, value: u64 },
+    DeleteEntry { key: u8 },
+    Sum { key: u8, operand: u64 },
 }
 
 /// Which version a check expects.
@@ -88,6 +91,11 @@ pub enum Transition {
     Check {
         slot: usize,
         node: Pick,
+        expected: Expected,
+    },
+    CheckEntry {
+        slot: usize,
+        key: u8,
         expected: Expected,
     },
     Step {
@@ -157,6 +165,7 @@ impl Shape {
             | Transition::Release { slot, .. }
             | Transition::Look { slot, .. }
             | Transition::GetForUpdate { slot, .. }
+            | Transition::CheckEntry { slot, .. }
             | Transition::Check { slot, .. } => self.0[*slot] == Slot::Transaction,
         }
     }

@@ -96,6 +96,18 @@ pub(super) fn write(
             let edit = |ctx: &mut Transaction<'_>, edge| ctx.replace_edge(edge, replacement);
             writer.rewrite_edge(edge, edit, |old| *old = document);
         }
+        Write::SetEntry { key, value } => {
+            writer.ctx.kv().set(&[key], value).expect("nothing is wrong");
+            writer.model.write_entry(key, |change| change.replaced = Some(Some(value)));
+        }
+        Write::DeleteEntry { key } => {
+            writer.ctx.kv().delete(&[key]).expect("nothing is wrong");
+            writer.model.write_entry(key, |change| change.replaced = Some(None));
+        }
+        Write::Sum { key, operand } => {
+            writer.ctx.kv().sum(&[key], operand).expect("nothing is wrong");
+            writer.model.write_entry(key, |change| change.add(operand));
+        }
     }
 }
 
