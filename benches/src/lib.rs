@@ -7,11 +7,12 @@
 //! Reading order: [`measure`] and [`compare`] measure; [`random`] and [`rmat`]
 //! make the input; [`kv`] runs keys and values on selvedge, beside [`slots`] and
 //! [`protocol`]; [`graph`] and [`walk`] run the graph, beside [`csr`];
-//! [`memory`] weighs both.
+//! [`indexed`] reads through indexes; [`memory`] weighs both.
 
 pub mod compare;
 pub mod csr;
 pub mod graph;
+pub mod indexed;
 pub mod kv;
 pub mod measure;
 pub mod memory;

@@ -22,6 +22,9 @@
 //! - each entry and each range of a keyspace is that of the start, as far as it was
 //!   read, own writes on top; sums come to what all who committed have added; checks of
 //!   commits held right before them, and those that failed did in some state of the time;
+//! - each range of an index, and each look-up in a unique one, is that of the start, own
+//!   writes on top, in order, also while the index is being built anew beside it; no two
+//!   nodes have what a unique index allows once;
 //! - of concurrent transactions that wrote the same, one was refused, and none without
 //!   a reason; no edge dangles; no key has two nodes;
 //! - commit timestamps are unique, and all timestamps keep to real time;
@@ -31,7 +34,7 @@
 //! Which transactions a thread runs is determined by the seed; how they meet is up to
 //! the system, so a history with an anomaly is kept as text, to be judged again.
 //!
-//! Reading order: `txn`, `text`, `parse`, `state`, `judge`, `reading`, `misreading`,
+//! Reading order: `txn`, `text`, `parse`, `state`, `judge`, `reading`, `misreading`, `indexed`,
 //! `committing`, `entries`, `entry_reading`, `checks`, `marks`, `changes`, `real_time`,
 //! `cycles`, `components`, `anomaly`; then `workload` and the files behind it,
 //! `recorder`, `life`, `edn`.
@@ -45,6 +48,7 @@ mod cycles;
 mod edn;
 mod entries;
 mod entry_reading;
+mod indexed;
 mod judge;
 mod life;
 mod marks;
@@ -64,7 +68,7 @@ pub use self::judge::{Verdict, judge};
 pub use self::life::{Medium, Plan, Ran, run, run_beside};
 pub use self::recorder::{Active, Atomic, Done, Seat, Worker};
 pub use self::txn::{
-    Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, Name, NodeId, Op,
-    Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
+    Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, Name, NodeId,
+    NumberRange, Op, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 pub use self::workload::{WORKLOADS, Workload};

@@ -49,6 +49,7 @@ mod command;
 pub mod history;
 pub mod model;
 mod names;
+pub mod online_build;
 mod script;
 mod session;
 pub mod simulation;

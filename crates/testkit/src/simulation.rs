@@ -25,11 +25,14 @@
 //! - no timestamp, node or edge is given out twice, whatever was lost;
 //! - a flipped bit is told, or changes nothing; at most it ends the log where nothing
 //!   durable says that more was durable;
+//! - indexes, defined and built in the midst of all that, say what documents say, to each
+//!   reader: also those of which the build was interrupted;
 //! - errors are of the kind that tells what to do about them.
 //!
-//! Reading order: `story`, `steps`, `opening`, `workload`, `model`, `look`,
+//! Reading order: `story`, `steps`, `opening`, `workload`, `indexes`, `model`, `look`,
 //! `trouble`, `trace`.
 
+mod indexes;
 mod look;
 mod model;
 mod opening;

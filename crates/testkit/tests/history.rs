@@ -86,6 +86,8 @@ fn text_that_is_no_history_is_refused_with_its_line() {
         ("txn 0 start=0\n  range a..b up * ->", "line 2: \"up\" is no way through a range"),
         ("txn 0 start=0\n  range a..b forward * -> 7", "line 2: an entry is `key=value@7`"),
         ("txn 0 start=0\n  check a 7 -> ok", "line 2: a version is `@7` or `none`"),
+        ("txn 0 start=0\n  ranked R 1 up * ->", "line 2: a range is `1..2`"),
+        ("txn 0 start=0\n  holder R 7 -> 1", "line 2: \"7\" is no list"),
         ("txn 0 atomic checks-failed=", "line 1: \"\" is no number"),
         ("txn 0 start=0\n  dance 1 -> ok", "line 2: there is no such operation"),
     ] {

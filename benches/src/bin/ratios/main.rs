@@ -7,6 +7,7 @@
 //! `--ours` leaves the limits out, for a profiler.
 
 mod graphs;
+mod indexes;
 mod key_values;
 mod options;
 mod weights;
@@ -34,6 +35,7 @@ fn main() -> Outcome<()> {
     let mut lines = Vec::new();
     key_values::run(&options, &mut lines)?;
     graphs::run(&options, &mut lines)?;
+    indexes::run(&options, &mut lines)?;
     println!("{HEAD}");
     lines.iter().for_each(|line| println!("{}", line.row()));
     weights::run(&options);

@@ -7,6 +7,7 @@ use std::process::Command;
 use selvedge_benches::Outcome;
 use selvedge_benches::csr::Csr;
 use selvedge_benches::graph::GraphStore;
+use selvedge_benches::indexed::IndexStore;
 use selvedge_benches::kv::KvStore;
 use selvedge_benches::memory::resident_bytes;
 use selvedge_benches::protocol::Protocol;
@@ -26,6 +27,10 @@ pub(crate) enum Weight {
     Hashed,
     /// The same as bare records.
     Records,
+    /// Entries of an index over numbers.
+    Numbers,
+    /// Entries of a unique index over names of 12 characters.
+    Names,
     /// A database of nodes without edges.
     Nodes,
     /// A database of a graph with duplicate edges.
@@ -36,11 +41,13 @@ pub(crate) enum Weight {
     Rows,
 }
 
-const ALL: [(Weight, &str, &str); 8] = [
+const ALL: [(Weight, &str, &str); 10] = [
     (Weight::Values, "values", "a node with a key and a value of 100 bytes"),
     (Weight::Slots, "slots", "the same in a slot array"),
     (Weight::Hashed, "hashed", "the same in a hash map"),
     (Weight::Records, "records", "the same as bare records, without keys"),
+    (Weight::Numbers, "numbers", "an entry of an index over an integer"),
+    (Weight::Names, "names", "an entry of a unique index over 12 characters"),
     (Weight::Nodes, "nodes", "a node without key, fields and edges"),
     (Weight::Multi, "multi", "an edge of a multi type, both ends"),
     (Weight::Unique, "unique", "an edge of a unique type, both ends"),
@@ -92,6 +99,17 @@ pub(crate) fn weigh(options: &Options, what: Weight) -> Outcome<()> {
         Weight::Slots => (keys, held(&Slots::new(keys), before)),
         Weight::Hashed => (keys, held(&Hashed::new(keys), before)),
         Weight::Records => (keys, held(&Protocol::new(keys), before)),
+        Weight::Numbers | Weight::Names => {
+            let store = IndexStore::load(keys)?;
+            let rows = resident_bytes();
+            if what == Weight::Names {
+                store.index_names()?
+            } else {
+                store.index_numbers()?
+            }
+            store.settle();
+            (keys, held(&store, rows))
+        }
         Weight::Nodes => {
             (u64::from(list.nodes), held(&GraphStore::new(list.nodes, false)?, before))
         }

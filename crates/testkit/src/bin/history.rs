@@ -33,6 +33,10 @@ const FAULTS: &[&str] = &[
 ];
 /// Of these, those that do not concern keyspaces.
 const FAULTS_OF_GRAPHS: &[&str] = &["endpoint-unchecked"];
+/// Faults in the way of indexes, which their workload has to find.
+const FAULTS_OF_INDEXES: &[&str] = &["index-entry-kept", "definition-unvalidated"];
+/// The workload over indexes.
+const OF_INDEXES: &str = "index";
 /// How the names of workloads over keyspaces begin.
 const OF_KEYSPACES: &str = "kv-";
 /// The fault that is planted.
@@ -353,6 +357,14 @@ fn find_mutants(arguments: &Arguments) -> Result<bool, String> {
     }
     let all = [None].into_iter().chain(FAULTS.iter().copied().map(Some));
     let mut is_well = true;
+    if arguments.workload.is_empty() || arguments.workload == OF_INDEXES {
+        for fault in [None].into_iter().chain(FAULTS_OF_INDEXES.iter().copied().map(Some)) {
+            is_well &= find_mutant(arguments, OF_INDEXES, fault)?;
+        }
+    }
+    if arguments.workload == OF_INDEXES {
+        return Ok(is_well);
+    }
     for fault in all.clone() {
         is_well &= find_mutant(arguments, &arguments.workload, fault)?;
     }

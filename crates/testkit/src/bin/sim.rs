@@ -116,7 +116,7 @@ impl Totals {
         format!(
             "{} steps, {} commits, {} conflicts, {} refused, {} outcomes unknown; \
              {} crashes, {} openings ({} failed before), {} reopenings, {} commits lost; \
-             {} checkpoints, {} backups, {} lacks of space, {} flips ({} refused); digest {:016x}",
+             {} checkpoints, {} backups, {} lacks of space, {} flips ({} refused), {} indexings; digest {:016x}",
             self.steps,
             sum(|counts| counts.commits),
             sum(|counts| counts.conflicts),
@@ -132,6 +132,7 @@ impl Totals {
             sum(|counts| counts.lacks_of_space),
             sum(|counts| counts.flips),
             sum(|counts| counts.flips_refused),
+            sum(|counts| counts.indexings),
             self.digest,
         )
     }

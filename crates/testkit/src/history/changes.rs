@@ -25,13 +25,20 @@ pub(super) enum Entity {
     EdgeCount(Name),
     /// An entry of a keyspace.
     Entry(Name),
+    /// The set of nodes with a number in an index.
+    Number(Name, i64),
+    /// Which node has the list.
+    Holder(Name, Vec<i64>),
 }
 
 impl Entity {
     /// Whether transactions may change it at the same time, as long as they change
     /// different members.
     pub(super) fn is_set(&self) -> bool {
-        !matches!(self, Self::Node(_) | Self::Key(..) | Self::Edge(_) | Self::Entry(_))
+        !matches!(
+            self,
+            Self::Node(_) | Self::Key(..) | Self::Edge(_) | Self::Entry(_) | Self::Holder(..)
+        )
     }
 }
 
@@ -60,6 +67,8 @@ impl fmt::Display for Entity {
             Self::NodeCount(label) => write!(f, "number of nodes with label {label}"),
             Self::EdgeCount(kind) => write!(f, "number of edges of type {kind}"),
             Self::Entry(key) => write!(f, "entry {key}"),
+            Self::Number(label, number) => write!(f, "nodes of {label} with number {number}"),
+            Self::Holder(label, list) => write!(f, "holder of {list:?} in {label}"),
         }
     }
 }

@@ -103,6 +103,7 @@ impl<'h> Judge<'h> {
         {
             self.overtaken(commit.txn, Entity::Key(label.clone(), key.clone()), None);
         }
+        self.commit_indexed(commit.txn, by, id, state.as_ref());
         let old = self.state.make(Change::Node(id, state));
         self.changes.change(Entity::Node(id), by);
         let Change::Node(_, old) = old else { unreachable!("a node was changed") };
@@ -126,7 +127,7 @@ impl<'h> Judge<'h> {
         let Some(Changed { at, by, .. }) = last.filter(|last| last.at > txn.start) else { return };
         let reads = |op| marks::reads(op).iter().any(|(read, _)| Some(read) == item);
         let name = match &entity {
-            Entity::Key(..) => Anomaly::Twins,
+            Entity::Key(..) | Entity::Holder(..) => Anomaly::Twins,
             _ if txn.ops.iter().any(reads) => Anomaly::LostUpdate,
             _ => Anomaly::ConcurrentWrites,
         };

@@ -155,9 +155,13 @@ impl<'h> Judge<'h> {
         match op {
             Op::Insert { label, key, content, done } => {
                 let holder = key.as_ref().and_then(|key| self.state.by_key(label, key));
-                self.expect(txn, op, done.is_some(), holder.is_none());
+                let is_free = self.is_free(label, &content.list, None);
+                self.expect(txn, op, done.is_some(), holder.is_none() && is_free);
                 if let Some(key) = key {
                     self.depends(txn, Entity::Key(label.clone(), key.clone()));
+                }
+                if holder.is_none() {
+                    self.depends_on_holder(txn, label, &content.list);
                 }
                 let Some(id) = *done else { return };
                 if self.state.node(id).is_some() || !self.changes.of(&Entity::Node(id)).is_empty() {
@@ -169,7 +173,15 @@ impl<'h> Judge<'h> {
             }
             Op::Put { node, content, done } => {
                 let old = self.state.node(*node).cloned();
-                self.expect(txn, op, *done, old.is_some());
+                let may = old
+                    .as_ref()
+                    .is_some_and(|old| self.is_free(&old.label, &content.list, Some(*node)));
+                self.expect(txn, op, *done, may);
+                if let Some(old) =
+                    old.as_ref().filter(|old| old.written.content.list != content.list)
+                {
+                    self.depends_on_holder(txn, &old.label, &content.list);
+                }
                 if let (true, Some(old)) = (done, old) {
                     let state = NodeState { written: written(content), ..old };
                     undo.push(self.state.make(Change::Node(*node, Some(state))));

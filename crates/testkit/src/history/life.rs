@@ -145,7 +145,12 @@ pub fn run_beside(db: &Db, plan: Plan) -> Result<History, String> {
     let removed = removed.and_then(|()| db.kv().delete_range(Selection::all()));
     removed.map_err(|error| format!("what was made cannot be removed: {error}"))?;
     let title = format!("{plan}, {txns} transactions by {threads} threads, beside others");
-    Ok(History::merge(title, recorded))
+    Ok(merge(title, recorded, &ground))
+}
+
+fn merge(title: String, recorded: Vec<Vec<Txn>>, ground: &Ground) -> History {
+    let indexed = ground.indexed.iter().map(|label| (*label).into()).collect();
+    History { indexed, ..History::merge(title, recorded) }
 }
 
 impl Life {
@@ -184,7 +189,7 @@ impl Life {
         }
         let complaints = db.check().map_err(|error| format!("check fails: {error}"))?;
         let title = format!("{}, {txns} transactions by {threads} threads", self.plan);
-        Ok(Ran { history: History::merge(title, recorded), complaints })
+        Ok(Ran { history: merge(title, recorded, &ground), complaints })
     }
 
     /// All threads run their share of transactions.

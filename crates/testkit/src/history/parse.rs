@@ -1,8 +1,8 @@
 //! Histories read back from their text (`text`).
 
 use super::txn::{
-    Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, Name, NodeId, Op,
-    Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
+    Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, Name, NodeId,
+    NumberRange, Op, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 
 impl std::str::FromStr for History {
@@ -18,6 +18,8 @@ impl std::str::FromStr for History {
                 if history.title.is_empty() {
                     history.title = comment.trim().to_owned();
                 }
+            } else if let Some(label) = line.strip_prefix("indexed ") {
+                history.indexed.push(label.to_owned().into());
             } else if line.starts_with("txn ") {
                 let number = history.txns.len();
                 history.txns.push(txn(number, line).map_err(told)?);
@@ -111,15 +113,18 @@ fn content(text: &str) -> Result<Content, String> {
     let &[mark, number_text, list] = &parts[..] else {
         return Err(format!("{text:?} is no document: `mark:number:[list]`"));
     };
-    let list = list.strip_prefix('[').and_then(|list| list.strip_suffix(']'));
-    let list = list.ok_or_else(|| format!("{text:?} has no list"))?;
-    let elements = list.split(',').filter(|element| !element.is_empty());
     Ok(Content {
         mark: number(mark.trim_end_matches('!'))?,
         number: number(number_text)?,
-        list: elements.map(number).collect::<Result<_, _>>()?,
+        list: numbers(list)?,
         is_torn: mark.ends_with('!'),
     })
+}
+
+fn numbers(list: &str) -> Result<Vec<i64>, String> {
+    let inside = list.strip_prefix('[').and_then(|list| list.strip_suffix(']'));
+    let inside = inside.ok_or_else(|| format!("{list:?} is no list"))?;
+    inside.split(',').filter(|element| !element.is_empty()).map(number).collect()
 }
 
 fn edge(source: &str, edge_type: &str, target: &str) -> Result<EdgeName, String> {
@@ -170,13 +175,29 @@ fn seen_entry(text: &str) -> Result<SeenEntry, String> {
     Ok(SeenEntry { value: entry_value(value)?, version: unless("own", version, timestamp)? })
 }
 
+fn is_backward(way: &str) -> Result<bool, String> {
+    match way {
+        "forward" => Ok(false),
+        "backward" => Ok(true),
+        _ => Err(format!("{way:?} is no way through a range")),
+    }
+}
+
+fn number_range(words: [&str; 4]) -> Result<NumberRange, String> {
+    let [label, numbers, way, limit] = words;
+    let (least, most) = numbers.split_once("..").ok_or("a range is `1..2`")?;
+    Ok(NumberRange {
+        label: label.to_owned().into(),
+        least: number(least)?,
+        most: number(most)?,
+        is_backward: is_backward(way)?,
+        limit: unless("*", limit, number)?,
+    })
+}
+
 fn range(keys: &str, way: &str, limit: &str) -> Result<KeyRange, String> {
     let (from, to) = keys.split_once("..").ok_or("a range is `a..b`")?;
-    let is_backward = match way {
-        "forward" => false,
-        "backward" => true,
-        _ => return Err(format!("{way:?} is no way through a range")),
-    };
+    let is_backward = is_backward(way)?;
     let (from, to) = (from.to_owned().into(), to.to_owned().into());
     Ok(KeyRange { from, to, is_backward, limit: unless("*", limit, number)? })
 }
@@ -246,6 +267,13 @@ fn op(line: &str) -> Result<Op, String> {
         ["traverse", start, kind, depth] => {
             let (start, depth, seen) = (node(start)?, number(depth)?, nodes()?);
             Op::Traverse { start, edge_type: name(kind), depth, seen }
+        }
+        ["ranked", label, numbers, way, limit] => {
+            Op::Ranked { range: number_range([label, numbers, way, limit])?, seen: nodes()? }
+        }
+        ["holder", label, list] => {
+            let (list, seen) = (numbers(list)?, unless("none", came, node)?);
+            Op::Holder { label: name(label), list, seen }
         }
         ["insert", label, of, "=", document] => Op::Insert {
             label: name(label),

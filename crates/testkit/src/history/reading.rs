@@ -58,6 +58,8 @@ impl<'h> Judge<'h> {
                     self.depends(txn, Entity::Neighbourhood(node, true, Some(edge_type.clone())));
                 }
             }
+            Op::Ranked { range, seen } => self.read_ranked(txn, op, range, seen),
+            Op::Holder { label, list, seen } => self.read_holder(txn, op, (label, list), *seen),
             _ => unreachable!("only reads come here"),
         }
     }
@@ -78,7 +80,7 @@ impl<'h> Judge<'h> {
     }
 
     /// Compares two sets, of which either may have members twice.
-    fn read_set(&mut self, txn: &Txn, op: &Op, seen: &[NodeId], expected: &[NodeId]) {
+    pub(super) fn read_set(&mut self, txn: &Txn, op: &Op, seen: &[NodeId], expected: &[NodeId]) {
         let (mut seen, mut expected) = (seen.to_vec(), expected.to_vec());
         seen.sort_unstable();
         expected.sort_unstable();

@@ -4,6 +4,7 @@
 //! another thread, lest recording order what is to be left to chance.
 
 mod atomic;
+mod indexed;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -412,7 +413,20 @@ impl Active {
         key: Option<&str>,
         number: i64,
     ) -> Done<Option<NodeId>> {
-        let content = self.content(number, Vec::new());
+        self.insert_with(label, key, (number, Vec::new()))
+    }
+
+    /// The same, with a list.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn insert_with(
+        &mut self,
+        label: &'static str,
+        key: Option<&str>,
+        (number, list): (i64, Vec<i64>),
+    ) -> Done<Option<NodeId>> {
+        let content = self.content(number, list);
         let done = self.write(|txn| txn.insert_node(label, key, document(&content)))?;
         let key = key.map(str::to_owned);
         self.note(Op::Insert { label: label.into(), key, content, done });
@@ -584,6 +598,8 @@ impl Active {
 
 fn clash(conflict: &Conflict) -> Clash {
     match &conflict.entity {
+        // What the database keeps for itself: entries of indexes, and the schema.
+        Entity::Entry(key) if key.first().is_some_and(u8::is_ascii_control) => Clash::Other,
         Entity::Entry(key) => Clash::Entry(String::from_utf8_lossy(key).into_owned().into()),
         _ if conflict.kind != ConflictKind::Write => Clash::Other,
         Entity::Node(node) => Clash::Node(*node),

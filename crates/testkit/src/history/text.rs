@@ -13,6 +13,8 @@
 //!   neighbours 5 both * -> 6 6
 //!   edge 5 TO 6 -> 9:0:[]
 //!   traverse 5 TO 3 -> 6 7
+//!   ranked Account 50..100 backward 2 -> 6 5
+//!   holder Account [7] -> 5
 //!   put 5 = 18:90:[1,2] -> ok
 //!   delete 5 -> 1
 //!   link 5 TO 6 = 19:0:[] -> ok
@@ -37,6 +39,9 @@
 //! `rolled-back`, `conflict=` and `node:5@7`, `key:Label:key@7`, `edge:5:6@7`,
 //! `entry:a1@7` or `other@7`, or `checks-failed=` and which, `0,2`.
 //!
+//! `indexed Account` says that nodes of the label are indexed by number, and that no two
+//! have the same list.
+//!
 //! Documents are `mark:number:[list]`, with `!` behind the mark if first and last
 //! field did not belong together; nodes are numbers; a missing key is `-`, an own
 //! version `@own`, what does not exist `none`, what was refused `refused`, and any
@@ -45,19 +50,36 @@
 use std::fmt;
 
 use super::txn::{
-    Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, NodeId, Op,
-    Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
+    Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, NodeId,
+    NumberRange, Op, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let torn = if self.is_torn { "!" } else { "" };
-        write!(f, "{}{torn}:{}:[", self.mark, self.number)?;
-        for (index, element) in self.list.iter().enumerate() {
+        write!(f, "{}{torn}:{}:{}", self.mark, self.number, List(&self.list))
+    }
+}
+
+/// Numbers in brackets.
+struct List<'s>(&'s [i64]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        for (index, element) in self.0.iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };
             write!(f, "{comma}{element}")?;
         }
         f.write_str("]")
+    }
+}
+
+impl fmt::Display for NumberRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { label, least, most, is_backward, limit } = self;
+        let way = if *is_backward { "backward" } else { "forward" };
+        write!(f, "{label} {least}..{most} {way} {}", Or(limit.as_ref(), "*"))
     }
 }
 
@@ -166,6 +188,11 @@ impl fmt::Display for Op {
             Self::Traverse { start, edge_type, depth, seen } => {
                 write!(f, "traverse {} {edge_type} {depth} ->{}", start.get(), Nodes(seen))
             }
+            Self::Ranked { range, seen } => write!(f, "ranked {range} ->{}", Nodes(seen)),
+            Self::Holder { label, list, seen } => {
+                let seen = seen.map(NodeId::get);
+                write!(f, "holder {label} {} -> {}", List(list), Or(seen.as_ref(), "none"))
+            }
             Self::Insert { label, key, content, done } => {
                 let (key, done) = (Or(key.as_ref(), "-"), done.map(NodeId::get));
                 write!(f, "insert {label} {key} = {content} -> {}", Or(done.as_ref(), "refused"))
@@ -238,6 +265,7 @@ impl fmt::Display for Txn {
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# {}", self.title)?;
+        self.indexed.iter().try_for_each(|label| writeln!(f, "indexed {label}"))?;
         self.txns.iter().try_for_each(|txn| txn.fmt(f))
     }
 }

@@ -66,6 +66,21 @@ pub struct KeyRange {
     pub limit: Option<usize>,
 }
 
+/// Numbers from one to another, both included, by which an index is read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NumberRange {
+    /// The label.
+    pub label: Name,
+    /// The least.
+    pub least: i64,
+    /// The greatest.
+    pub most: i64,
+    /// From the greatest to the least.
+    pub is_backward: bool,
+    /// So many nodes at most.
+    pub limit: Option<usize>,
+}
+
 /// Which edges at a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Way {
@@ -109,9 +124,14 @@ pub enum Op {
     Edge { edge: EdgeName, seen: Option<Content> },
     /// The nodes that are 1 to `depth` hops away, along edges of a type out.
     Traverse { start: NodeId, edge_type: Name, depth: u32, seen: Vec<NodeId> },
-    /// A new node; `None`: refused, for its key is taken.
+    /// The nodes of an index, in the order of their numbers, then of their ids.
+    Ranked { range: NumberRange, seen: Vec<NodeId> },
+    /// The node with this list, by a unique index.
+    Holder { label: Name, list: Vec<i64>, seen: Option<NodeId> },
+    /// A new node; `None`: refused, for its key, or its list, is taken.
     Insert { label: Name, key: Option<String>, content: Content, done: Option<NodeId> },
-    /// A node's document, replaced; `false`: refused, for there is no such node.
+    /// A node's document, replaced; `false`: refused, for there is no such node, or
+    /// another one has the list.
     Put { node: NodeId, content: Content, done: bool },
     /// A node deleted with its edges, and how many those were; `None`: there is no
     /// such node.
@@ -267,6 +287,8 @@ impl Txn {
 pub struct History {
     /// What it is about, for whoever reads it.
     pub title: String,
+    /// Labels whose nodes are indexed by number, and of which no two have one list.
+    pub indexed: Vec<Name>,
     /// The transactions; each one's number is its index.
     pub txns: Vec<Txn>,
 }
@@ -280,6 +302,6 @@ impl History {
         for (number, txn) in txns.iter_mut().enumerate() {
             txn.number = number;
         }
-        Self { title, txns }
+        Self { title, indexed: Vec::new(), txns }
     }
 }

@@ -5,6 +5,7 @@
 mod bank;
 mod delete_and_link;
 mod hub;
+mod index;
 mod kv_counter;
 mod kv_register;
 mod kv_skew;
@@ -51,6 +52,7 @@ pub const WORKLOADS: &[Workload] = &[
     long_fork::WORKLOAD,
     hub::WORKLOAD,
     delete_and_link::WORKLOAD,
+    index::WORKLOAD,
     kv_register::WORKLOAD,
     kv_transfer::WORKLOAD,
     kv_counter::WORKLOAD,
@@ -68,6 +70,8 @@ pub(super) struct Ground {
     pub(super) keys: usize,
     /// Keys of entries.
     pub(super) entries: Vec<Name>,
+    /// Labels whose nodes are indexed by number and by list.
+    pub(super) indexed: &'static [&'static str],
 }
 
 /// Nodes of which everything is looked at.
@@ -137,6 +141,10 @@ fn add(active: &mut Active, node: NodeId, amount: i64) -> Done {
 pub(super) fn look(worker: &Worker, active: &mut Active, ground: &Ground) -> Done {
     if ground.labels.is_empty() || !ground.entries.is_empty() && worker.one_in(2) {
         return look_at_entries(worker, active, &ground.entries);
+    }
+    if !ground.indexed.is_empty() && worker.one_in(2) {
+        let label = *worker.one_of(ground.indexed);
+        return index::look(worker, active, label);
     }
     let label = *worker.one_of(ground.labels);
     match worker.below(if ground.edge_types.is_empty() { 4 } else { 8 }) {
@@ -221,6 +229,9 @@ pub(super) fn look_at_all(active: &mut Active, ground: &Ground) -> Done {
     }
     for edge_type in ground.edge_types {
         active.count_edges(edge_type)?;
+    }
+    for label in ground.indexed {
+        index::look_at_all(active, label)?;
     }
     if !ground.entries.is_empty() {
         for is_backward in [false, true] {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use selvedge::{Direction, EdgeRef, Error, ErrorKind, KvValue, NodeId, Read, Selection};
 
+use super::indexes::see_indexes;
 use super::model::{EdgeName, EntryState, KEYS, LABELS, Name, NodeState, Seen, State, TYPES};
 
 /// Whether documents may be damaged, as long as the database says so.
@@ -24,11 +25,11 @@ fn readable<T>(result: Result<T, Error>, damage: Damage) -> Result<Option<T>, St
     }
 }
 
-fn sure<T>(result: Result<T, Error>) -> Result<T, String> {
+pub(super) fn sure<T>(result: Result<T, Error>) -> Result<T, String> {
     result.map_err(|error| format!("reading fails: {error}"))
 }
 
-fn agree<T: PartialEq + Debug>(what: &str, one: T, other: T) -> Result<(), String> {
+pub(super) fn agree<T: PartialEq + Debug>(what: &str, one: T, other: T) -> Result<(), String> {
     if one == other {
         return Ok(());
     }
@@ -63,6 +64,7 @@ pub(super) fn see(reader: &impl Read, damage: Damage) -> Result<Seen, String> {
     }
     see_edges(reader, damage, &ids, &mut seen)?;
     see_entries(reader, &mut seen)?;
+    see_indexes(reader, damage, &seen.state)?;
     Ok(seen)
 }
 

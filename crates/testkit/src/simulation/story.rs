@@ -81,6 +81,7 @@ pub struct Counts {
     pub flips: u64,
     pub flips_refused: u64,
     pub lacks_of_space: u64,
+    pub indexings: u64,
 }
 
 /// A transaction under way.

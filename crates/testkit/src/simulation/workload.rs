@@ -10,6 +10,7 @@ use selvedge::{
     Value, doc, key,
 };
 
+use super::indexes::{INDEXED, UNIQUE, judge_unique};
 use super::model::{EdgeName, EntryState, KEYS, LABELS, Name, NodeState, State, TYPES};
 use super::story::Settings;
 
@@ -332,7 +333,13 @@ impl Workload {
         match self.rng.u8(..4) {
             0 | 1 => {
                 let (field, value) = (self.field(), self.value());
-                txn.set(id, field, value.clone())?;
+                let result = txn.set(id, field, value.clone());
+                let is_indexed = field == UNIQUE && staged.now.nodes[&id].label == INDEXED;
+                let judged = (is_indexed.then_some(&value), Some(id));
+                if judge_unique(txn, staged, judged, &result).map_err(Refusal::Wrong)? {
+                    return Ok(format!("set {id} {field}: taken"));
+                }
+                result?;
                 staged.edit(id, |document| drop(document.set(field, value)));
                 Ok(format!("set {id} {field}"))
             }
