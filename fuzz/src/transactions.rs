@@ -12,8 +12,8 @@
 use arbitrary::{Result, Unstructured};
 use selvedge::{Document, EdgeTypeDef, Isolation, Uniqueness, Value};
 use selvedge_testkit::model::{
-    DIRECTIONS, ENTRIES, Ending, Expected, FIELDS, Harness, KEYS, LABELS, Look, Name, SLOTS, Shape, Slot,
-    TYPES, Transition, Walk, Write,
+    DIRECTIONS, ENTRIES, Ending, Expected, FIELDS, Harness, KEYS, LABELS, Look, Name, SLOTS, Shape,
+    Slot, TYPES, Transition, Walk, Write,
 };
 
 use crate::seeds::random_seeds;

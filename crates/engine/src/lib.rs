@@ -42,7 +42,7 @@
 extern crate self as selvedge_engine;
 #[cfg(test)]
 #[path = "../tests/shelf/mod.rs"]
-#[allow(unsafe_code, dead_code, reason = "as in the tests that it is made for")]
+#[expect(unsafe_code, dead_code, reason = "it is made for the tests of durability")]
 mod shelf;
 
 pub mod checkpoint;
