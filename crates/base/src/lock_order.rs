@@ -38,8 +38,6 @@ pub enum LockRank {
     StoreState,
     /// Names of labels and edge types that no commit has used yet.
     NameReservations,
-    /// The definitions of documents, now and as older snapshots have them.
-    Definitions,
     /// Whether the worker has something to do.
     WorkerSignal,
     /// The worker's thread.
@@ -77,7 +75,7 @@ mod held {
     }
 
     impl LockRank {
-        const ALL: [Self; 19] = [
+        const ALL: [Self; 18] = [
             Self::Succession,
             Self::Checkpoints,
             Self::CheckpointEnded,
@@ -90,7 +88,6 @@ mod held {
             Self::LogReady,
             Self::StoreState,
             Self::NameReservations,
-            Self::Definitions,
             Self::WorkerSignal,
             Self::WorkerThread,
             Self::SnapshotLabels,

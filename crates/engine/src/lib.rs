@@ -27,7 +27,6 @@
 //! | `LogReady` | storage, `segments.rs` | |
 //! | `StoreState` | storage, `store.rs` | |
 //! | `NameReservations` | graph, `catalog.rs` | |
-//! | `Definitions` | selvedge, `schema/cell.rs` | |
 //! | `WorkerSignal` | `worker.rs` | the worker waits without it |
 //! | `WorkerThread` | `worker.rs` | the worker is started |
 //! | `SnapshotLabels` | `engine.rs` | |

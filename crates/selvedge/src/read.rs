@@ -32,7 +32,13 @@ pub trait Sealed {
 
     /// `None`: nothing is defined.
     #[doc(hidden)]
-    fn definitions(&self) -> Option<Arc<Schema>>;
+    fn shared_schema(&self) -> Option<&Arc<Schema>>;
+
+    #[doc(hidden)]
+    fn definitions(&self) -> Option<&Schema> {
+        self.shared_schema().map(AsRef::as_ref)
+    }
+
     /// The indexes that may be read here, if there are any.
     #[doc(hidden)]
     fn indexes(&self) -> Option<&dyn Indexes>;
@@ -88,7 +94,7 @@ pub trait Read: Sealed {
     /// still being built.
     fn index(&self, label: &str, name: &str) -> Result<IndexView<'_>> {
         let (graph, entries) = (self.view(), self.kv_in(Space::SYSTEM));
-        IndexView::open(self.definitions().as_deref(), (label, name), graph, entries)
+        IndexView::open(self.definitions(), (label, name), graph, entries)
     }
 
     /// The definitions of labels and edge types.
@@ -108,7 +114,7 @@ pub trait Read: Sealed {
     /// # Errors
     /// None in memory.
     fn schema(&self) -> Result<Arc<Schema>> {
-        Ok(self.definitions().unwrap_or_default())
+        Ok(self.shared_schema().cloned().unwrap_or_default())
     }
 
     /// The keyspace without a name, for reading.

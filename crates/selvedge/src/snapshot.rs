@@ -82,8 +82,8 @@ impl Sealed for Snapshot<'_> {
         GraphView::new(&self.engine.participant().graph, self.engine.at(&self.open))
     }
 
-    fn definitions(&self) -> Option<Arc<Schema>> {
-        self.engine.participant().schemas.at(self.open.start())
+    fn shared_schema(&self) -> Option<&Arc<Schema>> {
+        self.engine.participant().schemas.at(self.engine.at(&self.open))
     }
 
     fn indexes(&self) -> Option<&dyn Indexes> {

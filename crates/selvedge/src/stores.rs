@@ -210,12 +210,12 @@ impl Durable for Stores {
     fn check(&self, at: SnapshotRef<'_>) -> Vec<String> {
         let mut problems = self.graph.check(at);
         self.keyspace.check(at, &mut problems);
-        if let Some(schema) = self.schemas.at(at.start()) {
+        if let Some(schema) = self.schemas.at(at) {
             let (view, time) = (GraphView::new(&self.graph, at), ReadTime::new());
             let entries = EntryView::new(&self.keyspace, at, None, &time);
-            verify(&schema, view, entries, &mut problems);
+            verify(schema, view, entries, &mut problems);
             let entries = KvView::new(entries, Space::SYSTEM, None);
-            verify_indexes(&schema, view, entries, &mut problems);
+            verify_indexes(schema, view, entries, &mut problems);
         }
         problems
     }
@@ -232,7 +232,8 @@ impl Stores {
         start: Timestamp,
         (since, schema): (Timestamp, &Schema),
     ) -> Result<(), StoreRefusal> {
-        let before = self.schemas.at(start).unwrap_or_default();
+        // SAFETY: the commit lock is held, and the snapshot of the transaction open.
+        let before = unsafe { self.schemas.as_of(start) }.cloned().unwrap_or_default();
         let [labels, edge_types] = self.graph.names_written(&writer.graph, &writes.graph);
         let labels = labels.into_iter().map(|name| (Kind::Nodes, name));
         let edge_types = edge_types.into_iter().map(|name| (Kind::Edges, name));
@@ -446,9 +447,10 @@ impl Participant for Stores {
             let judged = self.keyspace.validate(&mut writer.entries, entries, start);
             judged.map_err(StoreRefusal::Entry)?;
         }
-        match self.schemas.newer_than(start) {
+        // SAFETY: the engine validates under the commit lock.
+        match unsafe { self.schemas.newer_than(start) } {
             Some((since, schema)) if !mutant::is("definition-unvalidated") => {
-                self.validate_definitions(writer, writes, start, (since, &schema))
+                self.validate_definitions(writer, writes, start, (since, schema))
             }
             _ => Ok(()),
         }
@@ -502,7 +504,10 @@ impl Participant for Stores {
 
     unsafe fn settle(&self, writer: &mut StoreWriter, settling: &mut Settling<'_, StoreRecord>) {
         if writer.schemas > 1 {
-            writer.schemas = self.schemas.prune(settling.active());
+            let (active, mut retired) = (settling.active(), Vec::new());
+            // SAFETY: the caller's contract.
+            writer.schemas = unsafe { self.schemas.prune(active, |old| retired.push(old)) };
+            retired.into_iter().for_each(|old| settling.retire(old));
         }
         // SAFETY: the caller's contract.
         unsafe { self.graph.settle_writer(&mut writer.graph, settling) };

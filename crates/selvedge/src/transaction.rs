@@ -43,8 +43,6 @@ pub struct Transaction<'db> {
     isolation: Isolation,
     sync: Option<SyncLevel>,
     savepoints: Savepoints,
-    /// The definitions as of the start; `None`: there are none.
-    schema: Option<Arc<Schema>>,
     /// By which entries of keyspaces have expired.
     time: ReadTime,
 }
@@ -61,7 +59,6 @@ impl<'db> Transaction<'db> {
             // Where reads of entries are noted.
             writes.entries_mut();
         }
-        let schema = engine.participant().schemas.at(open.start());
         Self {
             engine,
             open: Some(open),
@@ -69,7 +66,6 @@ impl<'db> Transaction<'db> {
             isolation: options.isolation,
             sync: options.sync,
             savepoints: Savepoints::default(),
-            schema,
             time: ReadTime::new(),
         }
     }
@@ -129,13 +125,12 @@ impl<'db> Transaction<'db> {
     ) -> Result<T> {
         let tracking = self.tracking();
         let open = self.open.as_ref().expect("open until the end");
-        let (graph, at) = (&self.engine.participant().graph, self.engine.at(open));
+        let (stores, at) = (self.engine.participant(), self.engine.at(open));
         let (writes, entries) = self.writes.parts();
-        let mut staging = GraphTransaction::new(graph, at, writes, tracking);
-        match &self.schema {
+        let mut staging = GraphTransaction::new(&stores.graph, at, writes, tracking);
+        match stores.schemas.at(at) {
             None => Ok(work(&mut staging)?),
             Some(schema) => {
-                let stores = self.engine.participant();
                 let (keyspace, time) = (&stores.keyspace, &self.time);
                 let is_serializable = self.isolation == Isolation::Serializable;
                 let mut rules =
@@ -440,8 +435,9 @@ impl Sealed for Transaction<'_> {
         GraphView::of_transaction(graph, at, &self.writes.graph, self.tracking())
     }
 
-    fn definitions(&self) -> Option<Arc<Schema>> {
-        self.schema.clone()
+    fn shared_schema(&self) -> Option<&Arc<Schema>> {
+        let open = self.open.as_ref().expect("open until the end");
+        self.engine.participant().schemas.at(self.engine.at(open))
     }
 
     fn indexes(&self) -> Option<&dyn Indexes> {

@@ -42,7 +42,7 @@ impl Indexes for Transaction<'_> {
 
 fn shapes<R: Read>(reader: &R, label: &str) -> Vec<IndexShape> {
     let definitions = reader.definitions();
-    let definition = definitions.as_deref().and_then(|schema: &Schema| schema.node(label));
+    let definition = definitions.and_then(|schema: &Schema| schema.node(label));
     let indexes = definition.map(|document| document.indexes()).unwrap_or_default();
     indexes.iter().filter(|index| index.is_ready()).filter_map(shape).collect()
 }
