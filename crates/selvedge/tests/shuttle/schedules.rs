@@ -1,8 +1,8 @@
 //! Running a program under many schedules.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use shuttle::scheduler::{
     PctScheduler, RandomScheduler, Scheduler, UncontrolledNondeterminismCheckScheduler,
@@ -17,9 +17,6 @@ const BATCH: usize = 25;
 const SCHEDULES: usize = 2400;
 /// Schedules that are run twice, to see that they can be repeated.
 const REPEATED: usize = 5;
-/// Programs run one at a time: the collector of retired memory is shared by the whole
-/// process, and what it frees in one of them depends on what the others hold.
-static ALONE: Mutex<()> = Mutex::new(());
 /// What is not optimised needs more than a thread of the checker has by itself.
 const STACK_BYTES: usize = 8 << 20;
 
@@ -36,7 +33,6 @@ pub(crate) fn explore(
     outcomes: &[u64],
     program: impl Fn() -> u64 + Send + Sync + 'static,
 ) {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let schedules = number_of("SELVEDGE_SHUTTLE_SCHEDULES", SCHEDULES);
     let first = number_of("SELVEDGE_SHUTTLE_SEED", 1);
     let batches = schedules.div_ceil(PROGRAMS * BATCH);
