@@ -58,12 +58,7 @@ pub(crate) fn stage(
                 place.node(&key, &read(entries, &key)?)
             };
             if let (Some(holder), Some(document)) = (new.iter().find_map(holder), change.new) {
-                return Err(GraphError::UniqueViolation {
-                    label: change.label.to_owned(),
-                    index: index.name().to_owned(),
-                    values: shown_values(index, document),
-                    holder,
-                });
+                return Err(taken(index, change.label, document, holder));
             }
             if index.state() == IndexState::Building {
                 // Of two nodes with the same value, the entry is the other's: unless that
@@ -110,6 +105,12 @@ pub(crate) fn stage(
         }
     }
     Ok(())
+}
+
+/// Another node has the values of this document already.
+fn taken(index: &IndexDef, label: &str, document: DocRef<'_>, holder: NodeId) -> GraphError {
+    let (label, values) = (label.to_owned(), shown_values(index, document));
+    GraphError::UniqueViolation { label, index: index.name().to_owned(), values, holder }
 }
 
 /// Keys that go, and that come. What was stored fits the limits, as it is stored.
