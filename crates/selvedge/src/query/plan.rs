@@ -165,7 +165,8 @@ impl Candidate {
                 .filter_map(|(number, test)| Some((number, on_field(test)?)))
                 .collect();
             // Nodes without a value have no entry.
-            if !tests.iter().any(|(_, predicate)| predicate.needs_value()) {
+            let needs_value = || tests.iter().any(|(_, predicate)| predicate.needs_value());
+            if !field.is_always_there && !needs_value() {
                 return None;
             }
             let fixed = place == found.equal.len();
