@@ -35,14 +35,14 @@ impl<'a> QueryStart<'a> {
     /// (`&`[`Stored`](crate::Stored)); from nothing, if it does not exist.
     #[must_use]
     pub fn from(self, node: impl Into<NodeId>) -> Query<'a> {
-        self.from_nodes([node])
+        self.from_nodes([node.into()])
     }
 
     /// Starts from nodes, in the order given; those that do not exist are left
     /// out.
     #[must_use]
-    pub fn from_nodes<N: Into<NodeId>>(self, nodes: impl IntoIterator<Item = N>) -> Query<'a> {
-        Query::new(self.source, Start::Nodes(nodes.into_iter().map(Into::into).collect()))
+    pub fn from_nodes(self, nodes: impl IntoIterator<Item = NodeId>) -> Query<'a> {
+        Query::new(self.source, Start::Nodes(nodes.into_iter().collect()))
     }
 
     /// Starts from all nodes with a label, in the order of
