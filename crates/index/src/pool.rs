@@ -6,7 +6,8 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
 
-use selvedge_base::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use selvedge_base::sync::atomic::Ordering;
+use selvedge_base::sync::unscheduled::{AtomicPtr, AtomicUsize};
 
 use crate::node::{Header, Node, NodePtr};
 
@@ -26,14 +27,14 @@ pub(crate) struct Pool {
     bytes: AtomicUsize,
     /// The writer's own stacks, by size.
     shelves: UnsafeCell<[Option<NodePtr>; SIZES]>,
-    /// Edits so far. Relaxed: only the writer touches it.
-    edits: AtomicU64,
+    /// Edits so far, the writer's own.
+    edits: Cell<u64>,
 }
 
 // SAFETY: a pool owns its blocks, which are plain memory.
 unsafe impl Send for Pool {}
-// SAFETY: the shelves are touched by the writer only, of which there is one at a
-// time (`Writer::new`), and by dropping; the rest is atomic.
+// SAFETY: the shelves and the count of edits are touched by the writer only, of which
+// there is one at a time (`Writer::new`), and by dropping; the rest is atomic.
 unsafe impl Sync for Pool {}
 
 impl Pool {
@@ -42,7 +43,7 @@ impl Pool {
             returned: AtomicPtr::new(ptr::null_mut()),
             bytes: AtomicUsize::new(0),
             shelves: UnsafeCell::new([None; SIZES]),
-            edits: AtomicU64::new(0),
+            edits: Cell::new(0),
         }
     }
 
@@ -147,8 +148,8 @@ impl<'p> Writer<'p> {
     /// earlier ones are ordered before it by happens-before. Nobody else knows a
     /// node that it makes before it is used for the last time.
     pub(crate) unsafe fn new(pool: &'p Pool, capacity: usize) -> Self {
-        let edit = pool.edits.load(Ordering::Relaxed) + 1;
-        pool.edits.store(edit, Ordering::Relaxed);
+        let edit = pool.edits.get() + 1;
+        pool.edits.set(edit);
         Self { pool, capacity, edit, bytes_made: Cell::new(0), retired: Cell::default() }
     }
 
