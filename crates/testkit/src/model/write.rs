@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use selvedge::{Document, Edge, EdgeTypeId, Error, InputError, NodeId, Result, Transaction, Value};
 
 use super::harness::World;
-use super::state::{EdgeName, Name, State};
+use super::state::{EdgeName, EntryKey, Name, State};
 use super::transaction::{Demand, ModelTransaction, Refusal, Seen};
-use super::transition::{Pick, Write};
+use super::transition::{Computation, Pick, Write};
 
 /// An answer of the database in the words of the model.
 fn answer<T>(result: Result<T>) -> Result<T, Refusal> {
@@ -98,16 +98,24 @@ pub(super) fn write(
         }
         Write::SetEntry { key, value } => {
             writer.ctx.kv().set(&[key], value).expect("nothing is wrong");
-            writer.model.write_entry(key, |change| change.replaced = Some(Some(value)));
+            writer.model.write_entry(EntryKey(key, None), |change| change.replace(Some(value)));
         }
         Write::DeleteEntry { key } => {
             writer.ctx.kv().delete(&[key]).expect("nothing is wrong");
-            writer.model.write_entry(key, |change| change.replaced = Some(None));
+            writer.model.write_entry(EntryKey(key, None), |change| change.replace(None));
         }
-        Write::Sum { key, operand } => {
-            writer.ctx.kv().sum(&[key], operand).expect("nothing is wrong");
-            writer.model.write_entry(key, |change| change.add(operand));
+        Write::Compute { key, computation, operand } => {
+            let mut kv = writer.ctx.kv();
+            let staged = match computation {
+                Computation::Sum => kv.sum(&[key], operand),
+                Computation::Min => kv.min(&[key], operand),
+                Computation::Max => kv.max(&[key], operand),
+            };
+            staged.expect("nothing is wrong");
+            let key = EntryKey(key, None);
+            writer.model.write_entry(key, |change| change.compute(computation, operand));
         }
+        Write::DeleteStamped { entry } => writer.delete_stamped(entry),
     }
 }
 
@@ -201,6 +209,14 @@ impl Writer<'_, '_> {
         let found = self.ctx.unlink_nodes(source, edge_type, target).expect("nothing is wrong");
         assert_eq!(found, edges.len() as u64);
         edges.into_iter().for_each(|edge| self.model.unlink(edge));
+    }
+
+    fn delete_stamped(&mut self, entry: Pick) {
+        let stamped = self.model.now.entries.keys().filter(|key| key.1.is_some());
+        let stamped: Vec<_> = stamped.copied().collect();
+        let Some(at) = usize::from(entry).checked_rem(stamped.len()) else { return };
+        self.ctx.kv().delete(&stamped[at].bytes()).expect("nothing is wrong");
+        self.model.write_entry(stamped[at], |change| change.replace(None));
     }
 
     /// An edge, and the database's handle on it: mostly one that exists.
