@@ -181,6 +181,9 @@ impl Keyspace {
         for retired in writer.retired.drain(..) {
             retire(retired, settling);
         }
+        for moved in writer.moved.drain(..) {
+            settling.retire(moved);
+        }
     }
 
     /// Removes up to so many expired entries, if there are any.
