@@ -125,18 +125,20 @@ pub(super) fn compare(reader: &impl Read, state: &State, look: &Look<NodeId>) {
             let expected = state.entries.get_key_value(&EntryKey(key, None)).map(named_entry);
             same(found.map(|found| entry(&found)), expected, look);
         }
-        Look::Entries(from, to) => {
-            let ways = [Selection::range([from], [to]), Selection::range([from], [to]).reverse()];
-            let expected: Vec<_> =
-                state.entries.range(EntryKey::range(from, to)).map(named_entry).collect();
-            let [onward, mut backward] = ways.map(|selection| {
-                let found = reader.kv_view().list(selection).expect("numbers only");
-                found.iter().map(entry).collect::<Vec<_>>()
-            });
-            backward.reverse();
-            same((&onward, &backward), (&expected, &expected), look);
-        }
+        Look::Entries(from, to) => entries(reader, state, (from, to), look),
     }
+}
+
+fn entries(reader: &impl Read, state: &State, (from, to): (u8, u8), look: &Look<NodeId>) {
+    let ways = [Selection::range([from], [to]), Selection::range([from], [to]).reverse()];
+    let expected: Vec<_> =
+        state.entries.range(EntryKey::range(from, to)).map(named_entry).collect();
+    let [onward, mut backward] = ways.map(|selection| {
+        let found = reader.kv_view().list(selection).expect("numbers only");
+        found.iter().map(entry).collect::<Vec<_>>()
+    });
+    backward.reverse();
+    same((&onward, &backward), (&expected, &expected), look);
 }
 
 /// The key of an entry and what it is.

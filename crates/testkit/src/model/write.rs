@@ -96,25 +96,9 @@ pub(super) fn write(
             let edit = |ctx: &mut Transaction<'_>, edge| ctx.replace_edge(edge, replacement);
             writer.rewrite_edge(edge, edit, |old| *old = document);
         }
-        Write::SetEntry { key, value } => {
-            writer.ctx.kv().set(&[key], value).expect("nothing is wrong");
-            writer.model.write_entry(EntryKey(key, None), |change| change.replace(Some(value)));
-        }
-        Write::DeleteEntry { key } => {
-            writer.ctx.kv().delete(&[key]).expect("nothing is wrong");
-            writer.model.write_entry(EntryKey(key, None), |change| change.replace(None));
-        }
-        Write::Compute { key, computation, operand } => {
-            let mut kv = writer.ctx.kv();
-            let staged = match computation {
-                Computation::Sum => kv.sum(&[key], operand),
-                Computation::Min => kv.min(&[key], operand),
-                Computation::Max => kv.max(&[key], operand),
-            };
-            staged.expect("nothing is wrong");
-            let key = EntryKey(key, None);
-            writer.model.write_entry(key, |change| change.compute(computation, operand));
-        }
+        Write::SetEntry { key, value } => writer.set_entry(key, Some(value)),
+        Write::DeleteEntry { key } => writer.set_entry(key, None),
+        Write::Compute { key, computation, operand } => writer.compute(key, computation, operand),
         Write::DeleteStamped { entry } => writer.delete_stamped(entry),
     }
 }
@@ -209,6 +193,28 @@ impl Writer<'_, '_> {
         let found = self.ctx.unlink_nodes(source, edge_type, target).expect("nothing is wrong");
         assert_eq!(found, edges.len() as u64);
         edges.into_iter().for_each(|edge| self.model.unlink(edge));
+    }
+
+    fn set_entry(&mut self, key: u8, value: Option<u64>) {
+        let mut kv = self.ctx.kv();
+        let staged = match value {
+            Some(value) => kv.set(&[key], value),
+            None => kv.delete(&[key]),
+        };
+        staged.expect("nothing is wrong");
+        self.model.write_entry(EntryKey(key, None), |change| change.replace(value));
+    }
+
+    fn compute(&mut self, key: u8, computation: Computation, operand: u64) {
+        let mut kv = self.ctx.kv();
+        let staged = match computation {
+            Computation::Sum => kv.sum(&[key], operand),
+            Computation::Min => kv.min(&[key], operand),
+            Computation::Max => kv.max(&[key], operand),
+        };
+        staged.expect("nothing is wrong");
+        let key = EntryKey(key, None);
+        self.model.write_entry(key, |change| change.compute(computation, operand));
     }
 
     fn delete_stamped(&mut self, entry: Pick) {
