@@ -57,11 +57,17 @@ impl Keyspace {
             let name = unsafe { self.put(writer, &mut inserts, key, (old, version), commit, &pin) };
             name.into_iter().for_each(&mut superseded);
         }
-        for StampedWrite { key, version } in stamped {
+        // The last one with a beginning counts, so it comes first.
+        for StampedWrite { key, version } in stamped.iter_mut().rev() {
             let Some(version) = version.take() else { continue };
-            put_stamp(key, commit);
+            put_stamp(key, if mutant::is("stamped-key-late") { commit.next() } else { commit });
             // SAFETY: as above, here and below.
             let old = unsafe { self.entry(key, &pin) };
+            // A record has one version of a commit: that of a later mutation with this
+            // beginning, or of one that guessed the whole key.
+            if old.is_some_and(|old| old.record.stamp().commit() == commit) {
+                continue;
+            }
             // SAFETY: as above.
             let name = unsafe { self.put(writer, &mut inserts, key, (old, version), commit, &pin) };
             name.into_iter().for_each(&mut superseded);
@@ -162,6 +168,9 @@ impl Keyspace {
     pub fn settle_writer<R: Copy>(&self, writer: &mut EntryWriter, settling: &mut Settling<'_, R>) {
         for retired in writer.retired.drain(..) {
             retire(retired, settling);
+        }
+        for moved in writer.moved.drain(..) {
+            settling.retire(moved);
         }
     }
 
