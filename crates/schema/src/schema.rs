@@ -8,7 +8,8 @@ use selvedge_encoding::{DocRef, EncodeError};
 
 use crate::step::{convert, moved};
 use crate::{
-    DocumentDef, IndexNumber, IndexState, Missing, Owner, Presence, Step, Violation, ViolationKind,
+    DocumentDef, FieldType, IndexNumber, IndexState, Missing, Owner, Presence, Step, Violation,
+    ViolationKind,
 };
 
 /// Whose definitions.
@@ -137,6 +138,14 @@ impl Definition {
             self.change.as_ref().is_some_and(|change| change.phase == Phase::Converting);
         let field = self.document.as_ref().and_then(|document| document.field(field));
         !is_converting && field.is_some_and(|field| field.presence != Presence::Optional)
+    }
+
+    /// Whether every value of a field is a list, and not null. Nothing is said of paths
+    /// into maps.
+    #[must_use]
+    pub fn is_list(&self, field: &str) -> bool {
+        let field = self.document.as_ref().and_then(|document| document.field(field));
+        field.is_some_and(|field| matches!(field.field_type, FieldType::List(_)))
     }
 
     /// Whether a document may be written.

@@ -54,7 +54,8 @@ fn shape(definition: &Definition, index: &IndexDef) -> Option<IndexShape> {
         // A definition has only paths that can be read.
         let (path, is_multi) = (FieldPath::parse(at.path()).ok()?, at.is_each());
         let is_always_there = !is_multi && definition.is_always_there(at.path());
-        Some(IndexField { path, is_multi, is_always_there })
+        let is_list = definition.is_list(at.path());
+        Some(IndexField { path, is_multi, is_always_there, is_list })
     });
     let fields = fields.collect::<Option<_>>()?;
     Some(IndexShape { name: index.name().to_owned(), fields, unique: index.is_unique() })

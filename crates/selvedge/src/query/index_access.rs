@@ -53,6 +53,9 @@ pub struct IndexField {
     /// Whether every node of the label has exactly one value there, so that no entry
     /// is missing for the want of it.
     pub is_always_there: bool,
+    /// Whether every value there is a list. A multi-value field that is none has an
+    /// entry, too, for the value itself, which no test of elements means.
+    pub is_list: bool,
 }
 
 /// Which entries of an index are read, and in which order.
@@ -210,6 +213,7 @@ mod tests {
             path: FieldPath::parse(path).unwrap(),
             is_multi: *is_multi,
             is_always_there: false,
+            is_list: false,
         };
         IndexShape { name: name.to_owned(), fields: fields.iter().map(field).collect(), unique }
     }
@@ -220,14 +224,16 @@ mod tests {
             shape("by_b_a", &[("b", false), ("a", false)], false),
             shape("by_tag_a", &[("tags", true), ("a", false)], false),
             shape("by_id", &[("id", false)], true),
+            shape("by_tag", &[("tags", true)], false),
         ]
     }
 
-    /// The same, of nodes that all have these fields.
+    /// The same, of nodes that all have these fields, tags as a list.
     fn shapes_with(always_there: &[&str]) -> Vec<IndexShape> {
         let mut shapes = shapes();
         for field in shapes.iter_mut().flat_map(|shape| &mut shape.fields) {
-            field.is_always_there = !field.is_multi && always_there.contains(&field.path.as_str());
+            let is_there = always_there.contains(&field.path.as_str());
+            (field.is_always_there, field.is_list) = (is_there && !field.is_multi, is_there);
         }
         shapes
     }
@@ -323,7 +329,7 @@ mod tests {
                 document.set(field, value(random));
             }
         }
-        match random.u8(0..4) {
+        match if always_there.contains(&"tags") { 2 } else { random.u8(0..4) } {
             0 => document.set("tags", value(random)),
             1 => None,
             _ => {
@@ -388,7 +394,7 @@ mod tests {
             let random = &mut fastrand::Rng::with_seed(seed / 10);
             let db = Db::in_memory();
             let always_there: &[&str] =
-                [&[][..], &["a"], &["b", "id"], &["a", "b", "id"]][random.usize(0..4)];
+                [&[][..], &["a", "tags"], &["b", "id"], &["a", "b", "id"]][random.usize(0..4)];
             for id in 0..random.i64(0..12) {
                 db.insert_node("N", None, document(random, id, always_there)).unwrap();
             }
@@ -438,11 +444,11 @@ mod tests {
             plan(n().has("a", within([3, 1])).order_by("a", Order::Desc)),
             "index \"by_a\" on \"N\" (a): a within [1, 3], reversed, in the order asked for\n"
         );
-        // A list is found by its elements, and only by them.
+        // A list is found by its elements, and only by them; what is none has an entry, too.
         assert_eq!(
             plan(n().has("tags", contains("x")).has("a", prefix("y")).order_by("a", Order::Asc)),
             "index \"by_tag_a\" on \"N\" (tags, a): tags = \"x\", a begins with \"y\", \
-             in the order asked for\n"
+             in the order asked for\nkeep tags contains \"x\"\n"
         );
         assert_eq!(plan(n().has("tags", eq(1))), "scan of label \"N\"\nkeep tags = 1\n");
         // For its order alone, once nodes without the field are out.
@@ -484,6 +490,12 @@ mod tests {
             "index \"by_a\" on \"N\" (a), in the order asked for\nkeep not (a = 1)\n"
         );
         assert_eq!(plan(n().order_by("b", Order::Asc)), "scan of label \"N\"\nsort by b\n");
+        let indexes = Sorted { view: snapshot.view(), shapes: shapes_with(&["tags"]) };
+        let start = QueryStart::new(Source { view: snapshot.view(), indexes: Some(&indexes) });
+        assert_eq!(
+            plan(start.from_label("N").has("tags", contains("x"))),
+            "index \"by_tag\" on \"N\" (tags): tags = \"x\"\n"
+        );
         let other = start.from_label("Other").has("a", eq(1));
         assert_eq!(plan(other), "scan of label \"Other\"\nkeep a = 1\n");
     }

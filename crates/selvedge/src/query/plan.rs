@@ -179,7 +179,9 @@ impl Candidate {
             match equal {
                 Some((number, operand)) if fixed => {
                     found.equal.push(operand.value().clone());
-                    found.covered.push(number);
+                    if !field.is_multi || field.is_list {
+                        found.covered.push(number);
+                    }
                 }
                 _ if field.is_multi => return None,
                 _ if fixed => found.narrow(&tests),

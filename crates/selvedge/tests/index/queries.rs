@@ -6,7 +6,8 @@ use selvedge::query::{
     Order, PageCursor, Predicate, between, contains, eq, gt, gte, lt, prefix, within,
 };
 use selvedge::{
-    FieldDef, IndexDef, MigrationProgress, MigrationStage, NodeDef, Transaction, TransactionOptions,
+    FieldDef, FieldType, IndexDef, MigrationProgress, MigrationStage, NodeDef, Transaction,
+    TransactionOptions,
 };
 
 fn keys<R: Read>(reader: &R, tests: &[(&str, Predicate)]) -> Result<(String, Vec<String>), Error> {
@@ -231,4 +232,31 @@ fn a_composite_index_is_used_by_its_first_path() -> Result<(), Error> {
         assert_eq!(by_rate.count()?, 4);
         Ok::<_, Error>(())
     })
+}
+
+/// A value that is no list has an entry among the elements of lists, but contains nothing.
+#[test]
+fn what_is_no_list_contains_nothing() -> Result<(), Error> {
+    let db = Db::in_memory();
+    let tags = || FieldDef::new("tags", FieldType::Any).optional();
+    db.define([NodeDef::new("Song").field(tags()).index(IndexDef::on(["tags[]"]))])?;
+    let nullable = FieldDef::new("tags", FieldType::list(FieldType::Any)).optional().nullable();
+    db.define([NodeDef::new("Film").field(nullable).index(IndexDef::on(["tags[]"]))])?;
+    let list: Value = vec![Value::from("a"), Value::Null].into();
+    let with_list = db.insert_node("Song", None, doc! { "tags": list.clone() })?;
+    db.insert_node("Song", None, doc! { "tags": "a" })?;
+    db.insert_node("Song", None, doc! { "tags": null })?;
+    let film = db.insert_node("Film", None, doc! { "tags": list })?;
+    db.insert_node("Film", None, doc! { "tags": null })?;
+    let snapshot = db.snapshot()?;
+    for (label, value, found) in [
+        ("Song", Value::from("a"), with_list),
+        ("Song", Value::Null, with_list),
+        ("Film", Value::Null, film),
+    ] {
+        let query = snapshot.query().from_label(label).has("tags", contains(value));
+        assert!(query.explain()?.starts_with("index \"tags\""), "{}", query.explain()?);
+        assert_eq!(query.ids()?.collect::<Result<Vec<_>, _>>()?, [found], "{}", query.explain()?);
+    }
+    Ok(())
 }
