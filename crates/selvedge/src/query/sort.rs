@@ -90,12 +90,15 @@ impl<'a> First<'a> {
 
     pub(crate) fn push(&mut self, values: SortValues<'a>, at: Position<'a>) -> Result<()> {
         self.found.push((values, at));
-        if let Some(wanted) = self.wanted
-            && self.found.len() >= wanted.saturating_mul(2).saturating_add(SLACK)
-        {
-            self.cut(wanted);
-        }
         check_held(self.found.len(), self.held_max, "a sort")?;
+        if let Some(wanted) = self.wanted {
+            let twice = wanted.saturating_mul(2);
+            // The slack saves cuts; there is none where so much may not be held.
+            let most = twice.saturating_add(SLACK).min(self.held_max).max(twice);
+            if self.found.len() >= most {
+                self.cut(wanted);
+            }
+        }
         Ok(())
     }
 

@@ -193,6 +193,14 @@ fn every_limit_is_met() {
     held(users().dedup().held_max(3).count(), "distinct nodes");
     assert_eq!(users().order_by("age", Order::Asc).held_max(4).count().unwrap(), 4);
     held(users().order_by("age", Order::Asc).held_max(3).count(), "a sort");
+    // With a limit, twice that is enough.
+    let youngest = |held| users().order_by("age", Order::Asc).held_max(held).limit(1);
+    assert_eq!(youngest(2).count().unwrap(), 1);
+    held(youngest(1).count(), "a sort");
+    assert_eq!(
+        users().order_by("age", Order::Asc).held_max(4).page(None, 1).unwrap().rows.len(),
+        1
+    );
     assert_eq!(users().held_max(4).group_count("age").unwrap().len(), 4);
     held(users().held_max(3).group_count("age").map(|groups| groups.len() as u64), "groups");
     // From one node two ways lead on each time, so 2^n nodes wait.
