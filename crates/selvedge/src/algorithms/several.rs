@@ -13,7 +13,7 @@ impl Algorithms<'_> {
     /// The `count` cheapest paths between two nodes, the cheapest first; fewer, if
     /// there are no more. No path passes a node twice, and no two pass the same
     /// nodes: of several edges between two nodes the lightest is taken. At the same
-    /// cost they come in the order of their nodes, but for the very first.
+    /// cost they come as they are found, which the same graph gives again.
     ///
     /// Searches about once for each node of each path.
     ///
