@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use crate::clock;
-use crate::figures::Figures;
+use crate::figures::{Figures, PER_CPU_SECOND, PER_SECOND};
+use crate::only::Only;
 use crate::random::Random;
 
 /// Bytes of a value.
@@ -180,16 +181,6 @@ fn scan(
     Ok((rate, written.into_inner()))
 }
 
-/// What is measured: names that contain this.
-pub struct Only {
-    pub workload: Option<String>,
-    pub engine: Option<String>,
-}
-
-fn asked(name: &str, only: Option<&String>) -> bool {
-    only.is_none_or(|only| name.contains(only))
-}
-
 fn engines(scale: Scale, only: &Only) -> Result<Vec<(&'static str, Box<dyn Engine>)>> {
     type Fill = fn(u64) -> Result<Box<dyn Engine>>;
     let all: [(&str, Fill); 3] = [
@@ -197,7 +188,7 @@ fn engines(scale: Scale, only: &Only) -> Result<Vec<(&'static str, Box<dyn Engin
         ("surrealmx", |keys| Ok(Box::new(surrealmx::SurrealMx::filled(keys)?))),
         ("heed", |keys| Ok(Box::new(heed::Lmdb::filled(keys)?))),
     ];
-    let asked = all.into_iter().filter(|(name, _)| asked(name, only.engine.as_ref()));
+    let asked = all.into_iter().filter(|(name, _)| only.engine(name));
     asked.map(|(name, fill)| Ok((name, fill(scale.keys)?))).collect()
 }
 
@@ -215,8 +206,7 @@ pub fn measure(scale: Scale, rounds: usize, only: &Only, figures: &mut Figures) 
         ("kv/rmw10/2t", Work::Increment(10), 2),
     ];
     let mut sums = vec![0; engines.len()];
-    let asked = |name: &str| asked(name, only.workload.as_ref());
-    for (name, work, threads) in workloads.into_iter().filter(|(name, ..)| asked(name)) {
+    for (name, work, threads) in workloads.into_iter().filter(|(name, ..)| only.workload(name)) {
         let mut rates = vec![(Vec::new(), Vec::new()); engines.len()];
         for round in 0..rounds as u64 {
             for (at, (_, database)) in engines.iter().enumerate() {
@@ -227,8 +217,8 @@ pub fn measure(scale: Scale, rounds: usize, only: &Only, figures: &mut Figures) 
             }
         }
         for ((engine, _), (by_wall, by_cpu)) in engines.iter().zip(rates) {
-            figures.add(name, engine, "operations/s", by_wall);
-            figures.add(name, engine, "operations/CPU s", by_cpu);
+            figures.add(name, engine, PER_SECOND, by_wall);
+            figures.add(name, engine, PER_CPU_SECOND, by_cpu);
         }
         // No increment was lost.
         for ((engine, database), sum) in engines.iter().zip(sums.iter().copied()) {
@@ -237,7 +227,7 @@ pub fn measure(scale: Scale, rounds: usize, only: &Only, figures: &mut Figures) 
         }
     }
     for (name, beside) in [("kv/scan", false), ("kv/scan-writer", true)] {
-        if !asked(name) {
+        if !only.workload(name) {
             continue;
         }
         let mut rates = vec![Vec::new(); engines.len()];
@@ -249,7 +239,7 @@ pub fn measure(scale: Scale, rounds: usize, only: &Only, figures: &mut Figures) 
             }
         }
         for ((engine, _), rates) in engines.iter().zip(rates) {
-            let unit = if beside { "rows/s" } else { "rows/CPU s" };
+            let unit = if beside { PER_SECOND } else { PER_CPU_SECOND };
             figures.add(name, engine, unit, rates);
         }
     }

@@ -19,6 +19,7 @@ use clap::Parser;
 mod clock;
 mod figures;
 mod kv;
+mod only;
 mod random;
 
 #[global_allocator]
@@ -48,9 +49,9 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let scale = if options.quick { kv::Scale::quick() } else { kv::Scale::full() };
     let mut figures = figures::Figures::default();
-    let only = kv::Only { workload: options.only, engine: options.engine };
+    let only = only::Only { workload: options.only, engine: options.engine };
     kv::measure(scale, options.rounds, &only, &mut figures)?;
-    figures.print();
+    println!("{}", figures.table());
     if let Some(path) = options.json {
         figures.write(&path)?;
     }
