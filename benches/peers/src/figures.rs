@@ -11,6 +11,8 @@ pub const PER_SECOND: &str = "per_second";
 /// The same for each second of CPU time of all threads of the process together, those
 /// in the background included; beside a writer, of the reading thread alone.
 pub const PER_CPU_SECOND: &str = "per_cpu_second";
+/// Synced commits for each `fdatasync` of a bare loop that runs just before and behind them.
+pub const PER_FDATASYNC: &str = "per_fdatasync";
 /// Time by the clock.
 pub const SECONDS: &str = "seconds";
 /// Increments that were acknowledged and are not there.

@@ -77,7 +77,8 @@ fn main() -> Result<()> {
     let mut figures = figures::Figures::default();
     let measured = measure(&options, &mut figures);
     // What was measured before something failed is told all the same.
-    let told = format!("{}\n\n{}\n", figures.table(), aims::table(&figures));
+    let told =
+        format!("{}\n\n{}\n", figures.table(), aims::table(&figures, options.only.is_none()));
     print!("{told}");
     if let Some(path) = &options.table {
         std::fs::write(path, told)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use selvedge::SyncLevel;
 
-use crate::figures::{Figures, PER_CPU_SECOND, PER_SECOND};
+use crate::figures::{Figures, PER_CPU_SECOND, PER_FDATASYNC, PER_SECOND};
 use crate::kv::{self, Durability, Engine, Work};
 use crate::only::Only;
 use crate::threads;
@@ -78,6 +78,7 @@ pub fn measure(scale: Scale, rounds: usize, only: &Only, figures: &mut Figures) 
             scale,
             rounds,
             figures,
+            None,
         )?;
     }
     Ok(())
@@ -98,60 +99,66 @@ fn full(
         .map(|(engine, fill)| (name, *engine, *fill))
         .collect();
     let mut bares = Vec::new();
-    let mut turn = || -> Result<()> {
-        bares.push(bare(dir.path(), scale.time / 2)?);
-        Ok(())
+    let mut turn = || -> Result<f64> {
+        let rate = bare(dir.path(), scale.time / 4)?;
+        bares.push(rate);
+        Ok(rate)
     };
-    rates_between(&rows, clients, scale, rounds, figures, &mut turn)?;
+    rates(&rows, clients, scale, rounds, figures, Some(&mut turn))?;
     figures.add(name, "limit-fdatasync", PER_SECOND, bares);
     Ok(())
 }
 
+/// Rates of rows (workload, engine), by turns; with something `between` two of them that
+/// gives the rate of a bare loop, to set each against the mean of those before and behind
+/// it. The disk changes its pace.
 fn rates<F: Fn() -> Result<Box<dyn Engine>>>(
     rows: &[(&str, &str, F)],
     clients: u64,
     scale: Scale,
     rounds: usize,
     figures: &mut Figures,
+    mut between: Option<&mut dyn FnMut() -> Result<f64>>,
 ) -> Result<()> {
-    rates_between(rows, clients, scale, rounds, figures, &mut || Ok(()))
-}
-
-/// Rates of rows (workload, engine), by turns, with something `between` two of them.
-fn rates_between<F: Fn() -> Result<Box<dyn Engine>>>(
-    rows: &[(&str, &str, F)],
-    clients: u64,
-    scale: Scale,
-    rounds: usize,
-    figures: &mut Figures,
-    between: &mut dyn FnMut() -> Result<()>,
-) -> Result<()> {
-    let mut engines: Vec<_> = rows.iter().map(|(_, _, fill)| fill()).collect::<Result<_>>()?;
-    let mut increments = vec![0; rows.len()];
-    let mut found = vec![(Vec::new(), Vec::new()); rows.len()];
+    let mut bare = || between.as_mut().map(|between| between()).transpose();
+    let engines: Vec<_> = rows.iter().map(|(_, _, fill)| fill()).collect::<Result<_>>()?;
+    let mut found: Vec<_> = rows.iter().map(|_| Found::default()).collect();
+    let mut before = bare()?;
     for round in 0..rounds {
         for turn in 0..rows.len() {
             let at = (turn + round) % rows.len();
-            let engine = &mut engines[at];
-            // The disk changes its pace, so the bare loop runs as often as all of them.
-            between()?;
+            let engine = &engines[at];
             let done = threads::work(clients, round as u64, scale.time, |thread| {
                 kv::operations(&**engine, thread, Work::Increment(1), KEYS, false)
             })?;
-            increments[at] += done.operations;
-            found[at].0.push(done.per_second(1));
-            found[at].1.push(done.per_cpu_second(1));
+            let behind = bare()?;
+            let found = &mut found[at];
+            found.increments += done.operations;
+            found.by_wall.push(done.per_second(1));
+            found.by_cpu.push(done.per_cpu_second(1));
+            if let (Some(before), Some(behind)) = (before, behind) {
+                found.of_bare.push(done.per_second(1) / f64::midpoint(before, behind));
+            }
+            before = behind;
         }
     }
-    for (((workload, name, _), engine), (increments, (by_wall, by_cpu))) in
-        rows.iter().zip(&engines).zip(increments.into_iter().zip(found))
-    {
-        let (rows, sum) = engine.session(0)?.scan()?;
-        ensure!(rows == KEYS, "{name}: {rows} rows");
-        let expected = kv::first_sum(KEYS) + increments;
+    for (((workload, name, _), engine), found) in rows.iter().zip(&engines).zip(found) {
+        let (count, sum) = engine.session(0)?.scan()?;
+        ensure!(count == KEYS, "{name}: {count} rows");
+        let expected = kv::first_sum(KEYS) + found.increments;
         kv::tell_lost(workload, name, expected, sum, figures)?;
-        figures.add(workload, name, PER_SECOND, by_wall);
-        figures.add(workload, name, PER_CPU_SECOND, by_cpu);
+        figures.add(workload, name, PER_SECOND, found.by_wall);
+        figures.add(workload, name, PER_CPU_SECOND, found.by_cpu);
+        figures.add(workload, name, PER_FDATASYNC, found.of_bare);
     }
     Ok(())
+}
+
+/// What the rounds of one engine gave.
+#[derive(Default)]
+struct Found {
+    increments: u64,
+    by_wall: Vec<f64>,
+    by_cpu: Vec<f64>,
+    of_bare: Vec<f64>,
 }

@@ -3,7 +3,7 @@
 //! is that of one database.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,12 @@ use selvedge::Db;
 use selvedge_benches::memory::resident_bytes;
 
 use crate::apart;
+use crate::clock;
 use crate::figures::{Figures, MIB, PER_CPU_SECOND, PER_SECOND, VERSIONS};
 use crate::kv::{self, Engine, Selvedge, Work};
 use crate::only::Only;
 use crate::own::Scale;
-use crate::threads::{self, Done};
+use crate::random::Random;
 
 /// The workload, and what it is called when it is run apart.
 pub const NAME: &str = "own/long-reader";
@@ -53,67 +54,78 @@ pub(super) fn measure(scale: Scale, only: &Only, figures: &mut Figures) -> Resul
     Ok(())
 }
 
-/// The most versions of a record, as an average over the records that have older ones; and
-/// the most snapshots that were open.
-fn watch(db: &Db, stop: &AtomicBool) -> (f64, u64) {
+/// What was done in a while.
+struct While {
+    per_second: f64,
+    per_cpu_second: f64,
+    /// The most versions of a record, as an average over the records that have older ones.
+    versions: f64,
+    /// The most snapshots that were open.
+    snapshots: u64,
+}
+
+/// Watches the writer for so long.
+fn watch(db: &Db, written: &AtomicU64, time: Duration) -> While {
+    let (began, cpu, before) = (Instant::now(), clock::cpu(), written.load(Ordering::Relaxed));
     let (mut versions, mut snapshots) = (1.0_f64, 0);
-    while !stop.load(Ordering::Relaxed) {
+    while began.elapsed() < time {
+        thread::sleep(EVERY);
         let now = db.statistics();
         if now.chains_retained > 0 {
             let older = now.versions_retained as f64 / now.chains_retained as f64;
             versions = versions.max(1.0 + older);
         }
         snapshots = snapshots.max(now.snapshots_open);
-        thread::sleep(EVERY);
     }
-    (versions, snapshots)
+    let done = (written.load(Ordering::Relaxed) - before) as f64;
+    let cpu = clock::cpu().saturating_sub(cpu).as_secs_f64();
+    let per_second = done / began.elapsed().as_secs_f64();
+    While { per_second, per_cpu_second: done / cpu, versions, snapshots }
 }
 
-/// The measurement.
+/// The measurement: one writer all the time, a reader for some of it.
 pub fn alone(keys: u64, seconds: u64) -> Result<BTreeMap<String, f64>> {
     let engine = Selvedge::in_memory(keys)?;
-    let time = Duration::from_secs(seconds);
-    let mut increments = 0;
-    let mut write = |seed: u64, time: Duration| -> Result<Done> {
-        let done = threads::work(1, seed, time, |thread| {
-            kv::operations(&engine, thread, Work::Increment(1), keys, false)
-        })?;
-        increments += done.operations;
-        Ok(done)
-    };
+    let (db, time) = (engine.db(), Duration::from_secs(seconds));
+    let (stop, written) = (AtomicBool::new(false), AtomicU64::new(0));
     let mebibytes = || resident_bytes() as f64 / f64::from(1 << 20);
-    // Before and behind, for half of the time each, since the machine changes its pace;
-    // and once at the start for what the first writes change.
-    write(1, time / 6)?;
-    let without = write(2, time / 2)?;
-    let before = mebibytes();
-    let reader = engine.db().snapshot()?;
-    let stop = AtomicBool::new(false);
-    let (with, (versions, snapshots)) = thread::scope(|scope| -> Result<_> {
-        let watcher = scope.spawn(|| watch(engine.db(), &stop));
-        let with = write(3, time);
+    let found = thread::scope(|scope| -> Result<_> {
+        let writer = scope.spawn(|| -> Result<()> {
+            let mut increment = kv::operations(&engine, 0, Work::Increment(1), keys, false)?;
+            let mut random = Random::new(1);
+            while !stop.load(Ordering::Relaxed) {
+                increment(&mut random)?;
+                written.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(())
+        });
+        // Once for what the first writes change. Then without the reader before it and
+        // behind it, for half of the time each, since the machine changes its pace.
+        watch(db, &written, time / 2);
+        let first = watch(db, &written, time / 2);
+        let before = mebibytes();
+        let reader = db.snapshot()?;
+        let with = watch(db, &written, time);
+        let during = mebibytes();
+        drop(reader);
+        thread::sleep(AFTER);
+        let after = mebibytes();
+        let last = watch(db, &written, time / 2);
         stop.store(true, Ordering::Relaxed);
-        Ok((with?, watcher.join().expect("no panic")))
+        writer.join().expect("no panic")?;
+        Ok([
+            ("with", with.per_second),
+            ("without", f64::midpoint(first.per_second, last.per_second)),
+            ("with_cpu", with.per_cpu_second),
+            ("without_cpu", f64::midpoint(first.per_cpu_second, last.per_cpu_second)),
+            ("versions", with.versions),
+            ("allowed", (with.snapshots + 1) as f64),
+            ("before", before),
+            ("during", during),
+            ("after", after),
+        ])
     })?;
-    let during = mebibytes();
-    drop(reader);
-    let ended = Instant::now();
-    thread::sleep(AFTER.saturating_sub(ended.elapsed()));
-    let after = mebibytes();
-    let behind = write(4, time / 2)?;
     let (_, sum) = engine.session(0)?.scan()?;
-    ensure!(sum == kv::first_sum(keys) + increments, "no increment is lost");
-    let both = |rate: fn(&Done, u64) -> f64| f64::midpoint(rate(&without, 1), rate(&behind, 1));
-    let found = [
-        ("with", with.per_second(1)),
-        ("without", both(Done::per_second)),
-        ("with_cpu", with.per_cpu_second(1)),
-        ("without_cpu", both(Done::per_cpu_second)),
-        ("versions", versions),
-        ("allowed", (snapshots + 1) as f64),
-        ("before", before),
-        ("during", during),
-        ("after", after),
-    ];
+    ensure!(sum == kv::first_sum(keys) + written.into_inner(), "no increment is lost");
     Ok(found.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
