@@ -131,7 +131,7 @@ fn counts_of(known: &Value) -> Result<Counts> {
 
 /// The file with these counts, and one more reason.
 fn updated(known: Value, counts: &Counts, reason: &str, compiler: &str) -> Value {
-    let round = |count: &f64| json!((count * 10.0).round() / 10.0);
+    let round = |count: &f64| json!((count * 100.0).round() / 100.0);
     let counts: Map<_, _> =
         counts.iter().map(|(name, count)| (name.clone(), round(count))).collect();
     let mut reasons = match known.get("reasons") {
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn an_update_keeps_the_reasons_before() {
-        let first = updated(json!({}), &counts(&[("read", 99.96)]), "first", "rustc 1");
+        let first = updated(json!({}), &counts(&[("read", 99.996)]), "first", "rustc 1");
         let second = updated(first, &counts(&[("read", 90.0)]), "shorter", "rustc 2");
         assert_eq!(second["reasons"], json!(["first", "shorter"]));
         assert_eq!(counts_of(&second).unwrap(), counts(&[("read", 90.0)]));
