@@ -1,5 +1,6 @@
 //! Work of some threads for some time.
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,15 +43,17 @@ pub fn work<'a>(
     begin: impl Fn(u64) -> Result<Operation<'a>> + Sync,
 ) -> Result<Done> {
     let (stop, operations) = (AtomicBool::new(false), AtomicU64::new(0));
-    let ready = std::sync::Barrier::new(threads as usize + 1);
+    let (ready, go) = [(); 2].map(|()| Barrier::new(threads as usize + 1)).into();
     thread::scope(|scope| -> Result<Done> {
         let workers: Vec<_> = (0..threads)
             .map(|thread| {
-                let (stop, operations, ready, begin) = (&stop, &operations, &ready, &begin);
+                let (stop, operations, begin) = (&stop, &operations, &begin);
+                let (ready, go) = (&ready, &go);
                 scope.spawn(move || -> Result<()> {
                     let mut random = Random::new(seed * 1000 + thread + 1);
                     let operation = begin(thread);
                     ready.wait();
+                    go.wait();
                     let mut operation = operation?;
                     let mut mine = 0;
                     while !stop.load(Ordering::Relaxed) {
@@ -62,8 +65,10 @@ pub fn work<'a>(
                 })
             })
             .collect();
+        // The clocks are read while everybody waits: nobody has begun before.
         ready.wait();
         let (cpu, wall) = (clock::cpu(), Instant::now());
+        go.wait();
         thread::sleep(time);
         stop.store(true, Ordering::Relaxed);
         workers.into_iter().try_for_each(|worker| worker.join().expect("no panic"))?;

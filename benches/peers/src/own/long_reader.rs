@@ -51,6 +51,7 @@ pub(super) fn measure(scale: Scale, only: &Only, figures: &mut Figures) -> Resul
     tell("/before", MIB, "before");
     tell("/during", MIB, "during");
     tell("/after", MIB, "after");
+    tell("/after", VERSIONS, "retained");
     Ok(())
 }
 
@@ -109,7 +110,7 @@ pub fn alone(keys: u64, seconds: u64) -> Result<BTreeMap<String, f64>> {
         let during = mebibytes();
         drop(reader);
         thread::sleep(AFTER);
-        let after = mebibytes();
+        let (after, retained) = (mebibytes(), db.statistics().versions_retained);
         let last = watch(db, &written, time / 2);
         stop.store(true, Ordering::Relaxed);
         writer.join().expect("no panic")?;
@@ -123,6 +124,7 @@ pub fn alone(keys: u64, seconds: u64) -> Result<BTreeMap<String, f64>> {
             ("before", before),
             ("during", during),
             ("after", after),
+            ("retained", retained as f64),
         ])
     })?;
     let (_, sum) = engine.session(0)?.scan()?;
