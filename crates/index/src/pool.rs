@@ -6,7 +6,8 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
 
-use selvedge_base::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use selvedge_base::sync::atomic::Ordering;
+use selvedge_base::sync::unscheduled::{AtomicPtr, AtomicUsize};
 
 use crate::node::{Header, NodePtr};
 
