@@ -1,5 +1,6 @@
-//! redb: its backend in memory, keys and values of fixed size as its types have them;
-//! or a file, every commit synced.
+//! redb: its backend in memory, keys and values of fixed size as its types have them, and
+//! commits that nothing is written out for (`Durability::None`, twice as fast as
+//! `Immediate` even there); or a file, every commit synced.
 
 use anyhow::{Context, Result};
 use redb::backends::InMemoryBackend;
@@ -14,6 +15,7 @@ const CACHE_BYTES: usize = 1 << 30;
 
 pub struct Redb {
     db: Database,
+    level: redb::Durability,
     /// Removed when dropped.
     _dir: Option<TempDir>,
 }
@@ -37,7 +39,11 @@ impl Redb {
             }
         }
         txn.commit()?;
-        Ok(Self { db, _dir: dir })
+        let level = match durability {
+            Durability::Unsynced => redb::Durability::None,
+            Durability::Synced => redb::Durability::Immediate,
+        };
+        Ok(Self { db, level, _dir: dir })
     }
 }
 
@@ -60,7 +66,8 @@ impl Session for &Redb {
     }
 
     fn increment(&mut self, keys: &[Key]) -> Result<()> {
-        let txn = self.db.begin_write()?;
+        let mut txn = self.db.begin_write()?;
+        txn.set_durability(self.level)?;
         {
             let mut table = txn.open_table(TABLE)?;
             for key in keys {
