@@ -28,7 +28,14 @@ impl GraphStore {
     /// # Errors
     /// Those of the database.
     pub fn new(nodes: u32, multi: bool) -> Outcome<Self> {
-        let db = Db::in_memory();
+        Self::new_in(Db::in_memory(), nodes, multi)
+    }
+
+    /// The same in a database that is there, and empty.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn new_in(db: Db, nodes: u32, multi: bool) -> Outcome<Self> {
         let def = if multi { EdgeTypeDef::multi() } else { EdgeTypeDef::unique() };
         db.define_edge_type(EDGE_TYPE, def)?;
         let mut ids = Vec::with_capacity(nodes as usize);
