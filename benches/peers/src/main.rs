@@ -18,6 +18,7 @@ use clap::Parser;
 
 mod clock;
 mod figures;
+mod graph;
 mod kv;
 mod only;
 mod random;
@@ -43,14 +44,22 @@ struct Options {
     /// Writes the figures to a file, too.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Loads a graph into an engine and prints the memory it takes: `engine:scale`.
+    #[arg(long, hide = true)]
+    weigh: Option<String>,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
+    if let Some(what) = &options.weigh {
+        return graph::weigh(what);
+    }
     let scale = if options.quick { kv::Scale::quick() } else { kv::Scale::full() };
     let mut figures = figures::Figures::default();
     let only = only::Only { workload: options.only, engine: options.engine };
     kv::measure(scale, options.rounds, &only, &mut figures)?;
+    let scale = if options.quick { graph::Scale::quick() } else { graph::Scale::full() };
+    graph::measure(scale, options.rounds, &only, &mut figures)?;
     println!("{}", figures.table());
     if let Some(path) = options.json {
         figures.write(&path)?;
