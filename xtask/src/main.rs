@@ -1,7 +1,7 @@
 //! The checks of this workspace, run as `cargo xtask ci | layers | tidy | deps`,
 //! and the long ones outside of `ci`: `crash`, `history`, `sim` and `soak`
 //! ([`program`]), [`fuzz`], [`coverage`], [`mutation`] and [`sanitize`]. What the last
-//! three need they install ([`tools`]).
+//! three need they install ([`tools`]). [`peers`] measures the database beside others.
 //!
 //! Layout and layering hold only while something refuses to merge what breaks
 //! them. Three checks do that, and `ci` runs them one after the other:
@@ -29,6 +29,7 @@ mod links;
 mod map;
 mod markers;
 mod mutation;
+mod peers;
 mod program;
 mod report;
 mod rust_file;
@@ -87,6 +88,13 @@ enum Check {
     /// Faults planted one at a time, each of which a test must notice: a seeded
     /// sample, reported, at least 85 % caught. Not part of `ci`: it takes an hour.
     Mutation(mutation::Options),
+    /// selvedge beside other databases, in one run: tables, aims, `--json FILE`,
+    /// `--plots DIR`, `--quick`, see `--help`. Not part of `ci`: it takes 25 minutes.
+    #[command(disable_help_flag = true)]
+    Peers {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// The stress tests under a sanitizer, after a control that it must report. Not
     /// part of `ci`: each takes a build of its own.
     Sanitize(sanitize::Options),
@@ -118,6 +126,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Check::Fuzz(arguments) => fuzz::run(&root, &arguments)?,
         Check::History { arguments } => match program::run(&root, "history", &arguments)? {},
         Check::Mutation(options) => mutation::run(&root, &options)?,
+        Check::Peers { arguments } => match peers::run(&root, &arguments)? {},
         Check::Sanitize(options) => sanitize::run(&root, &options)?,
         Check::Soak { arguments } => match program::run(&root, "soak", &arguments)? {},
         Check::Sim { arguments } => match program::run(&root, "sim", &arguments)? {},

@@ -11,8 +11,19 @@ pub const PER_SECOND: &str = "per_second";
 /// The same for each second of CPU time of all threads of the process together, those
 /// in the background included; beside a writer, of the reading thread alone.
 pub const PER_CPU_SECOND: &str = "per_cpu_second";
+/// Synced commits for each `fdatasync` of a bare loop that runs just before and behind them.
+pub const PER_FDATASYNC: &str = "per_fdatasync";
 /// Time by the clock.
 pub const SECONDS: &str = "seconds";
+/// Increments that were acknowledged and are not there.
+pub const LOST: &str = "lost_updates";
+/// Versions: of a record, the newest included; or that stay though nobody can see them.
+pub const VERSIONS: &str = "versions";
+/// CPU time of a read, of a transaction.
+pub const READ_NANOS: &str = "read_ns";
+pub const RMW_NANOS: &str = "rmw_ns";
+/// Memory of one thing.
+pub const BYTES: &str = "bytes";
 /// Memory.
 pub const MIB: &str = "mib";
 
@@ -55,6 +66,11 @@ impl Figures {
             figure.workload == workload && figure.engine == engine && figure.metric == metric
         };
         self.0.iter().find(named).map(|figure| figure.median)
+    }
+
+    /// All of them, in the order in which they were measured.
+    pub fn all(&self) -> &[Figure] {
+        &self.0
     }
 
     /// Every figure as a row, with the ratio of selvedge to each other engine.

@@ -16,6 +16,7 @@ mod selvedge;
 mod walk;
 mod weight;
 
+use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ use crate::only::Only;
 use engine::{Contender, Engine};
 use walk::Walk;
 
-pub use weight::weigh;
+pub use weight::alone;
 
 const CONTENDERS: [Contender; 6] =
     [selvedge::MULTI, selvedge::UNIQUE, kitedb::KITEDB, grafeo::GRAFEO, indradb::INDRADB, csr::CSR];
@@ -40,6 +41,8 @@ const CONTENDERS: [Contender; 6] =
 const CHANGED_EVERY: u32 = 10;
 /// Edges are not loaded more often than this, since the slow engines take long.
 const LOADS_MAX: usize = 3;
+/// What each of two threads adds to a counter, to see whether any of it is lost.
+const INCREMENTS: u64 = 20_000;
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -374,12 +377,13 @@ impl<'a> Field<'a> {
 
     /// Two threads count in one property; what was acknowledged and is not there is lost.
     fn lose_updates(&mut self) -> Result<()> {
-        let times = self.scale.transactions / 10;
         for entrant in self.entrants.iter().filter(|entrant| entrant.contender.transactions) {
             let (engine, name) = (&*entrant.engine, entrant.contender.name);
             let before = engine.property(0)?.unwrap_or(0);
+            let together = Barrier::new(2);
             let count = || -> Result<i64> {
-                let acknowledged = (0..times).map(|_| engine.increment(0).map(i64::from));
+                together.wait();
+                let acknowledged = (0..INCREMENTS).map(|_| engine.increment(0).map(i64::from));
                 acknowledged.sum::<Result<_>>()
             };
             let acknowledged = thread::scope(|scope| -> Result<i64> {
