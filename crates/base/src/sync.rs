@@ -13,6 +13,12 @@ mod ordered;
 #[cfg(loom)]
 pub mod thread;
 
+/// Atomics that no model checker sees, for what the collector of epochs runs: on a
+/// thread and at a time of its own, which no schedule could repeat.
+pub mod unscheduled {
+    pub use std::sync::atomic::{AtomicPtr, AtomicUsize};
+}
+
 #[cfg(loom)]
 pub use loom::sync::{Arc, atomic};
 #[cfg(shuttle)]

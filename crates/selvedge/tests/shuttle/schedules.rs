@@ -47,9 +47,7 @@ pub(crate) fn explore(
     for seed in first..first + batches {
         let run = run.clone();
         let batch = || {
-            // Not always: two programs on nodes alone do not repeat in a third of the
-            // runs, for a reason that is not found yet. Their outcomes are judged anyway.
-            if seed == first && std::env::var_os("SELVEDGE_SHUTTLE_REPEAT").is_some() {
+            if seed == first {
                 repeat(seed as u64, run.clone());
             }
             run_batch(seed as u64, run);
