@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::graph;
 use crate::own::{long_reader, weights};
 
 /// Runs one and gives what it found.
@@ -25,6 +26,8 @@ pub fn answer(what: &str, size: u64, seconds: u64) -> Result<()> {
     let found = if what == long_reader::NAME {
         long_reader::alone(size, seconds)?
     } else if let Some(found) = weights::alone(what, size)? {
+        found
+    } else if let Some(found) = graph::alone(what, size)? {
         found
     } else {
         bail!("nothing is called {what}");

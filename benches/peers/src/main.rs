@@ -11,8 +11,8 @@
 //! which waiting for a lock costs nothing. What an engine computes is checked against what it
 //! should be.
 //!
-//! Reading order: [`figures`] and [`threads`] measure, [`kv`], [`sync`], [`opening`] and
-//! [`own`] are the workloads, [`aims`] and [`plots`] tell what came of them.
+//! Reading order: [`figures`] and [`threads`] measure, [`kv`], [`sync`], [`opening`], [`graph`]
+//! and [`own`] are the workloads, [`aims`] and [`plots`] tell what came of them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +24,7 @@ mod aims;
 mod apart;
 mod clock;
 mod figures;
+mod graph;
 mod kv;
 mod only;
 mod opening;
@@ -102,6 +103,8 @@ fn measure(options: &Options, figures: &mut figures::Figures) -> Result<()> {
     sync::measure(scale, rounds, only, figures)?;
     let scale = if quick { opening::Scale::quick() } else { opening::Scale::full() };
     opening::measure(scale, rounds, only, figures)?;
+    let scale = if quick { graph::Scale::quick() } else { graph::Scale::full() };
+    graph::measure(scale, rounds, only, figures)?;
     let scale = if quick { own::Scale::quick() } else { own::Scale::full() };
     own::measure(scale, rounds, only, figures)
 }
