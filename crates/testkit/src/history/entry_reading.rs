@@ -89,8 +89,9 @@ impl<'h> Judge<'h> {
             let is_expected = self.expected(txn, own, key).is_some();
             let seen = seen.get(key).copied();
             let reading = Reading { txn, index, how: How::AmongOthers };
+            let is_inside = range.from <= *key && *key < range.to;
             match seen {
-                Some(_) if !is_expected => more.push(key.clone()),
+                Some(_) if !is_expected || !is_inside => more.push(key.clone()),
                 None if is_expected => fewer.push(key.clone()),
                 _ => {
                     self.read_entry(reading, own, key, seen);
