@@ -195,14 +195,12 @@ impl<'h> Judge<'h> {
 /// The part of a range that was read to its end.
 fn covered(range: &KeyRange, seen: &[(Name, SeenEntry)]) -> KeyRange {
     let mut covered = range.clone();
-    if range.limit.is_some_and(|limit| seen.len() >= limit)
-        && let Some((last, _)) = seen.last()
-    {
-        if range.is_backward {
-            covered.from = last.clone();
-        } else {
+    if range.limit.is_some_and(|limit| seen.len() >= limit) {
+        match seen.last() {
+            Some((last, _)) if range.is_backward => covered.from = last.clone(),
             // The next key after `last`.
-            covered.to = format!("{last}\0").into();
+            Some((last, _)) => covered.to = format!("{last}\0").into(),
+            None => covered.to = covered.from.clone(),
         }
     }
     covered

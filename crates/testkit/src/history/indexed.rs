@@ -111,10 +111,10 @@ impl<'h> Judge<'h> {
         }
         // Of the number where a limit was reached only a part was read.
         let is_cut = expected.len() >= limit;
-        let is_read = |number: &i64| match last.filter(|_| is_cut) {
-            Some(last) if *is_backward => *number > last,
-            Some(last) => *number < last,
-            None => true,
+        let is_read = |number: &i64| match last {
+            Some(last) if is_cut && *is_backward => *number > last,
+            Some(last) if is_cut => *number < last,
+            _ => !is_cut,
         };
         // A number that no node ever has is no reason to depend on anybody.
         let numbers = (least <= most).then(|| self.numbers.range(least..=most).copied());
