@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use selvedge_testkit::history::{
-    Anomaly, History, Medium, Plan, WORKLOADS, judge, list_append, run,
+    Anomaly, History, Medium, Op, Plan, WORKLOADS, judge, list_append, run,
 };
 
 /// Transactions of a short history.
@@ -185,4 +185,31 @@ fn lists_are_exported_as_elle_reads_them() {
 {:index 5, :time 16, :process 0, :type :ok, :f :txn, :value [[:r 1 [7]]]}
 ";
     assert_eq!(list_append(&text.parse().unwrap()), edn);
+}
+
+/// Whoever is asked last sees every element whose append was acknowledged, also of
+/// lists that went out of use long before.
+#[test]
+fn acknowledged_appends_are_read_in_the_end() {
+    let workload = WORKLOADS.iter().find(|workload| workload.name == "list-append").unwrap();
+    let plan = Plan { seed: 5, workload, medium: Medium::Disk, txns: 480, threads: 3 };
+    let history = run(plan).unwrap().history;
+    let committed = || history.txns.iter().filter(|txn| txn.is_committed());
+    let last = committed().max_by_key(|txn| txn.end.called).unwrap();
+    let seen: BTreeSet<_> = { last.ops.iter() }
+        .filter_map(|op| match op {
+            Op::Node { seen: Some(seen), .. } => Some(seen.content.list.clone()),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let ops = committed().flat_map(|txn| &txn.ops);
+    let appended: Vec<_> = ops
+        .filter_map(|op| match op {
+            Op::Put { content, done: true, .. } => content.list.last(),
+            _ => None,
+        })
+        .collect();
+    assert!(appended.len() > 50, "{} appends", appended.len());
+    assert!(appended.iter().all(|element| seen.contains(element)));
 }
