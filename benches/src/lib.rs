@@ -13,6 +13,7 @@ pub mod compare;
 pub mod csr;
 pub mod graph;
 pub mod indexed;
+pub mod indexed_load;
 pub mod kv;
 pub mod measure;
 pub mod memory;

@@ -12,8 +12,8 @@
 use arbitrary::{Result, Unstructured};
 use selvedge::{Document, EdgeTypeDef, Isolation, Uniqueness, Value};
 use selvedge_testkit::model::{
-    DIRECTIONS, ENTRIES, Ending, Expected, FIELDS, Harness, KEYS, LABELS, Look, Name, SLOTS, Shape,
-    Slot, TYPES, Transition, Walk, Write,
+    Computation, DIRECTIONS, ENTRIES, Ending, Expected, FIELDS, Harness, KEYS, LABELS, Look,
+    Mutation, Name, SLOTS, Shape, Slot, TYPES, Transition, Walk, Write,
 };
 
 use crate::seeds::random_seeds;
@@ -77,7 +77,8 @@ fn step(input: &mut Unstructured<'_>, shape: &Shape) -> Result<Transition> {
         }
         42..48 => Transition::Commit { slot },
         48 => Transition::Drop { slot },
-        49..57 => Transition::Auto(write(input)?),
+        49..53 => Transition::Auto(write(input)?),
+        53..57 => atomic(input)?,
         57 => Transition::Step { most: input.int_in_range(1..=4)? },
         58 => Transition::Compact,
         59..62 => Transition::Checkpoint,
@@ -127,11 +128,43 @@ fn number(input: &mut Unstructured<'_>) -> Result<u64> {
     })
 }
 
+fn computation(input: &mut Unstructured<'_>) -> Result<Computation> {
+    Ok(*input.choose(&Computation::ALL)?)
+}
+
+/// An atomic operation, most of whose checks hold.
+fn atomic(input: &mut Unstructured<'_>) -> Result<Transition> {
+    let (mut checks, mut mutations) = (Vec::new(), Vec::new());
+    for _ in 0..input.int_in_range::<u8>(0..=3)?.saturating_sub(1) {
+        let expected = match input.int_in_range::<u8>(0..=7)? {
+            0 => Expected::Seen,
+            1 => Expected::Absent,
+            _ => Expected::Latest,
+        };
+        checks.push((entry(input)?, expected));
+    }
+    for _ in 0..input.int_in_range::<u8>(0..=4)? {
+        let (key, operand) = (entry(input)?, number(input)?);
+        mutations.push(match input.int_in_range::<u8>(0..=7)? {
+            0 => Mutation::Delete { key },
+            1 => Mutation::Set { key, value: operand },
+            2..5 => Mutation::SetStamped { prefix: key, value: operand },
+            _ => Mutation::Compute { key, computation: computation(input)?, operand },
+        });
+    }
+    Ok(Transition::Atomic { checks, mutations })
+}
+
 fn write(input: &mut Unstructured<'_>) -> Result<Write> {
     Ok(match input.int_in_range::<u8>(0..=38)? {
         32..34 => Write::SetEntry { key: entry(input)?, value: number(input)? },
         34..36 => Write::DeleteEntry { key: entry(input)? },
-        36.. => Write::Sum { key: entry(input)?, operand: number(input)? },
+        36..38 => Write::Compute {
+            key: entry(input)?,
+            computation: computation(input)?,
+            operand: number(input)?,
+        },
+        38.. => Write::DeleteStamped { entry: input.arbitrary()? },
         0..5 => Write::Insert {
             label: name(input, LABELS)?,
             key: optional(input, KEYS)?,

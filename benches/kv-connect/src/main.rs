@@ -5,8 +5,11 @@
 //! cargo install denokv --locked --version 0.14.0
 //! cargo build --release -p selvedge-cli
 //! cargo run --release --manifest-path benches/kv-connect/Cargo.toml -- \
-//!     target/release/selvedge denokv [ROUNDS [MILLIS [JSON]]]
+//!     target/release/selvedge denokv [ROUNDS [MILLIS [JSON]]] [--only WHAT] [--at N]
 //! ```
+//!
+//! `--only`: operations whose names contain this; `--at`: so many at a time; each may be
+//! given several times.
 //!
 //! Both servers run all the time, on new directories of the same disk; only one is
 //! asked at a time. Of each cell the median of the rounds is told, and the processor
@@ -42,7 +45,16 @@ fn median(rates: &[Rate], of: impl Fn(&Rate) -> f64) -> f64 {
 }
 
 fn main() -> Result<()> {
+    let (mut only, mut at_a_time, mut places) = (Vec::new(), Vec::new(), Vec::new());
     let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match &*word {
+            "--only" => only.push(words.next().context("which operations?")?),
+            "--at" => at_a_time.push(words.next().context("how many at a time?")?.parse()?),
+            _ => places.push(word),
+        }
+    }
+    let mut words = places.into_iter();
     let selvedge = words.next().context("where is selvedge?")?;
     let denokv = words.next().context("where is denokv?")?;
     let rounds: usize = words.next().map_or(Ok(3), |word| word.parse())?;
@@ -57,6 +69,11 @@ fn main() -> Result<()> {
     let mut cells: Vec<_> = WORK
         .iter()
         .flat_map(|kind| CONCURRENCY.map(|concurrency| (*kind, concurrency)))
+        .filter(|(kind, concurrency)| {
+            let name = kind.to_string();
+            (only.is_empty() || only.iter().any(|part| name.contains(&**part)))
+                && (at_a_time.is_empty() || at_a_time.contains(concurrency))
+        })
         .map(|(kind, concurrency)| Cell { kind, concurrency, rates: Default::default() })
         .collect();
     for round in 0..rounds {

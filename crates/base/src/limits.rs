@@ -44,6 +44,9 @@ pub const INDEX_PATHS_MAX: usize = 16;
 pub const INDEX_KEY_BYTES_MAX: usize = 4096;
 /// Entries of one node in one index: elements of a list, before equal ones are left out.
 pub const INDEX_ENTRIES_PER_NODE_MAX: usize = 16_384;
+/// Ranges of one scan of an index: the product of the numbers of values to which its first
+/// paths are bound.
+pub const INDEX_RANGES_MAX: usize = 65_536;
 /// Nodes that one step of a query (sort, distinct, group, repeat) may hold in
 /// memory, unless the query is given another number.
 pub const QUERY_HELD_MAX: usize = 1 << 24;

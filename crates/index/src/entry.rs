@@ -53,6 +53,8 @@ const fn key_at<V>() -> usize {
 
 fn layout<V>(key_len: usize) -> Layout {
     let bytes = (key_at::<V>() + key_len).max(size_of::<Block<V>>());
+    // Allocators have blocks of such sizes that are aligned by themselves.
+    let bytes = bytes.next_multiple_of(align_of::<Block<V>>());
     Layout::from_size_align(bytes, align_of::<Block<V>>()).expect("a key is below 4 GiB")
 }
 

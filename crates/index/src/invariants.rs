@@ -89,3 +89,54 @@ fn trees_stay_sound_while_they_grow_and_shrink() {
         }
     }
 }
+
+/// Entries that come in one edit, each edit of another length, with what readers have
+/// meanwhile.
+fn grow_in_edits(capacity: usize, step: u64, key: fn(u64) -> Vec<u8>) {
+    const COUNT: u64 = 3_000;
+    let index = OrderedIndex::with_node_capacity(capacity);
+    let mut numbers = scattered(COUNT, step).peekable();
+    for lengths in (1..).step_by(7) {
+        let guard = pin();
+        let whole = || index.range((Bound::Unbounded, Bound::Unbounded), &guard);
+        let before = whole();
+        let expected = index.len();
+        // SAFETY: one thread, so one writer.
+        let mut edit = unsafe { index.edit(&guard) };
+        for number in numbers.by_ref().take(lengths) {
+            assert_eq!(edit.insert(&key(number), number), Ok(&number));
+            assert_eq!(edit.insert(&key(number), 0), Err(0), "it is there in the edit");
+            assert!(index.get(&key(number), &guard).is_none(), "and for nobody else yet");
+        }
+        assert_eq!((whole().count(), index.len()), (expected, expected));
+        if lengths % 2 == 0 {
+            edit.publish();
+            let more: Vec<u64> = numbers.by_ref().take(lengths).collect();
+            for number in more {
+                assert_eq!(edit.insert(&key(number), number), Ok(&number));
+            }
+        }
+        drop(edit);
+        assert_eq!(before.count(), expected, "a range goes on in the tree that it began in");
+        check_index(&index, capacity);
+        if numbers.peek().is_none() {
+            break;
+        }
+    }
+    let guard = pin();
+    assert_eq!(index.len() as u64, COUNT);
+    assert!((0..COUNT).all(|number| index.get(&key(number), &guard) == Some(&number)));
+}
+
+#[test]
+fn edits_are_seen_as_a_whole_and_leave_sound_trees() {
+    let numbers: fn(u64) -> Vec<u8> = |number| number.to_be_bytes().to_vec();
+    let words = |number| format!("group/{}/member/{number}", number % 7).into_bytes();
+    for key in [numbers, words] {
+        for capacity in [4, 5, 60] {
+            for step in [1, 2_999, 1_333] {
+                grow_in_edits(capacity, step, key);
+            }
+        }
+    }
+}

@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 
 use crossbeam_epoch::Guard;
 
+use crate::edit::Edit;
 use crate::entry::{self, Block, Entry};
 use crate::key_tables::{KeyTables, LINES_MAX, Replaced};
 use crate::ordered_index::OrderedIndex;
@@ -171,10 +172,23 @@ impl<V: Send + Sync + 'static> KeyedIndex<V> {
         guard: &Guard,
     ) -> Result<Option<RetiredParts<V>>, V> {
         // SAFETY: the caller's contract.
-        let entry = unsafe { self.ordered.insert_entry(key, value, guard) }?;
-        // SAFETY: the caller's contract; the key is new, and so is the entry.
-        let replaced = unsafe { self.tables.insert(self.tables.hash(key), entry.as_ptr()) };
-        Ok((!replaced.is_nothing()).then(|| RetiredParts { entry: None, _replaced: replaced }))
+        unsafe { self.edit(guard).insert(key, value) }
+    }
+
+    /// Begins to insert several entries, see [`OrderedIndex::edit`]. A single key is found
+    /// at once, ranges have it when it is published.
+    ///
+    /// # Panics
+    ///
+    /// As [`OrderedIndex::edit`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`OrderedIndex::edit`].
+    #[must_use]
+    pub unsafe fn edit<'g>(&'g self, guard: &'g Guard) -> KeyedEdit<'g, V> {
+        // SAFETY: the caller's contract.
+        KeyedEdit { tables: &self.tables, ordered: unsafe { self.ordered.edit(guard) } }
     }
 
     /// Takes an entry out, and hands it back; `None` when the key is not there.
@@ -188,10 +202,50 @@ impl<V: Send + Sync + 'static> KeyedIndex<V> {
     /// As for [`insert`](Self::insert).
     pub unsafe fn remove(&self, key: &[u8], guard: &Guard) -> Option<RetiredParts<V>> {
         // SAFETY: the caller's contract.
-        let entry = unsafe { self.ordered.remove_entry(key, guard) }?;
+        let entry = unsafe { self.ordered.edit(guard) }.remove_entry(key)?;
         // SAFETY: the caller's contract; just taken out of the tree, and not freed.
         let replaced = unsafe { self.tables.remove(self.tables.hash(key), entry) };
         Some(RetiredParts { entry: Some(entry), _replaced: replaced })
+    }
+}
+
+/// Entries on their way into a [`KeyedIndex`], from [`KeyedIndex::edit`].
+pub struct KeyedEdit<'g, V: Send + Sync + 'static> {
+    ordered: Edit<'g, V>,
+    tables: &'g KeyTables<V>,
+}
+
+impl<V: Send + Sync + 'static> KeyedEdit<'_, V> {
+    /// As [`KeyedIndex::insert`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    ///
+    /// # Safety
+    ///
+    /// What comes back is kept as long as somebody may be reading from it.
+    pub unsafe fn insert(&mut self, key: &[u8], value: V) -> Result<Option<RetiredParts<V>>, V> {
+        let entry = self.ordered.insert_entry(key, value)?;
+        let hash = self.tables.hash(key);
+        // SAFETY: the caller's contract, and that of who began; key and entry are new.
+        let replaced = unsafe { self.tables.insert(hash, entry.as_ptr()) };
+        Ok((!replaced.is_nothing()).then(|| RetiredParts { entry: None, _replaced: replaced }))
+    }
+
+    /// See [`Edit::publish`].
+    pub fn publish(&mut self) -> usize {
+        self.ordered.publish()
+    }
+}
+
+impl<V: Send + Sync + 'static> fmt::Debug for KeyedEdit<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeyedEdit").field(&self.ordered).finish()
     }
 }
 

@@ -58,6 +58,19 @@ impl<'t, V> Node<'t, V> {
             .finish()
     }
 
+    /// Puts one more entry into this very leaf; false if its block has no room, or the
+    /// leaf would share fewer bytes.
+    ///
+    /// # Safety
+    ///
+    /// No tree that others may read from has this leaf, and nothing that was borrowed
+    /// from it is used any more.
+    pub(crate) unsafe fn insert_here(self, slot: usize, entry: Entry<'_, V>) -> bool {
+        let word = entry.key().strip_prefix(self.shared()).map(word);
+        // SAFETY: the caller's contract; the links of a leaf are entries.
+        word.is_some_and(|word| unsafe { self.insert_in_place(slot, word, entry) })
+    }
+
     /// A copy of this leaf with one entry less.
     pub(crate) fn without_entry(self, writer: &Writer<'_>, slot: usize) -> NodePtr {
         let (entries, words) = (self.entries(), self.words());

@@ -38,7 +38,8 @@
 //!
 //! [`OrderedIndex`] maps byte keys, in order, to values of a stable address. It is
 //! a B+-tree whose nodes never change once they can be reached: a write copies
-//! the nodes from the leaf up to the root, and then swaps the root pointer.
+//! the nodes from the leaf up to the root, and then swaps the root pointer. Several
+//! entries may be one [`Edit`], which swaps it once.
 //!
 //! ```text
 //! writer   path to the leaf | copies, splits, joins | root := root' (Release) | retires the old path
@@ -62,6 +63,9 @@
 //!   it, and not above any key in it.
 //! - O5. Freed nodes wait in the index's pool, of bounded size, for the next
 //!   write. Any thread returns nodes to its stack, only the writer takes them.
+//! - O6. Nodes bear the number of the edit that made them, and no two edits have the
+//!   same. One with the number of the edit under way is in no tree that was ever
+//!   published, so the edit may change it in place, and free it at once.
 //!
 //! Orderings: the Release of the root pairs with the Acquire of readers and carries
 //! the nodes (O1). The Release push of freed nodes pairs with the writer's
@@ -109,11 +113,12 @@
 //! updates of values in place: those are the business of whoever calls.
 //!
 //! Reading order: `table`, `hash_index`; then `prefix`, `entry`, `node`, `leaf`,
-//! `inner`, `path`, `range`, `pieces`, `insert`, `remove`, `pool`, `ordered_index`; then
+//! `inner`, `path`, `range`, `pieces`, `insert`, `remove`, `pool`, `edit`, `ordered_index`; then
 //! `key_table`, `key_tables`, `keyed_index`.
 //!
 //! [table]: RetiredTable
 
+mod edit;
 mod entry;
 mod hash_index;
 mod inner;
@@ -136,9 +141,10 @@ mod range;
 mod remove;
 mod table;
 
+pub use edit::Edit;
 pub use entry::Entry;
 pub use hash_index::HashIndex;
-pub use keyed_index::{KeyedIndex, RetiredParts};
+pub use keyed_index::{KeyedEdit, KeyedIndex, RetiredParts};
 pub use ordered_index::{KEY_BYTES_MAX, OrderedIndex};
 pub use range::Range;
 pub use table::{Candidates, RetiredTable};

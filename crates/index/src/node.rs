@@ -1,5 +1,5 @@
-//! A node of the ordered index: one allocation, exactly as long as its contents,
-//! immutable once it is in the tree. This file knows the layout and nothing else.
+//! A node of the ordered index: one allocation, about as long as its contents,
+//! immutable once others may read it. This file knows the layout and nothing else.
 //!
 //! ```text
 //! leaf   header | word per entry     | entry pointers |                      | shared
@@ -37,13 +37,16 @@ pub(crate) struct Header {
     height: u16,
     /// Of the whole block, as allocated.
     pub(crate) bytes: u32,
+    /// The number of the edit that made it.
+    pub(crate) edit: u64,
     /// Links nodes that are retired, and blocks that are free. Readers never
     /// look at it, so the writer may set it while they are in the node.
     pub(crate) next: Cell<Option<NodePtr>>,
 }
 
-/// A link is a pointer, whatever to.
+/// A link is a pointer, whatever to, and as long as a word.
 const LINK_BYTES: usize = size_of::<NonNull<u8>>();
+const _: () = assert!(LINK_BYTES == size_of::<u64>(), "words and links move by the same steps");
 
 /// A node that was made and can be put into a tree.
 pub(crate) type NodePtr = NonNull<Header>;
@@ -158,6 +161,11 @@ impl<'t, V> Node<'t, V> {
         self.header().bytes as usize
     }
 
+    /// The number of the edit that made it.
+    pub(crate) fn edit(self) -> u64 {
+        self.header().edit
+    }
+
     pub(crate) fn words(self) -> &'t [u64] {
         // SAFETY: `Draft` wrote this many words there and `finish` checked it.
         unsafe { self.part(Shape::words_at(), self.shape().keys()) }
@@ -201,6 +209,54 @@ impl<'t, V> Node<'t, V> {
         // SAFETY: by the contract; `at` may be used for the whole allocation, which
         // is alive and immutable for 't.
         unsafe { slice::from_raw_parts(self.at.byte_add(offset).cast::<T>().as_ptr(), count) }
+    }
+
+    /// Overwrites one of the children of an inner node.
+    ///
+    /// # Safety
+    ///
+    /// No tree that others may read from has this node, nothing that was borrowed from
+    /// it is used any more, and it has that child.
+    pub(crate) unsafe fn set_child(self, child: usize, with: NodePtr) {
+        // SAFETY: within the links, by the contract, and seen by nobody.
+        unsafe {
+            self.at.byte_add(self.shape().links_at()).cast::<NodePtr>().add(child).write(with)
+        };
+    }
+
+    /// Puts a word and a link at a slot of a leaf, if its block has room for them.
+    ///
+    /// # Safety
+    ///
+    /// As for [`set_child`](Self::set_child); it is a leaf with entries before the slot,
+    /// and `L` is the type of its links.
+    pub(crate) unsafe fn insert_in_place<L>(self, slot: usize, word: u64, link: L) -> bool {
+        const { assert!(size_of::<L>() == LINK_BYTES) };
+        let old = self.shape();
+        let new = Shape { len: old.len + 1, ..old };
+        assert!(old.height == 0 && slot <= old.len, "a slot of a leaf, or behind its last");
+        let Ok(len) = u16::try_from(new.len) else { return false };
+        if new.bytes() > self.bytes() {
+            return false;
+        }
+        let (before, after) = (slot * LINK_BYTES, (old.len - slot) * LINK_BYTES);
+        let (words, links) = (Shape::words_at(), new.links_at());
+        // SAFETY: within the block, whose size was compared; seen by nobody. What is
+        // behind moves first, so that nothing is overwritten that has yet to move.
+        unsafe {
+            let shift = |from: usize, to: usize, bytes: usize| {
+                let from = self.at.byte_add(from).cast::<u8>();
+                from.copy_to(self.at.byte_add(to).cast(), bytes);
+            };
+            shift(old.shared_at(), new.shared_at(), old.shared);
+            shift(old.links_at() + before, links + before + LINK_BYTES, after);
+            shift(old.links_at(), links, before);
+            shift(words + before, words + before + size_of::<u64>(), after);
+            self.at.byte_add(words + before).cast::<u64>().write(word);
+            self.at.byte_add(links + before).cast::<L>().write(link);
+            (&raw mut (*self.at.as_ptr()).len).write(len);
+        }
+        true
     }
 
     /// Compares a key with the shared bytes.
@@ -267,6 +323,7 @@ impl Draft {
             shared: small(shape.shared),
             height: small(shape.height),
             bytes: u32::try_from(bytes).expect("a node is far below 4 GiB"),
+            edit: writer.edit(),
             next: Cell::new(None),
         };
         // SAFETY: fresh memory, laid out by the same shape.
@@ -289,11 +346,12 @@ impl Draft {
         assert!(node.height() > 0 && child < node.len(), "an inner node has this child");
         let (at, bytes) = writer.allocate(node.bytes());
         // SAFETY: blocks of the same size, the old one copied whole, and then in the
-        // copy one of its links, checked above, overwritten. (Bytes of padding may be
-        // uninitialised, and stay so.)
+        // copy, which nobody knows yet, its edit and one of its links, checked above,
+        // overwritten. (Bytes of padding may be uninitialised, and stay so.)
         unsafe {
             at.cast::<u8>().copy_from_nonoverlapping(node.at.cast(), bytes);
-            at.byte_add(node.shape().links_at()).cast::<NodePtr>().add(child).write(with);
+            (&raw mut (*at.as_ptr()).edit).write(writer.edit());
+            Node::<V>::from_raw(at).set_child(child, with);
         }
         at
     }

@@ -11,14 +11,11 @@ use crossbeam_epoch::{Guard, default_collector};
 use selvedge_base::sync::Arc;
 use selvedge_base::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use crate::entry::{self, Entry};
-use crate::insert::insert;
-use crate::leaf::leaf_of;
+use crate::edit::Edit;
+use crate::entry;
 use crate::node::{Header, Node, NodePtr};
-use crate::path::Path;
-use crate::pool::{self, Pool, Writer};
+use crate::pool::{self, Pool};
 use crate::range::Range;
-use crate::remove::remove;
 
 /// Entries of a leaf and children of an inner node. A write copies one node per
 /// level, so wider nodes are fewer levels but more bytes to copy.
@@ -188,6 +185,35 @@ impl<V> OrderedIndex<V> {
     }
 }
 
+impl<V> OrderedIndex<V> {
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// Entries of a leaf and children of an inner node at most.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Writer only: entries, and bytes of nodes and entries, that came and went.
+    pub(crate) fn count(&self, len: (usize, usize), bytes: (usize, usize)) {
+        add(&self.len, len.0, len.1);
+        add(&self.bytes, bytes.0, bytes.1);
+    }
+
+    /// Makes a tree the current one.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the only writer. It is a complete tree with values of type V, made
+    /// with this pool, and whoever frees what it has not waits for readers (O3).
+    pub(crate) unsafe fn set_root(&self, root: Option<NodePtr>) {
+        // Release, partner: the Acquire load in `root`: a reader that sees the new
+        // root sees all its nodes and entries as they were written.
+        self.root.store(root.map_or(ptr::null_mut(), NonNull::as_ptr), Ordering::Release);
+    }
+}
+
 impl<V: Send + Sync + 'static> OrderedIndex<V> {
     /// Adds an entry; a key that is there already gives the value back.
     ///
@@ -207,40 +233,40 @@ impl<V: Send + Sync + 'static> OrderedIndex<V> {
     /// of the writer.
     pub unsafe fn insert<'g>(&'g self, key: &[u8], value: V, guard: &'g Guard) -> Result<&'g V, V> {
         // SAFETY: the caller's contract.
-        unsafe { self.insert_entry(key, value, guard) }.map(Entry::value)
+        unsafe { self.edit(guard) }.insert(key, value)
     }
 
-    /// As [`insert`](Self::insert), for the entry.
+    /// Begins to change it: what is inserted is seen by readers once that is published.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use selvedge_index::OrderedIndex;
+    ///
+    /// let index = OrderedIndex::new();
+    /// let guard = crossbeam_epoch::pin();
+    /// // SAFETY: one thread, so there is one writer.
+    /// let mut edit = unsafe { index.edit(&guard) };
+    /// for key in [b"a", b"b"] {
+    ///     edit.insert(key, ()).expect("a new key");
+    /// }
+    /// assert_eq!(index.get(b"a", &guard), None);
+    /// drop(edit);
+    /// assert_eq!(index.get(b"a", &guard), Some(&()));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the guard is not one of [`crossbeam_epoch::pin`].
     ///
     /// # Safety
     ///
-    /// As there.
-    pub(crate) unsafe fn insert_entry<'g>(
-        &'g self,
-        key: &[u8],
-        value: V,
-        guard: &'g Guard,
-    ) -> Result<Entry<'g, V>, V> {
-        assert!(key.len() <= KEY_BYTES_MAX, "keys are checked before they come here");
-        let path = match self.root(guard).map(|root| Path::to(root, key)) {
-            Some((_, true)) => return Err(value),
-            Some((path, false)) => Some(path),
-            None => None,
-        };
-        // SAFETY: just allocated, and freed only after this guard.
-        let entry = unsafe { Entry::from_raw(entry::allocate(key, value)) };
-        // SAFETY: the caller is the only writer.
-        let writer = unsafe { Writer::new(&self.pool, self.capacity) };
-        let root = match &path {
-            Some(path) => insert(&writer, path, entry),
-            None => leaf_of(&writer, &[entry]),
-        };
-        add(&self.len, 1, 0);
-        add(&self.bytes, writer.bytes_made() + entry.bytes(), 0);
-        // SAFETY: the caller is the only writer; the root is of a tree with the
-        // other entries, and without the nodes of the path.
-        unsafe { self.publish(Some(root), path.as_ref(), &[], guard) };
-        Ok(entry)
+    /// As for [`insert`](Self::insert), until the edit is dropped; nor does this thread
+    /// write to the index otherwise.
+    #[must_use]
+    pub unsafe fn edit<'g>(&'g self, guard: &'g Guard) -> Edit<'g, V> {
+        // SAFETY: the caller's contract.
+        unsafe { Edit::new(self, guard) }
     }
 
     /// Takes an entry out; false when the key is not there. The value is dropped,
@@ -255,76 +281,12 @@ impl<V: Send + Sync + 'static> OrderedIndex<V> {
     /// As for [`insert`](Self::insert).
     pub unsafe fn remove(&self, key: &[u8], guard: &Guard) -> bool {
         // SAFETY: the caller's contract.
-        let Some(block) = (unsafe { self.remove_entry(key, guard) }) else { return false };
+        let Some(block) = (unsafe { self.edit(guard) }).remove_entry(key) else { return false };
         // SAFETY: no tree has the entry from now on, so readers that may still hold
         // it are pinned by now, and it is freed after them (O3). V may be dropped by
         // any thread at any time, being Send and 'static.
         unsafe { guard.defer_unchecked(move || entry::free(block)) };
         true
-    }
-
-    /// Takes an entry out; it is the caller's to free.
-    ///
-    /// # Safety
-    ///
-    /// As for [`insert`](Self::insert).
-    pub(crate) unsafe fn remove_entry(
-        &self,
-        key: &[u8],
-        guard: &Guard,
-    ) -> Option<NonNull<entry::Block<V>>> {
-        let Some((path, true)) = self.root(guard).map(|root| Path::to(root, key)) else {
-            return None;
-        };
-        let entry = path.entry();
-        // SAFETY: the caller is the only writer.
-        let writer = unsafe { Writer::new(&self.pool, self.capacity) };
-        let shrunk = remove(&writer, &path);
-        add(&self.len, 0, 1);
-        add(&self.bytes, writer.bytes_made(), entry.bytes());
-        // SAFETY: the caller is the only writer; the root is of a tree with the
-        // other entries, and without the nodes of the path and those siblings.
-        unsafe { self.publish(shrunk.root, Some(&path), &shrunk.siblings, guard) };
-        Some(entry.as_ptr())
-    }
-
-    /// Makes `root` the tree, and retires the nodes of the path and the siblings,
-    /// which are not in it.
-    ///
-    /// # Safety
-    ///
-    /// The caller is the only writer, `root` is the root of a complete tree that
-    /// has none of the retired nodes, and those were in the tree up to now.
-    unsafe fn publish(
-        &self,
-        root: Option<NodePtr>,
-        path: Option<&Path<'_, V>>,
-        siblings: &[NodePtr],
-        guard: &Guard,
-    ) {
-        // Release, partner: the Acquire load in `root`: a reader that sees the new
-        // root sees all its nodes and entries as they were written.
-        self.root.store(root.map_or(ptr::null_mut(), NonNull::as_ptr), Ordering::Release);
-        let mut chain = None;
-        let mut retire = |at: NodePtr| {
-            // SAFETY: alive, since it was in the tree until now. Readers may be in it, but
-            // they do not look at `next`.
-            let header = unsafe { at.as_ref() };
-            header.next.set(chain.replace(at));
-            add(&self.bytes, 0, header.bytes as usize);
-        };
-        if let Some(path) = path {
-            retire(path.leaf.as_ptr());
-            path.upwards().for_each(|(node, _)| retire(node.as_ptr()));
-        }
-        siblings.iter().copied().for_each(retire);
-        if let Some(chain) = chain {
-            let pool = Arc::clone(&self.pool);
-            // SAFETY: not in the tree since the store above, so readers that may still
-            // be in the nodes are pinned by now, and this runs after them (O3). All were
-            // made with this pool, and are given back once, having left the tree once.
-            unsafe { guard.defer_unchecked(move || pool.give_back(chain)) };
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::ptr::{self, NonNull};
 use selvedge_base::sync::atomic::Ordering;
 use selvedge_base::sync::unscheduled::{AtomicPtr, AtomicUsize};
 
-use crate::node::{Header, NodePtr};
+use crate::node::{Header, Node, NodePtr};
 
 /// Blocks have a multiple of this many bytes.
 const BYTES_STEP: usize = 256;
@@ -27,12 +27,14 @@ pub(crate) struct Pool {
     bytes: AtomicUsize,
     /// The writer's own stacks, by size.
     shelves: UnsafeCell<[Option<NodePtr>; SIZES]>,
+    /// Edits so far, the writer's own.
+    edits: Cell<u64>,
 }
 
 // SAFETY: a pool owns its blocks, which are plain memory.
 unsafe impl Send for Pool {}
-// SAFETY: the shelves are touched by the writer only, of which there is one at a
-// time (`Writer::new`), and by dropping; the rest is atomic.
+// SAFETY: the shelves and the count of edits are touched by the writer only, of which
+// there is one at a time (`Writer::new`), and by dropping; the rest is atomic.
 unsafe impl Sync for Pool {}
 
 impl Pool {
@@ -41,6 +43,7 @@ impl Pool {
             returned: AtomicPtr::new(ptr::null_mut()),
             bytes: AtomicUsize::new(0),
             shelves: UnsafeCell::new([None; SIZES]),
+            edits: Cell::new(0),
         }
     }
 
@@ -119,20 +122,67 @@ impl Drop for Pool {
     }
 }
 
-/// The right to write to a tree, for one call: makes nodes, and counts them.
+/// The right to write to a tree, for one edit: makes nodes, retires nodes, and counts
+/// the bytes of both.
 pub(crate) struct Writer<'p> {
     pool: &'p Pool,
     capacity: usize,
+    /// The number of the edit, in all nodes that it makes. Never used twice.
+    edit: u64,
     bytes_made: Cell<usize>,
+    retired: Cell<Retired>,
+}
+
+/// Nodes that are not in the tree of an edit any more, but in the one before.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Retired {
+    /// Linked by `Header::next`.
+    pub(crate) chain: Option<NodePtr>,
+    pub(crate) bytes: usize,
 }
 
 impl<'p> Writer<'p> {
     /// # Safety
     ///
     /// There is no other `Writer` of this pool while this one is used, and
-    /// earlier ones are ordered before it by happens-before.
+    /// earlier ones are ordered before it by happens-before. Nobody else knows a
+    /// node that it makes before it is used for the last time.
     pub(crate) unsafe fn new(pool: &'p Pool, capacity: usize) -> Self {
-        Self { pool, capacity, bytes_made: Cell::new(0) }
+        let edit = pool.edits.get() + 1;
+        pool.edits.set(edit);
+        Self { pool, capacity, edit, bytes_made: Cell::new(0), retired: Cell::default() }
+    }
+
+    /// The number of the edit.
+    pub(crate) fn edit(&self) -> u64 {
+        self.edit
+    }
+
+    /// Whether this edit has made a node, so that nobody else knows it.
+    pub(crate) fn owns<V>(&self, node: Node<'_, V>) -> bool {
+        node.edit() == self.edit
+    }
+
+    /// Takes a node that the tree of this edit does not have any more, and that is not
+    /// used any more here: frees it if it is one of its own, otherwise keeps it for who
+    /// waits for its readers.
+    pub(crate) fn retire<V>(&self, node: Node<'_, V>) {
+        let at = node.as_ptr();
+        if self.owns(node) {
+            // SAFETY: made by this writer; nobody else has come to know it.
+            unsafe { self.discard(at) };
+            return;
+        }
+        let Retired { chain, bytes } = self.retired.get();
+        // SAFETY: alive, as it was in the tree until now. Readers may be in it, but
+        // they do not look at `next`.
+        unsafe { at.as_ref() }.next.set(chain);
+        self.retired.set(Retired { chain: Some(at), bytes: bytes + node.bytes() });
+    }
+
+    /// What was retired.
+    pub(crate) fn retired(&self) -> Retired {
+        self.retired.get()
     }
 
     /// Entries of a leaf and children of an inner node at most.

@@ -8,18 +8,11 @@ use crate::path::Path;
 use crate::pieces::Pieces;
 use crate::pool::Writer;
 
-/// The outcome of a removal.
-pub(crate) struct Shrunk {
-    /// None when the last entry went.
-    pub(crate) root: Option<NodePtr>,
-    /// Nodes that are not in the new tree, besides those of the path.
-    pub(crate) siblings: Vec<NodePtr>,
-}
-
-/// Makes the nodes of the tree without the entry at the end of `path`.
-pub(crate) fn remove<V>(writer: &Writer<'_>, path: &Path<'_, V>) -> Shrunk {
-    let mut siblings = Vec::new();
+/// Makes the nodes of the tree without the entry at the end of `path`; gives its root,
+/// none when the last entry went. The nodes that are not in that tree are retired.
+pub(crate) fn remove<V>(writer: &Writer<'_>, path: &Path<'_, V>) -> Option<NodePtr> {
     let mut below = path.leaf.without_entry(writer, path.slot);
+    writer.retire(path.leaf);
     for (node, child) in path.upwards() {
         // SAFETY: just made of links of this tree, whose nodes are freed only after
         // the writer is done.
@@ -28,22 +21,23 @@ pub(crate) fn remove<V>(writer: &Writer<'_>, path: &Path<'_, V>) -> Shrunk {
             let (joined, sibling) = join(writer, node, child, made);
             // SAFETY: made by this writer, copied by `join`, and in no tree.
             unsafe { writer.discard(below) };
-            siblings.push(sibling);
+            writer.retire(sibling);
             joined
         } else {
             Draft::with_child(writer, node, child, below)
         };
+        writer.retire(node);
     }
     // SAFETY: as above.
     let root = unsafe { Node::<V>::from_raw(below) };
     let lonely = root.height() > 0 && root.len() == 1;
     if !lonely && root.len() > 0 {
-        return Shrunk { root: Some(below), siblings };
+        return Some(below);
     }
     let only = lonely.then(|| root.children()[0]);
     // SAFETY: made by this writer, in no tree, and its child was taken out.
     unsafe { writer.discard(below) };
-    Shrunk { root: only, siblings }
+    only
 }
 
 /// What is left of a node at least, or else it is joined with a neighbour.
@@ -55,12 +49,12 @@ fn len_min(height: usize, capacity: usize) -> usize {
 /// Joins `below`, which replaces a child of `node`, with a neighbour of it to one
 /// node or two of about the same length; gives the copy of `node` and the
 /// neighbour, which is not below the copy.
-fn join<V>(
+fn join<'t, V>(
     writer: &Writer<'_>,
-    node: Node<'_, V>,
+    node: Node<'t, V>,
     child: usize,
-    below: Node<'_, V>,
-) -> (NodePtr, NodePtr) {
+    below: Node<'t, V>,
+) -> (NodePtr, Node<'t, V>) {
     let left_child = child.saturating_sub(1);
     let sibling = node.child(if child == 0 { 1 } else { left_child });
     let (left, right) = if child == 0 { (below, sibling) } else { (sibling, below) };
@@ -81,5 +75,5 @@ fn join<V>(
             children.insert_right(left_child, &separator, right);
         }
     }
-    (children.node(writer, node.height(), 0..children.len()), sibling.as_ptr())
+    (children.node(writer, node.height(), 0..children.len()), sibling)
 }

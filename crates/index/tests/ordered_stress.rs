@@ -57,18 +57,24 @@ fn write(index: &OrderedIndex<Counted>, alive: &Arc<AtomicUsize>, done: &AtomicB
     let end = Instant::now() + RUN;
     while Instant::now() < end {
         let inserting = next(&mut seed).is_multiple_of(2);
-        for _ in 0..2_000 {
-            let number = next(&mut seed) % NUMBERS;
-            if is_stable(number) {
+        for _ in 0..200 {
+            let guard = pin();
+            if inserting {
+                // SAFETY: the only writer, here and below.
+                let mut edit = unsafe { index.edit(&guard) };
+                for _ in 0..next(&mut seed) % 20 {
+                    let number = next(&mut seed) % NUMBERS;
+                    if !is_stable(number) {
+                        let _ = edit.insert(&key(number), Counted::new(number, alive));
+                    }
+                }
                 continue;
             }
-            let guard = pin();
-            // SAFETY: the only writer.
-            unsafe {
-                if inserting {
-                    let _ = index.insert(&key(number), Counted::new(number, alive), &guard);
-                } else {
-                    index.remove(&key(number), &guard);
+            for _ in 0..10 {
+                let number = next(&mut seed) % NUMBERS;
+                if !is_stable(number) {
+                    // SAFETY: as above.
+                    unsafe { index.remove(&key(number), &guard) };
                 }
             }
         }

@@ -13,6 +13,7 @@ use crate::encoding::Encoding;
 use crate::keyspace::Keyspace;
 use crate::leaf_block::{LeafBuilder, read_leaf, read_range};
 use crate::leaves::{LeafRange, Leaves};
+use crate::participant::insert;
 use crate::stored_range::StoredRange;
 use crate::writer::EntryWriter;
 
@@ -208,6 +209,8 @@ impl Keyspace {
         arena: &mut Arena,
     ) -> Result<(Box<[u8]>, u64, u64), Misfit> {
         let pin = pin();
+        // SAFETY: the caller's contract; all is written through it.
+        let mut inserts = unsafe { self.index.edit(pin.guard()) };
         let (range, entries) = read_leaf(number, block, |entry| {
             // SAFETY: the caller's contract.
             if unsafe { self.entry(entry.key, &pin) }.is_some() {
@@ -217,9 +220,10 @@ impl Keyspace {
             writer.expirations.change(entry.key, 0, entry.header.expires);
             // SAFETY: the caller's contract; there is no such entry yet. Nobody reads
             // yet, so nothing has to wait.
-            drop(unsafe { self.insert(entry.key, version, entry.commit, &pin) });
+            drop(unsafe { insert(&mut inserts, entry.key, version, entry.commit) });
             Ok(())
         })?;
+        pin.count_retired(inserts.publish());
         Ok((range.start, number, entries))
     }
 

@@ -118,28 +118,21 @@ impl Leaves {
         }
     }
 
-    /// Notes a new value of so many bytes, of a `new` entry or one that is there.
-    pub(crate) fn written(
-        &mut self,
-        key: &[u8],
-        bytes: usize,
-        new: bool,
-        keyspace: &Keyspace,
-        pin: &Pin,
-    ) {
+    /// Notes a new value of so many bytes, of a `new` entry or one that is there. Gives
+    /// where the leaf starts, if that is to be [`cut`](Self::cut).
+    #[must_use]
+    pub(crate) fn written(&mut self, key: &[u8], bytes: usize, new: bool) -> Option<Box<[u8]>> {
         let Self { by_start, dirty, .. } = self;
         let (start, leaf) = leaf_of(by_start, key);
         Self::mark(dirty, start, leaf);
         leaf.entries += u64::from(new);
         leaf.bytes += (key.len() + bytes) as u64;
-        if leaf.entries > ENTRIES_MAX || leaf.bytes > BYTES_MAX {
-            let start: Box<[u8]> = start.into();
-            self.cut(&start, keyspace, pin);
-        }
+        let too_large = leaf.entries > ENTRIES_MAX || leaf.bytes > BYTES_MAX;
+        too_large.then(|| start.into())
     }
 
     /// Measures a leaf, and cuts it in two if it is too large.
-    fn cut(&mut self, start: &[u8], keyspace: &Keyspace, pin: &Pin) {
+    pub(crate) fn cut(&mut self, start: &[u8], keyspace: &Keyspace, pin: &Pin) {
         let end = self.end_of(start);
         let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         // SAFETY: cut in a commit, under its lock.

@@ -48,6 +48,7 @@
 mod bounds;
 mod check;
 mod checkpoint;
+mod compaction;
 mod encoding;
 mod entry;
 mod entry_names;
@@ -80,6 +81,7 @@ mod writer;
 pub use bounds::Bounds;
 pub use check::Expected;
 pub use checkpoint::EntryChanges;
+pub use compaction::CompactedPiece;
 pub use encoding::Encoding;
 pub use entry_names::EntryName;
 pub use entry_range::EntryRange;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use selvedge_base::mutant;
+
 use crate::encoding::Encoding;
 use crate::v8_number::V8Number;
 
@@ -62,6 +64,7 @@ impl Operation {
         let Some(stored) = stored else { return operand };
         match self {
             Self::Sum => stored.wrapping_add(operand),
+            Self::Min if mutant::is("min-keeps-larger") => stored.max(operand),
             Self::Min => stored.min(operand),
             Self::Max => stored.max(operand),
         }

@@ -4,7 +4,7 @@
 use selvedge_base::sync::atomic::AtomicU64;
 use selvedge_base::{Timestamp, mutant};
 use selvedge_engine::{Participant, Settling};
-use selvedge_index::RetiredParts;
+use selvedge_index::{KeyedEdit, RetiredParts};
 use selvedge_mvcc::{Pin, Record, Retired, VersionBox, pin};
 
 use crate::entry::{Entry, EntryHeader};
@@ -34,6 +34,9 @@ impl Keyspace {
         mut superseded: impl FnMut(EntryName),
     ) {
         let pin = pin();
+        // SAFETY: whoever writes to the index holds the commit lock, and until this is
+        // dropped all is written through it.
+        let mut inserts = unsafe { self.index.edit(pin.guard()) };
         writes.committed = true;
         self.clock.not_before(writes.time.get());
         let EntryWrites { entries, versions, stamped, .. } = writes;
@@ -51,18 +54,26 @@ impl Keyspace {
                 Plan::Insert | Plan::Nothing => None,
             };
             // SAFETY: the caller's contract.
-            let name = unsafe { self.put(writer, key, (old, version), commit, &pin) };
+            let name = unsafe { self.put(writer, &mut inserts, key, (old, version), commit, &pin) };
             name.into_iter().for_each(&mut superseded);
         }
-        for StampedWrite { key, version } in stamped {
+        // The last one with a beginning counts, so it comes first.
+        for StampedWrite { key, version } in stamped.iter_mut().rev() {
             let Some(version) = version.take() else { continue };
-            put_stamp(key, commit);
+            put_stamp(key, if mutant::is("stamped-key-late") { commit.next() } else { commit });
             // SAFETY: as above, here and below.
             let old = unsafe { self.entry(key, &pin) };
+            // A record has one version of a commit: that of a later mutation with this
+            // beginning, or of one that guessed the whole key.
+            if old.is_some_and(|old| old.record.stamp().commit() == commit) {
+                continue;
+            }
             // SAFETY: as above.
-            let name = unsafe { self.put(writer, key, (old, version), commit, &pin) };
+            let name = unsafe { self.put(writer, &mut inserts, key, (old, version), commit, &pin) };
             name.into_iter().for_each(&mut superseded);
         }
+        // Whoever begins behind this commit walks a tree that has its entries.
+        pin.count_retired(inserts.publish());
     }
 
     /// Makes `version` the newest of the `old` entry, or of a new one; names the
@@ -73,6 +84,7 @@ impl Keyspace {
     unsafe fn put(
         &self,
         writer: &mut EntryWriter,
+        inserts: &mut KeyedEdit<'_, Entry>,
         key: &[u8],
         (old, version): (Option<&Entry>, VersionBox<EntryHeader>),
         commit: Timestamp,
@@ -91,37 +103,19 @@ impl Keyspace {
             }
             None => {
                 // SAFETY: as above; there is no entry with this key.
-                let retired = unsafe { self.insert(key, version, commit, pin) };
+                let retired = unsafe { insert(inserts, key, version, commit) };
                 writer.retired.extend(retired);
                 None
             }
         };
-        if let Some(leaves) = &mut writer.leaves {
-            leaves.written(key, bytes, old.is_none(), self, pin);
+        if let Some(leaves) = &mut writer.leaves
+            && let Some(too_large) = leaves.written(key, bytes, old.is_none())
+        {
+            // It is measured by a walk.
+            pin.count_retired(inserts.publish());
+            leaves.cut(&too_large, self, pin);
         }
         name
-    }
-
-    /// Makes an entry, with its first version in it (K1). What comes back waits for
-    /// the open snapshots.
-    ///
-    /// # Safety
-    /// As [`Participant::install`]; there is no entry with this key.
-    #[must_use]
-    pub(crate) unsafe fn insert(
-        &self,
-        key: &[u8],
-        version: VersionBox<EntryHeader>,
-        commit: Timestamp,
-        pin: &Pin,
-    ) -> Option<RetiredParts<Entry>> {
-        let entry = Entry { record: Record::default(), name: AtomicU64::new(NO_NAME) };
-        // SAFETY: the caller holds the commit lock and publishes.
-        unsafe { entry.record.install(version, commit) };
-        // SAFETY: whoever writes to the index holds the commit lock.
-        let inserted = unsafe { self.index.insert(key, entry, pin.guard()) };
-        pin.count_retired();
-        inserted.expect("validated as a key without an entry")
     }
 
     /// Prunes one entry, and takes it out if nothing is left of it; for a
@@ -154,7 +148,7 @@ impl Keyspace {
             // SAFETY: the commit lock is held. No snapshot sees the entry, and
             // none that begins later will.
             let removed = unsafe { self.index.remove(key, pin.guard()) };
-            pin.count_retired();
+            pin.count_retired(0);
             let removed = removed.expect("an entry is in the index until its record is empty");
             if let Some(leaves) = &mut writer.leaves {
                 leaves.removed(key);
@@ -175,6 +169,9 @@ impl Keyspace {
         for retired in writer.retired.drain(..) {
             retire(retired, settling);
         }
+        for moved in writer.moved.drain(..) {
+            settling.retire(moved);
+        }
     }
 
     /// Removes up to so many expired entries, if there are any.
@@ -186,6 +183,26 @@ impl Keyspace {
         }
         (!writes.is_empty()).then_some(writes)
     }
+}
+
+/// Makes an entry, with its first version in it (K1). What comes back waits for the
+/// open snapshots.
+///
+/// # Safety
+/// As [`Participant::install`]; there is no entry with this key.
+#[must_use]
+pub(crate) unsafe fn insert(
+    inserts: &mut KeyedEdit<'_, Entry>,
+    key: &[u8],
+    version: VersionBox<EntryHeader>,
+    commit: Timestamp,
+) -> Option<RetiredParts<Entry>> {
+    let entry = Entry { record: Record::default(), name: AtomicU64::new(NO_NAME) };
+    // SAFETY: the caller holds the commit lock and publishes.
+    unsafe { entry.record.install(version, commit) };
+    // SAFETY: the caller's contract.
+    let inserted = unsafe { inserts.insert(key, entry) };
+    inserted.expect("validated as a key without an entry")
 }
 
 /// Hands what left the index on, to be freed behind the snapshots of now (K5).

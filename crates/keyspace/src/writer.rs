@@ -1,6 +1,7 @@
 //! The keyspace's state behind the commit lock.
 
 use selvedge_index::RetiredParts;
+use selvedge_mvcc::Retired;
 
 use crate::entry::Entry;
 use crate::entry_names::EntryNames;
@@ -16,6 +17,8 @@ pub struct EntryWriter {
     pub(crate) leaves: Option<Leaves>,
     /// What left the index in a commit that is not settled yet.
     pub(crate) retired: Vec<RetiredParts<Entry>>,
+    /// The old places of values that a compaction has moved, until it is settled.
+    pub(crate) moved: Vec<Retired>,
 }
 
 impl EntryWriter {

@@ -39,6 +39,7 @@ pub mod server;
 mod service;
 mod tls;
 mod unstalled;
+mod untaken;
 mod watch;
 mod wire;
 mod write;

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::Body;
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::tls::Tls;
 use crate::unstalled::Unstalled;
+use crate::untaken::{Offered, Untaken};
 use crate::watch::Surroundings;
 
 /// How a server runs.
@@ -244,27 +245,39 @@ impl Connection {
     {
         let metrics = Arc::clone(&self.service.surroundings.metrics);
         metrics.connections.increment(1.0);
-        let asked = AtomicBool::new(false);
-        let answer = service_fn(|request| {
+        let (asked, untaken) = (AtomicBool::new(false), Arc::<Untaken>::default());
+        let answer = service_fn(|request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
             let service = Arc::clone(&self.service);
-            async move { Ok::<_, Infallible>(service.answer(request).await) }
+            let counted = (request.version() == Version::HTTP_2).then(|| Arc::clone(&untaken));
+            async move {
+                let answer = service.answer(request).await;
+                Ok::<_, Infallible>(answer.map(|body| Offered::new(body, counted)))
+            }
         });
         let stream = Unstalled::new(stream, self.answer_time);
         let connection = self.builder.serve_connection(TokioIo::new(stream), answer);
         let mut connection = std::pin::pin!(self.watcher.watch(connection.into_owned()));
         // Until the first request nothing else limits the time: which version is spoken
         // is found out before HTTP begins.
-        let first = tokio::time::timeout(self.header_time, &mut connection).await;
-        let ended = match first {
-            Ok(ended) => Some(ended),
-            Err(_) if asked.load(Ordering::Relaxed) => Some(connection.await),
-            Err(_) => None,
+        let ended = async {
+            let first = tokio::time::timeout(self.header_time, &mut connection).await;
+            match first {
+                Ok(ended) => Some(ended),
+                Err(_) if asked.load(Ordering::Relaxed) => Some(connection.await),
+                Err(_) => None,
+            }
         };
-        match ended {
-            Some(Err(error)) => tracing::debug!(peer = %self.peer, %error, "a connection broke"),
-            Some(Ok(())) => {}
-            None => tracing::debug!(peer = %self.peer, "a connection asked for nothing"),
+        let peer = self.peer;
+        tokio::select! {
+            ended = ended => match ended {
+                Some(Err(error)) => tracing::debug!(%peer, %error, "a connection broke"),
+                Some(Ok(())) => {}
+                None => tracing::debug!(%peer, "a connection asked for nothing"),
+            },
+            () = untaken.too_long(self.answer_time) => {
+                tracing::debug!(%peer, "a connection has no room for its answers");
+            }
         }
         metrics.connections.decrement(1.0);
     }

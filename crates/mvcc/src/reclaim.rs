@@ -68,15 +68,16 @@ mod epoch {
             unsafe { self.guard.defer_unchecked(free) }
         }
 
-        /// Counts an item that was retired through the [`guard`](Self::guard). The pin may
+        /// Counts an item of so many bytes that was retired through the
+        /// [`guard`](Self::guard). The pin may
         /// be one inside another, while which the epoch stands still: so the collector is
         /// run by who answers for it, see [`answer_for_counted`](Self::answer_for_counted).
         #[inline]
-        pub fn count_retired(&self) {
+        pub fn count_retired(&self, bytes: usize) {
             // Without its count a thread at its end leaves the rest to others.
             let _ended = RETIRED.try_with(|count| {
-                let (items, bytes) = count.get();
-                count.set((items.saturating_add(1), bytes));
+                let (items, total) = count.get();
+                count.set((items.saturating_add(1), total.saturating_add(bytes)));
             });
         }
 
@@ -202,7 +203,7 @@ mod model {
         }
 
         /// Nothing to do: what the guard retires is left to its epochs.
-        pub fn count_retired(&self) {}
+        pub fn count_retired(&self, _bytes: usize) {}
 
         /// Nothing to do, as above.
         pub fn answer_for_counted(&self) {}

@@ -37,7 +37,8 @@ impl IndexDef {
     /// [`IndexKeyError`], if a limit is exceeded.
     pub fn keys(&self, document: DocRef<'_>) -> Result<IndexKeys, IndexKeyError> {
         let mut keys: IndexKeys = smallvec![IndexKey::new()];
-        let mut scratch = Vec::new();
+        // Most values are short, and need no more room than this.
+        let mut scratch = Vec::with_capacity(64);
         for path in self.paths() {
             let Some(value) = document.get_path(path.path()) else { return Ok(IndexKeys::new()) };
             match value {

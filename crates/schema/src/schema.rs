@@ -7,7 +7,9 @@ use selvedge_base::mutant;
 use selvedge_encoding::{DocRef, EncodeError};
 
 use crate::step::{convert, moved};
-use crate::{DocumentDef, IndexNumber, IndexState, Missing, Owner, Step, Violation, ViolationKind};
+use crate::{
+    DocumentDef, IndexNumber, IndexState, Missing, Owner, Presence, Step, Violation, ViolationKind,
+};
 
 /// Whose definitions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -124,6 +126,17 @@ impl Definition {
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Whether every document has a field: one that is required, or has a default. Not
+    /// while documents are being converted, as those from before may lack it; nor of
+    /// paths into maps, of which nothing is defined.
+    #[must_use]
+    pub fn is_always_there(&self, field: &str) -> bool {
+        let is_converting =
+            self.change.as_ref().is_some_and(|change| change.phase == Phase::Converting);
+        let field = self.document.as_ref().and_then(|document| document.field(field));
+        !is_converting && field.is_some_and(|field| field.presence != Presence::Optional)
     }
 
     /// Whether a document may be written.

@@ -283,10 +283,11 @@ impl Db {
     }
 
     /// Lays the edges of all nodes in memory in the order of the nodes, a
-    /// thousand nodes at a time between commits; gives the number of edge sets
-    /// moved. Walks over many nodes are faster after it, most of all after a
-    /// load in many transactions. Snapshots stay as they are, and keep the old
-    /// places until they end.
+    /// thousand nodes at a time between commits, and the values of all keyspaces in
+    /// the order of keys; gives the number of edge sets and values moved. Walks over
+    /// many nodes are faster after it, and ranges of keys, most of all after a
+    /// load in many transactions or many writes in no order. Snapshots stay as they
+    /// are, and keep the old places until they end.
     ///
     /// ```
     /// use selvedge::prelude::*;

@@ -19,13 +19,14 @@
 //! 3. Of a stream of nodes no step sees how they were found, but those that read
 //!    edges, and paths.
 //!
-//! Reading order: `builder`, `terminals`, `rows`, `page`; `field`,
+//! Reading order: `builder`, `edge_types`, `terminals`, `typed`, `rows`, `page`; `field`,
 //! `predicate`, `condition`, `aggregate`; `step`, `plan`, `index_access`;
 //! `position`, `run`, `repeat`, `sort`, `group`; `error`.
 
 pub(crate) mod aggregate;
 pub(crate) mod builder;
 pub(crate) mod condition;
+mod edge_types;
 pub(crate) mod error;
 pub(crate) mod field;
 mod group;
@@ -40,10 +41,12 @@ mod run;
 mod sort;
 mod step;
 pub(crate) mod terminals;
+mod typed;
 
 pub use aggregate::{Aggregate, avg, count, max, min, sum};
 pub use builder::{Query, QueryStart};
 pub use condition::{Condition, has};
+pub use edge_types::EdgeTypes;
 pub use error::QueryError;
 pub use field::Field;
 pub use page::{Page, PageCursor};
@@ -54,3 +57,4 @@ pub use predicate::{
 pub use rows::{Row, Rows, Select};
 pub use step::Order;
 pub use terminals::{FoundEdges, NodeIds, Nodes, Way, Ways};
+pub use typed::{EdgesAs, NodesAs};

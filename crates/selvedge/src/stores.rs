@@ -258,8 +258,8 @@ fn not_understood(contents: &Contents, error: &StoredSchemaError) -> StorageErro
     contents.directory_problem(&error.to_string())
 }
 
-/// Compacts the graph, a leaf of nodes at a time between commits; gives the
-/// number of edge sets moved.
+/// Compacts the graph, a leaf of nodes at a time between commits, and then the
+/// keyspace, some entries at a time; gives the number of edge sets and values moved.
 pub(crate) fn compact(engine: &DbEngine) -> Result<usize, CommitError<StoreRefusal>> {
     let (mut moved, mut arena) = (0, Arena::new());
     for step in engine.participant().graph.compaction() {
@@ -269,7 +269,21 @@ pub(crate) fn compact(engine: &DbEngine) -> Result<usize, CommitError<StoreRefus
             unsafe { stores.graph.compact(&mut writer.graph, &mut arena, step) }
         })?;
     }
-    Ok(moved)
+    let mut last_key: Option<Vec<u8>> = None;
+    // Ends: keys ascend, and each piece is full but the last one. Who keeps adding keys
+    // at the end has to be faster than this.
+    loop {
+        let behind = last_key.take();
+        let piece = engine.maintain(|stores, writer| {
+            // SAFETY: as above.
+            unsafe { stores.keyspace.compact(&mut writer.entries, &mut arena, behind.as_deref()) }
+        })?;
+        moved += piece.moved;
+        match piece.last_key {
+            Some(key) => last_key = Some(key),
+            None => return Ok(moved),
+        }
+    }
 }
 
 /// What one transaction writes.

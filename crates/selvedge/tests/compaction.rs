@@ -1,11 +1,11 @@
-//! Compaction moves edges in memory, and nothing else: not for snapshots, not
-//! for transactions, not for threads beside it.
+//! Compaction moves edges and values in memory, and nothing else: not for snapshots,
+//! not for transactions, not for threads beside it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use selvedge::prelude::*;
-use selvedge::{Background, Result};
+use selvedge::{Background, KvEntry, Result, Selection, Snapshot, Versionstamp};
 use selvedge_testkit::threads;
 
 const NODES: usize = 1_500;
@@ -122,6 +122,97 @@ fn readers_and_writers_beside_a_compaction_notice_nothing() -> Result<()> {
                 assert_eq!(first[0], first[1], "both ends know the same edges");
                 assert_eq!(first[0].len() as u64, snapshot.count_edges("TO")?);
                 assert_eq!(edges(&snapshot, &nodes)?, first, "and go on to");
+            }
+            Ok(())
+        });
+        while Instant::now() < deadline {
+            db.compact()?;
+        }
+        stop.store(true, Ordering::Relaxed);
+        writer.join().expect("the writer is fine")?;
+        reader.join().expect("the reader is fine")
+    })
+}
+
+/// More than one piece of a compaction has.
+const ENTRIES: u64 = 1_300;
+
+fn entries(reader: &impl Read) -> Result<Vec<(Vec<u8>, Vec<u8>, Option<Versionstamp>)>> {
+    let list = reader.kv_view().list(Selection::all())?;
+    let row = |entry: &KvEntry<'_>| {
+        (entry.key_bytes().to_vec(), entry.bytes().to_vec(), entry.versionstamp())
+    };
+    Ok(list.iter().map(row).collect())
+}
+
+#[test]
+fn values_are_the_same_before_and_after() -> Result<()> {
+    let db = Db::builder().background(Background::Manual).in_memory();
+    let kv = db.kv();
+    let mut random = fastrand::Rng::with_seed(3);
+    for round in 0..2_000_u64 {
+        let key = random.u64(..ENTRIES).to_be_bytes();
+        kv.set(&key, vec![round as u8; random.usize(..300)])?;
+    }
+    (0..ENTRIES).try_for_each(|key| kv.set(&key.to_be_bytes(), key))?;
+    kv.set(&b"large"[..], vec![7; 60_000])?;
+    kv.set_for(&b"later"[..], 1_u64, Duration::from_secs(1000))?;
+    kv.delete(&5_u64.to_be_bytes())?;
+    let before = db.snapshot()?;
+    let all = entries(&before)?;
+    let borrowed = before.kv().list(Selection::all())?;
+    assert_eq!(db.compact()?, all.len());
+    assert!(borrowed.iter().map(|entry| entry.bytes()).eq(all.iter().map(|row| &row.1[..])));
+    assert_eq!((&entries(&before)?, &entries(&db.snapshot()?)?), (&all, &all));
+    // What has older versions moves, and they hang below it as before.
+    for key in 0..600_u64 {
+        kv.sum(&key.to_be_bytes(), 1)?;
+    }
+    let after = entries(&db.snapshot()?)?;
+    assert_eq!(db.compact()?, after.len());
+    assert_eq!((&entries(&before)?, &entries(&db.snapshot()?)?), (&all, &after));
+    assert!(kv.get(&b"later"[..])?.is_some_and(|entry| entry.expires_at().is_some()));
+    drop(borrowed);
+    drop(before);
+    while db.step(256) {}
+    let end = db.statistics();
+    assert_eq!((end.versions_retained, end.bytes_retained), (0, 0));
+    assert_eq!(db.check()?, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn readers_and_writers_of_entries_beside_a_compaction_notice_nothing() -> Result<()> {
+    let db = Db::in_memory();
+    let kv = db.kv();
+    (0..ENTRIES).try_for_each(|key| kv.set(&key.to_be_bytes(), 10_u64))?;
+    let sum = |reader: &Snapshot<'_>| -> Result<u64> {
+        let list = reader.kv().list(Selection::all())?;
+        Ok(list.iter().map(|entry| entry.number().expect("a number")).sum())
+    };
+    let deadline = Instant::now() + Duration::from_millis(700);
+    let stop = AtomicBool::new(false);
+    threads::scope(|scope| {
+        let writer = scope.spawn(|| -> Result<()> {
+            let mut random = fastrand::Rng::with_seed(5);
+            while !stop.load(Ordering::Relaxed) {
+                let [from, to] = [(); 2].map(|()| random.u64(..ENTRIES).to_be_bytes());
+                kv.atomic().sum(&from, u64::MAX).sum(&to, 1).commit()?;
+                let gone = (ENTRIES + random.u64(..50)).to_be_bytes();
+                kv.set(&gone, 0_u64)?;
+                kv.delete(&gone)?;
+            }
+            Ok(())
+        });
+        let reader = scope.spawn(|| -> Result<()> {
+            while !stop.load(Ordering::Relaxed) {
+                let snapshot = db.snapshot()?;
+                assert_eq!(sum(&snapshot)?, 10 * ENTRIES, "what one has lost another has");
+                let one_by_one = (0..ENTRIES).map(|key| snapshot.kv().get(&key.to_be_bytes()));
+                let one_by_one =
+                    one_by_one.map(|found| Ok(found?.and_then(|entry| entry.number())));
+                let found = one_by_one.collect::<Result<Option<Vec<_>>>>()?;
+                assert_eq!(found.map(|all| all.iter().sum()), Some(10 * ENTRIES));
             }
             Ok(())
         });

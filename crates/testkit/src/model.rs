@@ -4,7 +4,7 @@
 //! step by step in one thread. The model copies the whole state at every begin and
 //! judges commits by comparing what was written and read. On disk the database is
 //! ended and opened again in between. Beside nodes and edges there are a few numbers in
-//! a keyspace, which are written together with them.
+//! a keyspace, which are written together with them, and by atomic operations alone.
 //!
 //! Who makes up the steps is elsewhere: property tests and fuzzing.
 //!
@@ -22,4 +22,6 @@ mod write;
 pub use self::harness::Harness;
 pub use self::look::Look;
 pub use self::state::{DIRECTIONS, ENTRIES, FIELDS, KEYS, LABELS, Name, TYPES, Walk};
-pub use self::transition::{Ending, Expected, Pick, SLOTS, Shape, Slot, Transition, Write};
+pub use self::transition::{
+    Computation, Ending, Expected, Mutation, Pick, SLOTS, Shape, Slot, Transition, Write,
+};

@@ -3,6 +3,7 @@
 use selvedge_benches::Outcome;
 use selvedge_benches::compare::{Line, Title};
 use selvedge_benches::indexed::{IndexStore, ROWS_PER_GROUP, ROWS_PER_RANGE};
+use selvedge_benches::indexed_load::IndexedLoad;
 use selvedge_benches::random::Random;
 
 use crate::options::Options;
@@ -14,7 +15,16 @@ const NAMES: [&str; 4] = [
     "index: equal, 10 rows",
 ];
 
+/// Loads, with so many indexes and so many rows in a transaction.
+const LOADS: [(&str, usize, u64); 4] = [
+    ("index: load, 1 index", 1, 1000),
+    ("index: load, 5 indexes", 5, 1000),
+    ("index: load singly, 1 index", 1, 1),
+    ("index: load singly, 5 indexes", 5, 1),
+];
+
 pub(crate) fn run(options: &Options, lines: &mut Vec<Line>) -> Outcome<()> {
+    loads(options, lines)?;
     let Options { plan, keys, times, .. } = options;
     if !NAMES.iter().any(|name| plan.wants(name)) {
         return Ok(());
@@ -50,4 +60,17 @@ pub(crate) fn run(options: &Options, lines: &mut Vec<Line>) -> Outcome<()> {
         &mut |seed| store.groups(&mut Random::new(seed), groups),
         &mut |seed| Ok(maps.groups(&mut Random::new(seed), groups)),
     )
+}
+
+fn loads(options: &Options, lines: &mut Vec<Line>) -> Outcome<()> {
+    for (name, indexes, rows_per_transaction) in LOADS {
+        let bare = IndexedLoad { rows: options.keys / 2, indexes: 0, rows_per_transaction };
+        options.plan.compare(
+            lines,
+            Title::new(name, "without, selvedge", ""),
+            &mut |seed| IndexedLoad { indexes, ..bare }.run(&mut Random::new(seed)),
+            &mut |seed| bare.run(&mut Random::new(seed)),
+        )?;
+    }
+    Ok(())
 }

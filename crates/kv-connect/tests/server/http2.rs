@@ -4,23 +4,29 @@ use bytes::Bytes;
 use denokv_proto::datapath as pb;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
-use hyper::client::conn::http2::SendRequest;
+use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
+use tokio::task::JoinHandle;
 
 use crate::client::{point, set};
 use crate::running::{Running, TOKEN};
 
 async fn connect(server: &Running) -> SendRequest<Full<Bytes>> {
-    let stream = tokio::net::TcpStream::connect(server.address).await.expect("a connection");
-    let handshake =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
-    let (sender, connection) = handshake.await.expect("HTTP/2");
-    tokio::spawn(connection);
-    sender
+    connect_by(&Builder::new(TokioExecutor::new()), server).await.0
 }
 
-fn request(server: &Running, call: &str, body: Vec<u8>) -> Request<Full<Bytes>> {
+/// A connection, and the task that keeps it going; it ends with the connection.
+pub(crate) async fn connect_by(
+    builder: &Builder<TokioExecutor>,
+    server: &Running,
+) -> (SendRequest<Full<Bytes>>, JoinHandle<hyper::Result<()>>) {
+    let stream = tokio::net::TcpStream::connect(server.address).await.expect("a connection");
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.expect("HTTP/2");
+    (sender, tokio::spawn(connection))
+}
+
+pub(crate) fn request(server: &Running, call: &str, body: Vec<u8>) -> Request<Full<Bytes>> {
     Request::post(format!("http://test/v2/{call}"))
         .header("authorization", format!("Bearer {TOKEN}"))
         .header("x-denokv-version", "3")

@@ -14,6 +14,7 @@ mod reading;
 mod refusals;
 mod running;
 mod slow_readers;
+mod slow_streams;
 mod tls;
 mod watching;
 mod writing;

@@ -12,10 +12,10 @@ use crate::running::Running;
 const ENTRIES: u32 = 200;
 const VALUE_BYTES: usize = 60_000;
 /// More than the system keeps between the two ends of a connection.
-const ANSWER_BYTES: usize = ENTRIES as usize * VALUE_BYTES;
+pub(crate) const ANSWER_BYTES: usize = ENTRIES as usize * VALUE_BYTES;
 
 /// A server with room for one answer of everything, and hardly more.
-fn narrow(answer_time: Duration) -> Running {
+pub(crate) fn narrow(answer_time: Duration) -> Running {
     let server = Running::with(|mut options| {
         options.answer_bytes_max = ANSWER_BYTES + ANSWER_BYTES / 4;
         options.answer_time = answer_time;
@@ -27,7 +27,7 @@ fn narrow(answer_time: Duration) -> Running {
     server
 }
 
-fn everything() -> Vec<pb::ReadRange> {
+pub(crate) fn everything() -> Vec<pb::ReadRange> {
     let (start, end) = (vec![0], vec![0xff]);
     vec![pb::ReadRange { start, end, limit: 1000, reverse: false }]
 }
@@ -78,7 +78,7 @@ fn who_takes_nothing_is_cut() {
     assert_eq!(other.read(vec![point(b"small")]).unwrap().status, 200);
 }
 
-fn assert_room_comes(server: &Running) {
+pub(crate) fn assert_room_comes(server: &Running) {
     let (mut client, until) = (server.client(), Instant::now() + Duration::from_secs(20));
     while client.read(everything()).unwrap().status != 200 {
         assert!(Instant::now() < until, "what nobody takes is held for ever");

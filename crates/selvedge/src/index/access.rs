@@ -2,7 +2,7 @@
 
 use selvedge_base::NodeId;
 use selvedge_encoding::FieldPath;
-use selvedge_schema::{IndexDef, Schema, ordered_values};
+use selvedge_schema::{Definition, DocumentDef, IndexDef, Kind, Schema, ordered_values};
 
 use crate::error::Result;
 use crate::index::place::Place;
@@ -41,17 +41,20 @@ impl Indexes for Transaction<'_> {
 }
 
 fn shapes<R: Read>(reader: &R, label: &str) -> Vec<IndexShape> {
-    let definitions = reader.definitions();
-    let definition = definitions.and_then(|schema: &Schema| schema.node(label));
-    let indexes = definition.map(|document| document.indexes()).unwrap_or_default();
-    indexes.iter().filter(|index| index.is_ready()).filter_map(shape).collect()
+    let schema = reader.definitions();
+    let definition = schema.and_then(|schema: &Schema| schema.named(Kind::Nodes, label));
+    let Some(definition) = definition else { return Vec::new() };
+    let indexes = definition.document().map(DocumentDef::indexes).unwrap_or_default();
+    let ready = indexes.iter().filter(|index| index.is_ready());
+    ready.filter_map(|index| shape(definition, index)).collect()
 }
 
-fn shape(index: &IndexDef) -> Option<IndexShape> {
-    let fields = index.paths().iter().map(|path| {
+fn shape(definition: &Definition, index: &IndexDef) -> Option<IndexShape> {
+    let fields = index.paths().iter().map(|at| {
         // A definition has only paths that can be read.
-        let (path, is_multi) = (FieldPath::parse(path.path()).ok()?, path.is_each());
-        Some(IndexField { path, is_multi })
+        let (path, is_multi) = (FieldPath::parse(at.path()).ok()?, at.is_each());
+        let is_always_there = !is_multi && definition.is_always_there(at.path());
+        Some(IndexField { path, is_multi, is_always_there })
     });
     let fields = fields.collect::<Option<_>>()?;
     Some(IndexShape { name: index.name().to_owned(), fields, unique: index.is_unique() })

@@ -6,6 +6,7 @@ use std::ops::{Bound, RangeBounds};
 
 use selvedge_base::NodeId;
 use selvedge_base::hash::Set;
+use selvedge_base::limits::INDEX_RANGES_MAX;
 use selvedge_encoding::{Value, ordered_kind, put_ordered_prefix};
 use selvedge_graph::{GraphError, Node};
 use selvedge_schema::{IndexKey, ordered_values};
@@ -41,7 +42,7 @@ pub struct IndexScan<'a> {
     after: Option<Cursor>,
     /// A node may have several entries here.
     repeats: bool,
-    misuse: Option<&'static str>,
+    misuse: Option<GraphError>,
 }
 
 const TOO_MANY: &str = "it has no path left to bind";
@@ -68,7 +69,8 @@ impl<'a> IndexScan<'a> {
         self.within([value])
     }
 
-    /// Binds the next path to one of several values.
+    /// Binds the next path to one of several values. The numbers of values of all paths
+    /// multiply, up to [`INDEX_RANGES_MAX`].
     pub fn within<V: Into<Value>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
         let values = values.into_iter().map(|value| ordered_values(&[value.into()]));
         let mut values: Vec<IndexKey> = values.collect();
@@ -78,6 +80,14 @@ impl<'a> IndexScan<'a> {
             self.repeats = false;
         }
         self.take_path();
+        let ranges = self.bound.len().saturating_mul(values.len());
+        if ranges > INDEX_RANGES_MAX {
+            let what = "the number of ranges of an index scan, which is the product of its lists \
+                        of values,";
+            let (actual, limit) = (ranges as u64, INDEX_RANGES_MAX as u64);
+            self.misuse.get_or_insert(GraphError::Limit { what, actual, limit });
+            return self;
+        }
         let behind = |key: &IndexKey, value: &IndexKey| {
             let mut both = key.clone();
             both.extend_from_slice(value);
@@ -115,10 +125,14 @@ impl<'a> IndexScan<'a> {
 
     /// One path more is bound.
     fn take_path(&mut self) {
-        if self.range.is_some() {
-            self.misuse = Some(BEHIND_RANGE);
-        } else if self.paths == self.view.def.paths().len() {
-            self.misuse = Some(TOO_MANY);
+        let reason = if self.range.is_some() {
+            Some(BEHIND_RANGE)
+        } else {
+            (self.paths == self.view.def.paths().len()).then_some(TOO_MANY)
+        };
+        if let Some(reason) = reason {
+            let index = self.view.def.name().to_owned();
+            self.misuse.get_or_insert(GraphError::IndexUse { index, reason });
         }
         self.paths += 1;
     }
@@ -142,12 +156,11 @@ impl<'a> IndexScan<'a> {
     /// The ids of the nodes.
     ///
     /// # Errors
-    /// [`Error::Input`](crate::Error::Input) if more paths are bound than there are, or
-    /// one behind a range; [`Error::Kv`](crate::Error::Kv) for a cursor of another index.
+    /// [`Error::Input`](crate::Error::Input) if more paths are bound than there are, one
+    /// behind a range, or to too many values; [`Error::Kv`](crate::Error::Kv) for a cursor of another index.
     pub fn ids(self) -> Result<IndexIds<'a>> {
-        if let Some(reason) = self.misuse {
-            let index = self.view.def.name().to_owned();
-            return Err(GraphError::IndexUse { index, reason }.into());
+        if let Some(misuse) = self.misuse {
+            return Err(misuse.into());
         }
         let after = self.after.as_ref().map(|after| Space::SYSTEM.key(after.bytes()));
         if after.as_ref().is_some_and(|after| self.view.place.values_of(after).is_none()) {

@@ -228,7 +228,8 @@ impl<'kv> Atomic<'kv> {
     }
 
     /// Gives a value a key that ends with the versionstamp of this operation, as a
-    /// string part behind the parts of `prefix`: see [`KvCommit::stamped_key`].
+    /// string part behind the parts of `prefix`: see [`KvCommit::stamped_key`]. Of several
+    /// with the same prefix the last one counts.
     pub fn set_versionstamped<'v, K>(mut self, prefix: &K, value: impl Into<KvValue<'v>>) -> Self
     where
         K: AsRef<[u8]> + ?Sized,

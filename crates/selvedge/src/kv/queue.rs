@@ -13,6 +13,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use selvedge_base::hash::Set;
+use selvedge_base::mutant;
 use selvedge_base::sync::{Arc, LockRank, Mutex, mutex};
 use selvedge_encoding::{Document, Key, Value, encode};
 use selvedge_keyspace::{Encoding, EntryWrites, Mutation};
@@ -283,9 +284,12 @@ impl Delivery {
         if let Some(time) = self.record.backoff.get(failed) {
             let now = self.kv.with_keyspace(|keyspace| keyspace.now())?;
             let record = Record { attempt: self.record.attempt + 1, ..self.record.clone() };
+            if mutant::is("message-not-put-off") {
+                return self.kv.commit_entries(writes);
+            }
             record.stage(self.kv.space, now.saturating_add(*time), 0, &mut writes)?;
         } else {
-            for key in &self.record.undelivered {
+            for key in self.record.undelivered.iter().filter(|_| !mutant::is("dead-letter-lost")) {
                 let set = Mutation::Set(self.record.encoding, &self.record.payload);
                 writes.mutate(&self.kv.space.key(key), set).map_err(stage)?;
             }

@@ -10,6 +10,7 @@ use selvedge_graph::{Direction, Node};
 
 use crate::error::Result;
 use crate::query::condition::{Condition, has};
+use crate::query::edge_types::EdgeTypes;
 use crate::query::error::QueryError;
 use crate::query::field::Field;
 use crate::query::plan::{Plan, Start, plan};
@@ -22,7 +23,7 @@ use crate::query::step::{Hop, Order, Step};
 /// [`Read::query`](crate::Read::query).
 #[derive(Clone, Copy)]
 pub struct QueryStart<'a> {
-    source: Source<'a>,
+    pub(crate) source: Source<'a>,
 }
 
 impl<'a> QueryStart<'a> {
@@ -30,10 +31,11 @@ impl<'a> QueryStart<'a> {
         Self { source }
     }
 
-    /// Starts from a node; from nothing, if it does not exist.
+    /// Starts from a node, given by its id or as it was read
+    /// (`&`[`Stored`](crate::Stored)); from nothing, if it does not exist.
     #[must_use]
-    pub fn from(self, node: NodeId) -> Query<'a> {
-        self.from_nodes([node])
+    pub fn from(self, node: impl Into<NodeId>) -> Query<'a> {
+        self.from_nodes([node.into()])
     }
 
     /// Starts from nodes, in the order given; those that do not exist are left
@@ -87,11 +89,11 @@ pub struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    fn new(source: Source<'a>, start: Start) -> Self {
+    pub(crate) fn new(source: Source<'a>, start: Start) -> Self {
         Self { source, start, steps: Vec::new(), held_max: QUERY_HELD_MAX, error: None }
     }
 
-    fn note(&mut self, checked: Result<(), QueryError>) {
+    pub(crate) fn note(&mut self, checked: Result<(), QueryError>) {
         if let Err(error) = checked {
             self.error.get_or_insert_with(|| Box::new(error));
         }
@@ -102,62 +104,55 @@ impl<'a> Query<'a> {
         self
     }
 
-    fn hop<'t>(
+    fn hop(
         mut self,
         direction: Direction,
-        edge_type: impl Into<Option<&'t str>>,
+        edge_types: impl Into<EdgeTypes>,
         edges: Option<Condition>,
     ) -> Self {
         self.note(edges.as_ref().map_or(Ok(()), Condition::check));
         let edges = edges.map(|condition| Rc::new(condition.of_edges()));
-        let edge_type = edge_type.into().map(Rc::from);
-        self.step(Step::Hop(Hop { direction, edge_type, edges }))
+        let edge_types = edge_types.into();
+        self.step(Step::Hop(Hop { direction, edge_types, edges }))
     }
 
-    /// Goes to the neighbours along edges out, of a type or of all (`None`); a
+    /// Goes to the neighbours along edges out: of a type, of several
+    /// (`["KNOWS", "LIKES"]`, those of the first come first), or of all (`None`); a
     /// neighbour comes once for each edge to it.
     #[must_use]
-    pub fn out<'t>(self, edge_type: impl Into<Option<&'t str>>) -> Self {
-        self.hop(Direction::Out, edge_type, None)
+    pub fn out(self, edge_types: impl Into<EdgeTypes>) -> Self {
+        self.hop(Direction::Out, edge_types, None)
     }
 
     /// Goes to the neighbours along edges in.
     #[must_use]
-    pub fn in_<'t>(self, edge_type: impl Into<Option<&'t str>>) -> Self {
-        self.hop(Direction::In, edge_type, None)
+    pub fn in_(self, edge_types: impl Into<EdgeTypes>) -> Self {
+        self.hop(Direction::In, edge_types, None)
     }
 
     /// Goes to the neighbours along edges out, then to those along edges in.
     #[must_use]
-    pub fn both<'t>(self, edge_type: impl Into<Option<&'t str>>) -> Self {
-        self.hop(Direction::Both, edge_type, None)
+    pub fn both(self, edge_types: impl Into<EdgeTypes>) -> Self {
+        self.hop(Direction::Both, edge_types, None)
     }
 
     /// As [`out`](Self::out), along edges that fulfil a condition, whose paths
     /// lead into the documents of the edges.
     #[must_use]
-    pub fn out_edges<'t>(
-        self,
-        edge_type: impl Into<Option<&'t str>>,
-        condition: Condition,
-    ) -> Self {
-        self.hop(Direction::Out, edge_type, Some(condition))
+    pub fn out_edges(self, edge_types: impl Into<EdgeTypes>, condition: Condition) -> Self {
+        self.hop(Direction::Out, edge_types, Some(condition))
     }
 
     /// As [`in_`](Self::in_), along edges that fulfil a condition.
     #[must_use]
-    pub fn in_edges<'t>(self, edge_type: impl Into<Option<&'t str>>, condition: Condition) -> Self {
-        self.hop(Direction::In, edge_type, Some(condition))
+    pub fn in_edges(self, edge_types: impl Into<EdgeTypes>, condition: Condition) -> Self {
+        self.hop(Direction::In, edge_types, Some(condition))
     }
 
     /// As [`both`](Self::both), along edges that fulfil a condition.
     #[must_use]
-    pub fn both_edges<'t>(
-        self,
-        edge_type: impl Into<Option<&'t str>>,
-        condition: Condition,
-    ) -> Self {
-        self.hop(Direction::Both, edge_type, Some(condition))
+    pub fn both_edges(self, edge_types: impl Into<EdgeTypes>, condition: Condition) -> Self {
+        self.hop(Direction::Both, edge_types, Some(condition))
     }
 
     /// Keeps nodes of whose field a predicate holds.

@@ -10,6 +10,7 @@ use std::ops::Bound;
 use std::rc::Rc;
 
 use selvedge_base::NodeId;
+use selvedge_base::limits::INDEX_RANGES_MAX;
 use selvedge_encoding::Value;
 
 use crate::query::condition::{Condition, Demand};
@@ -165,7 +166,8 @@ impl Candidate {
                 .filter_map(|(number, test)| Some((number, on_field(test)?)))
                 .collect();
             // Nodes without a value have no entry.
-            if !tests.iter().any(|(_, predicate)| predicate.needs_value()) {
+            let needs_value = || tests.iter().any(|(_, predicate)| predicate.needs_value());
+            if !field.is_always_there && !needs_value() {
                 return None;
             }
             let fixed = place == found.equal.len();
@@ -197,7 +199,7 @@ impl Candidate {
         let mut of_bounds = Vec::new();
         for (number, predicate) in tests {
             match &predicate.test {
-                Test::Within(operands) => {
+                Test::Within(operands) if operands.len() <= INDEX_RANGES_MAX => {
                     let values = operands.iter().map(|operand| operand.value().clone());
                     self.bounds = ValueBounds::Within(values.collect());
                     self.covered.push(*number);

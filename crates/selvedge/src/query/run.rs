@@ -97,12 +97,20 @@ impl<'a> Run<'a> {
 
     fn hop(self, input: Stream<'a>, hop: &Hop) -> Stream<'a> {
         let view = self.source.view;
-        let adjacency = view.adjacency(hop.direction, hop.edge_type.as_deref());
+        let ways = hop.edge_types.iter().map(|of| view.adjacency(hop.direction, of)).collect();
         if hop.edges.is_none() && self.tracking == Tracking::Nothing {
-            return Box::new(NodeHop { input, adjacency, around: None });
+            return Box::new(NodeHop { input, ways, from: None, next_way: 0, around: None });
         }
         let condition = hop.edges.clone();
-        Box::new(EdgeHop { run: self, input, adjacency, condition, at: None })
+        Box::new(EdgeHop {
+            run: self,
+            input,
+            ways,
+            condition,
+            from: None,
+            next_way: 0,
+            edges: None,
+        })
     }
 
     fn test(self, input: Stream<'a>, condition: Rc<Condition>) -> Stream<'a> {
@@ -198,7 +206,11 @@ impl Iterator for AllLabels<'_> {
 /// To neighbours, when nobody asks for the edges.
 struct NodeHop<'a> {
     input: Stream<'a>,
-    adjacency: AdjacencyView<'a>,
+    /// By which edges it leaves a node, one after the other.
+    ways: Vec<AdjacencyView<'a>>,
+    /// Where it is leaving from.
+    from: Option<NodeId>,
+    next_way: usize,
     around: Option<Neighbours<'a>>,
 }
 
@@ -210,8 +222,13 @@ impl<'a> Iterator for NodeHop<'a> {
             if let Some(node) = self.around.as_mut().and_then(Iterator::next) {
                 return Some(Ok(Position::start(node)));
             }
+            if let (Some(from), Some(way)) = (self.from, self.ways.get(self.next_way)) {
+                self.around = Some(way.neighbours(from));
+                self.next_way += 1;
+                continue;
+            }
             match self.input.next()? {
-                Ok(at) => self.around = Some(self.adjacency.neighbours(at.node)),
+                Ok(at) => (self.from, self.next_way) = (Some(at.node), 0),
                 Err(error) => return Some(Err(error)),
             }
         }
@@ -222,16 +239,17 @@ impl<'a> Iterator for NodeHop<'a> {
 struct EdgeHop<'a> {
     run: Run<'a>,
     input: Stream<'a>,
-    adjacency: AdjacencyView<'a>,
+    ways: Vec<AdjacencyView<'a>>,
     condition: Option<Rc<Condition>>,
-    /// Where it is leaving from.
-    at: Option<(Position<'a>, Edges<'a>)>,
+    from: Option<Position<'a>>,
+    next_way: usize,
+    edges: Option<Edges<'a>>,
 }
 
 impl<'a> EdgeHop<'a> {
     /// The other end of the next edge that passes.
     fn leave(&mut self) -> Result<Option<Position<'a>>> {
-        let Some((from, edges)) = &mut self.at else { return Ok(None) };
+        let (Some(from), Some(edges)) = (&self.from, &mut self.edges) else { return Ok(None) };
         for edge in edges.by_ref() {
             let node = if edge.source() == from.node { edge.target() } else { edge.source() };
             let to = Position::start(node);
@@ -249,7 +267,7 @@ impl<'a> EdgeHop<'a> {
             };
             return Ok(Some(Position { via: via.map(Rc::new), ..to }));
         }
-        self.at = None;
+        self.edges = None;
         Ok(None)
     }
 }
@@ -264,13 +282,17 @@ impl<'a> Iterator for EdgeHop<'a> {
                 Ok(None) => {}
                 Err(error) => return Some(Err(error)),
             }
-            let edges = match self.input.next()? {
-                Ok(at) => self.adjacency.edges(at.node).map(|edges| (at, edges)),
+            if let (Some(from), Some(way)) = (&self.from, self.ways.get(self.next_way)) {
+                self.next_way += 1;
+                match way.edges(from.node) {
+                    Ok(edges) => self.edges = Some(edges),
+                    Err(error) => return Some(Err(Error::from(error))),
+                }
+                continue;
+            }
+            match self.input.next()? {
+                Ok(at) => (self.from, self.next_way) = (Some(at), 0),
                 Err(error) => return Some(Err(error)),
-            };
-            match edges {
-                Ok(at) => self.at = Some(at),
-                Err(error) => return Some(Err(Error::from(error))),
             }
         }
     }

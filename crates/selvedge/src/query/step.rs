@@ -7,6 +7,7 @@ use std::rc::Rc;
 use selvedge_graph::{Direction, Node};
 
 use crate::query::condition::Condition;
+use crate::query::edge_types::EdgeTypes;
 use crate::query::field::Field;
 
 /// Which way to sort.
@@ -38,7 +39,7 @@ pub(crate) enum Step<'a> {
 #[derive(Clone)]
 pub(crate) struct Hop {
     pub(crate) direction: Direction,
-    pub(crate) edge_type: Option<Rc<str>>,
+    pub(crate) edge_types: EdgeTypes,
     /// What the edge must fulfil.
     pub(crate) edges: Option<Rc<Condition>>,
 }
@@ -113,10 +114,7 @@ impl fmt::Display for Hop {
             Direction::In => "in",
             Direction::Both => "both",
         })?;
-        match &self.edge_type {
-            Some(name) => write!(f, " {name:?}")?,
-            None => f.write_str(" along all types")?,
-        }
+        write!(f, " {}", self.edge_types)?;
         match &self.edges {
             Some(condition) => write!(f, " over edges with {condition}"),
             None => Ok(()),

@@ -82,10 +82,14 @@ impl<'a> Query<'a> {
             (_, Some(Step::Hop(hop))) if hop.edges.is_none() => {
                 let hop = hop.clone();
                 plan.steps.pop_back();
-                let (run, edge_type) = (self.run(Tracking::Nothing), hop.edge_type.as_deref());
-                let degree =
-                    |at: Position<'_>| view.degree(at.node, hop.direction, edge_type) as u64;
-                return run.plan(plan)?.try_fold(0, |sum, at| Ok(sum + degree(at?)));
+                let degree = |at: Position<'_>| {
+                    let of_types = hop.edge_types.iter();
+                    of_types.map(|of| view.degree(at.node, hop.direction, of) as u64).sum::<u64>()
+                };
+                return self
+                    .run(Tracking::Nothing)
+                    .plan(plan)?
+                    .try_fold(0, |sum, at| Ok(sum + degree(at?)));
             }
             _ => {}
         }

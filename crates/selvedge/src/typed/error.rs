@@ -4,6 +4,7 @@ use std::fmt;
 
 use selvedge_base::NodeId;
 use selvedge_encoding::SerdeError;
+use selvedge_graph::Edge;
 
 /// Why a typed operation was refused. Nothing of it is applied.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -17,6 +18,16 @@ pub enum TypedError {
         /// The label of the type.
         expected: &'static str,
         /// The label of the node.
+        found: String,
+    },
+    /// The edge is of another type.
+    #[error("edge {} -{found}-> {} is not of the type {expected:?}", .edge.source, .edge.target)]
+    EdgeType {
+        /// The edge.
+        edge: Edge,
+        /// The type that was asked for.
+        expected: &'static str,
+        /// The type that it has.
         found: String,
     },
     /// An update would change a key, which a node has for life.

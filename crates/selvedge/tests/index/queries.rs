@@ -5,7 +5,9 @@ use selvedge::prelude::*;
 use selvedge::query::{
     Order, PageCursor, Predicate, between, contains, eq, gt, gte, lt, prefix, within,
 };
-use selvedge::{IndexDef, NodeDef};
+use selvedge::{
+    FieldDef, IndexDef, MigrationProgress, MigrationStage, NodeDef, Transaction, TransactionOptions,
+};
 
 fn keys<R: Read>(reader: &R, tests: &[(&str, Predicate)]) -> Result<(String, Vec<String>), Error> {
     let mut query = reader.query().from_label("User");
@@ -123,4 +125,110 @@ fn own_writes_are_found_through_an_index() -> Result<(), Error> {
     let plan = snapshot.query().from_label("Plain").has("age", eq(1)).explain()?;
     assert_eq!(plan, "scan of label \"Plain\"\nkeep age = 1\n");
     Ok(())
+}
+
+/// The plan, and the numbers of the nodes in the order in which it gives them.
+fn by_level<R: Read>(reader: &R) -> Result<(String, Vec<i64>), Error> {
+    let query = reader.query().from_label("Player").order_by("level", Order::Desc);
+    let numbers = query.nodes()?.map(|node| Ok(node?.typed::<i64>("number")?.unwrap_or(-1)));
+    Ok((query.explain()?, numbers.collect::<Result<_, Error>>()?))
+}
+
+const SORTED: &str = "scan of label \"Player\"\nsort by level desc\n";
+const INDEXED: &str = "index \"level\" on \"Player\" (level), reversed, in the order asked for\n";
+
+/// What is required, or has a default, is in the index for sure: not what may be
+/// absent, nor what has yet to be converted. Snapshots go by the schema of their start.
+#[test]
+fn an_index_gives_its_order_once_every_document_has_the_field() -> Result<(), Error> {
+    let db = Db::in_memory();
+    let level = || FieldDef::int("level");
+    let fields = [FieldDef::int("number"), level().optional().indexed()];
+    db.define([NodeDef::new("Player").fields(fields)])?;
+    for number in 0..600 {
+        let mut document = doc! { "number": number };
+        if number % 3 > 0 {
+            document.set("level", number % 7);
+        }
+        db.insert_node("Player", None, document)?;
+    }
+    let mut expected: Vec<i64> = (0..600).collect();
+    let sort = |numbers: &mut Vec<i64>, absent: i64| {
+        let level = |number: &i64| if number % 3 > 0 { number % 7 } else { absent };
+        numbers.sort_by_key(|number| (level(number), *number));
+        numbers.reverse();
+    };
+    let before = db.snapshot()?;
+    sort(&mut expected, -1);
+    assert_eq!(by_level(&before)?, (SORTED.to_owned(), expected.clone()));
+
+    let mut converting = 0;
+    let migration = db.migrate("Player").change_field(level().default(3));
+    let report = |progress: MigrationProgress| {
+        if progress.stage == MigrationStage::Converting && progress.done < progress.of {
+            converting += 1;
+            let (plan, numbers) = by_level(&db.snapshot().expect("few are open")).expect("reads");
+            assert_eq!((&*plan, numbers.len()), (SORTED, 600), "some have no entry yet");
+        }
+    };
+    migration.on_progress(report).run()?;
+    assert!(converting > 0, "it was looked at in its midst");
+
+    let after = db.snapshot()?;
+    let beside = db.begin(&TransactionOptions::new())?;
+    let mut now = expected.clone();
+    sort(&mut now, 3);
+    assert_eq!(by_level(&after)?, (INDEXED.to_owned(), now.clone()));
+    assert_eq!(by_level(&before)?, (SORTED.to_owned(), expected));
+    let first = after.query().from_label("Player").order_by("level", Order::Asc).first()?;
+    assert_eq!(first.expect("there are some").get("level").unwrap(), 0);
+
+    db.migrate("Player").make_optional("level").run()?;
+    db.insert_node("Player", None, doc! { "number": 600 })?;
+    now.push(600);
+    assert_eq!(by_level(&db.snapshot()?)?, (SORTED.to_owned(), now.clone()));
+    now.pop();
+    assert_eq!(by_level(&beside)?, (INDEXED.to_owned(), now));
+    assert_sound(&db);
+    Ok(())
+}
+
+/// Of a composite index the first path is enough, if all documents have the others.
+#[test]
+fn a_composite_index_is_used_by_its_first_path() -> Result<(), Error> {
+    let db = Db::in_memory();
+    let def = NodeDef::new("Song").fields([
+        FieldDef::string("album").optional(),
+        FieldDef::int("track"),
+        FieldDef::map("audio"),
+    ]);
+    let by_rate = IndexDef::on(["album", "audio.rate"]).named("by_rate");
+    db.define([def.index(IndexDef::on(["album", "track"]).named("by_album")).index(by_rate)])?;
+    for (track, rate) in [(3, Some(44)), (1, None), (2, Some(48))] {
+        let mut document = doc! { "album": "a", "track": track, "audio": {} };
+        if let Some(rate) = rate {
+            document.set("audio", doc! { "rate": rate });
+        }
+        db.insert_node("Song", None, document)?;
+    }
+    db.insert_node("Song", None, doc! { "track": 9, "audio": {} })?;
+    let tracks = |ctx: &Transaction<'_>| -> Result<(String, Vec<i64>), Error> {
+        let query = ctx.query().from_label("Song").has("album", eq("a"));
+        let query = query.order_by("track", Order::Asc);
+        let found = query.nodes()?.map(|node| Ok(node?.typed("track")?.unwrap_or(-1)));
+        Ok((query.explain()?, found.collect::<Result<_, Error>>()?))
+    };
+    let plan = "index \"by_album\" on \"Song\" (album, track): album = \"a\", \
+                in the order asked for\n";
+    db.transaction(|ctx| {
+        assert_eq!(tracks(ctx)?, (plan.to_owned(), vec![1, 2, 3]));
+        ctx.insert_node("Song", None, doc! { "album": "a", "track": 0, "audio": {} })?;
+        assert_eq!(tracks(ctx)?, (plan.to_owned(), vec![0, 1, 2, 3]));
+        // What lies inside of a map may be absent, though the map may not.
+        let by_rate = ctx.query().from_label("Song").has("album", eq("a"));
+        let by_rate = by_rate.order_by("audio.rate", Order::Asc);
+        assert!(by_rate.explain()?.ends_with("sort by audio.rate\n"), "{}", by_rate.explain()?);
+        assert_eq!(by_rate.count()?, 4);
+        Ok::<_, Error>(())
+    })
 }

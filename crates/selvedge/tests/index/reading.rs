@@ -3,7 +3,9 @@
 use std::ops::Bound;
 
 use super::{keys, users, with_users};
+use selvedge::limits::INDEX_RANGES_MAX;
 use selvedge::prelude::*;
+use selvedge::query::within;
 use selvedge::{DateTime, FieldDef, FieldType, IndexDef, InputError, KvError, NodeDef};
 
 #[test]
@@ -185,5 +187,35 @@ fn long_and_short_numbers_of_indexes_do_not_meet() -> Result<(), Error> {
         }
     }
     super::assert_sound(&db);
+    Ok(())
+}
+
+/// Each combination of values is a range of its own, and there are so many at most.
+#[test]
+fn the_product_of_lists_of_values_has_a_limit() -> Result<(), Error> {
+    let db = with_users()?;
+    let snapshot = db.snapshot()?;
+    let by_city = snapshot.index("User", "city_age")?;
+    let side = 256;
+    assert_eq!(side * side, INDEX_RANGES_MAX);
+    let cities = (2..side).map(|number| format!("city {number}"));
+    let cities: Vec<String> = cities.chain(["Oslo".into(), "Rome".into()]).collect();
+    let ages = |most: i64| by_city.within(cities.clone()).within(0..most);
+    assert_eq!(keys(ages(side as i64))?, ["bob", "alice", "dave", "carol"]);
+    let refused = ages(side as i64 + 1).count().unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the number of ranges of an index scan, which is the product of its lists of values, \
+         is 65792, the limit is 65536"
+    );
+    assert!(matches!(refused, Error::Input(_)));
+    // A query has no such limit: where a list is longer, it tests.
+    let many = snapshot.query().from_label("User").has("age", within(0..=INDEX_RANGES_MAX as i64));
+    assert!(many.explain()?.starts_with("scan of label"), "no index for so many");
+    assert_eq!(many.count()?, 4);
+    let as_many =
+        snapshot.query().from_label("User").has("age", within(1..=INDEX_RANGES_MAX as i64));
+    assert!(as_many.explain()?.starts_with("index \"age\""));
+    assert_eq!(as_many.count()?, 4);
     Ok(())
 }

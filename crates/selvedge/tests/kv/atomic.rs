@@ -1,7 +1,7 @@
 //! Atomic operations: checks, mutations in order, all or nothing.
 
 use selvedge::prelude::*;
-use selvedge::{AtomicOutcome, KvError, KvValue, V8Number, V8Sum, Versionstamp, key};
+use selvedge::{AtomicOutcome, KvError, KvValue, Selection, V8Number, V8Sum, Versionstamp, key};
 
 #[test]
 fn checks_are_judged_before_anything_is_applied() {
@@ -35,6 +35,29 @@ fn every_operation_has_a_greater_stamp_even_without_mutations() {
         assert!(stamp > last);
         last = stamp;
     }
+}
+
+/// Two mutations gave one key a version each, with one stamp: an assertion failed in
+/// the midst of a commit.
+#[test]
+fn of_several_stamped_keys_that_are_one_the_last_counts() {
+    let db = Db::in_memory();
+    let kv = db.kv();
+    let log = key!["log"];
+    let twice =
+        kv.atomic().set_versionstamped(&log, 1_u64).set_versionstamped(&log, 2_u64).commit();
+    let done = twice.unwrap().committed().unwrap();
+    let found = kv.get(&done.stamped_key(&log)).unwrap().unwrap();
+    assert_eq!((found.number(), found.versionstamp()), (Some(2), Some(done.versionstamp())));
+    assert_eq!(kv.count(Selection::all()).unwrap(), 1);
+    // Who guesses the stamp can name the key as well.
+    let next = Versionstamp::from(done.versionstamp().timestamp().next());
+    let guessed = key!["log", next.to_string()];
+    let both = kv.atomic().set_versionstamped(&log, 3_u64).set(&guessed, 4_u64).commit();
+    let done = both.unwrap().committed().unwrap();
+    assert_eq!(done.stamped_key(&log), guessed.as_bytes());
+    assert_eq!(kv.get(&guessed).unwrap().unwrap().number(), Some(4));
+    assert_eq!(db.check().unwrap(), [""; 0]);
 }
 
 #[test]

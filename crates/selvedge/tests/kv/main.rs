@@ -5,6 +5,7 @@
 mod atomic;
 mod durability;
 mod expiry;
+mod lives;
 mod queues;
 mod reading;
 mod transactions;

@@ -5,8 +5,8 @@ use proptest::strategy::{BoxedStrategy, Union};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 use selvedge::{Document, EdgeTypeDef, Isolation, Uniqueness, Value};
 use selvedge_testkit::model::{
-    DIRECTIONS, ENTRIES, Expected, FIELDS, Harness, KEYS, LABELS, Look, Name, Pick, Shape, Slot,
-    TYPES, Transition, Walk, Write,
+    Computation, DIRECTIONS, ENTRIES, Expected, FIELDS, Harness, KEYS, LABELS, Look, Mutation,
+    Name, Pick, Shape, Slot, TYPES, Transition, Walk, Write,
 };
 
 fn slots(shape: &Shape, wanted: Slot) -> Option<BoxedStrategy<usize>> {
@@ -74,9 +74,48 @@ fn write() -> BoxedStrategy<Write> {
         1 => (pick(), document()).prop_map(|(edge, document)| Write::ReplaceEdge { edge, document }),
         2 => (0..ENTRIES, number()).prop_map(|(key, value)| Write::SetEntry { key, value }),
         2 => (0..ENTRIES).prop_map(|key| Write::DeleteEntry { key }),
-        3 => (0..ENTRIES, number()).prop_map(|(key, operand)| Write::Sum { key, operand }),
+        3 => (0..ENTRIES, computation(), number()).prop_map(|(key, computation, operand)| {
+            Write::Compute { key, computation, operand }
+        }),
+        1 => pick().prop_map(|entry| Write::DeleteStamped { entry }),
     ]
     .boxed()
+}
+
+fn computation() -> impl Strategy<Value = Computation> + Clone {
+    prop::sample::select(Computation::ALL.to_vec())
+}
+
+fn expected() -> impl Strategy<Value = Expected> + Clone {
+    prop_oneof![
+        4 => Just(Expected::Seen),
+        1 => Just(Expected::Latest),
+        1 => Just(Expected::Absent),
+    ]
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    prop_oneof![
+        1 => (0..ENTRIES, number()).prop_map(|(key, value)| Mutation::Set { key, value }),
+        2 => (0..ENTRIES, number())
+            .prop_map(|(prefix, value)| Mutation::SetStamped { prefix, value }),
+        1 => (0..ENTRIES).prop_map(|key| Mutation::Delete { key }),
+        3 => (0..ENTRIES, computation(), number()).prop_map(|(key, computation, operand)| {
+            Mutation::Compute { key, computation, operand }
+        }),
+    ]
+}
+
+/// Atomic operations, most of whose checks hold.
+fn atomic() -> impl Strategy<Value = Transition> {
+    let expected = prop_oneof![
+        1 => Just(Expected::Seen),
+        6 => Just(Expected::Latest),
+        1 => Just(Expected::Absent),
+    ];
+    let checks = prop::collection::vec((0..ENTRIES, expected), 0..3);
+    let mutations = prop::collection::vec(mutation(), 0..5);
+    (checks, mutations).prop_map(|(checks, mutations)| Transition::Atomic { checks, mutations })
 }
 
 fn look() -> BoxedStrategy<Look<Pick>> {
@@ -126,6 +165,7 @@ impl ReferenceStateMachine for Runs {
     fn transitions(shape: &Shape) -> BoxedStrategy<Transition> {
         let mut choices = vec![
             (8, write().prop_map(Transition::Auto).boxed()),
+            (3, atomic().boxed()),
             (1, (1..4_usize).prop_map(|most| Transition::Step { most }).boxed()),
         ];
         if let Some(slots) = slots(shape, Slot::Empty) {
@@ -159,7 +199,6 @@ impl ReferenceStateMachine for Runs {
 fn within(slots: &BoxedStrategy<usize>) -> Vec<(u32, BoxedStrategy<Transition>)> {
     let slot = || slots.clone();
     let pick = any::<Pick>;
-    let expected = prop_oneof![4 => Just(Expected::Seen), 1 => Just(Expected::Latest), 1 => Just(Expected::Absent)];
     vec![
         (24, (slot(), write()).prop_map(|(slot, write)| Transition::Write { slot, write }).boxed()),
         (6, (slot(), look()).prop_map(|(slot, look)| Transition::Look { slot, look }).boxed()),
@@ -184,8 +223,14 @@ fn within(slots: &BoxedStrategy<usize>) -> Vec<(u32, BoxedStrategy<Transition>)>
         ),
         (
             1,
-            (slot(), pick(), expected)
+            (slot(), pick(), expected())
                 .prop_map(|(slot, node, expected)| Transition::Check { slot, node, expected })
+                .boxed(),
+        ),
+        (
+            1,
+            (slot(), 0..ENTRIES, expected())
+                .prop_map(|(slot, key, expected)| Transition::CheckEntry { slot, key, expected })
                 .boxed(),
         ),
     ]

@@ -181,8 +181,21 @@ impl Known {
                 continue;
             }
             match step {
-                StepShape::Hop(direction, kind, test) => {
-                    let hop = |way| self.hop(way, *direction, *kind, test.as_ref());
+                StepShape::Hop(direction, kinds, test) => {
+                    let mut each: Vec<Option<usize>> = Vec::new();
+                    match kinds {
+                        None => each.push(None),
+                        Some(kinds) => kinds.iter().map(|kind| Some(*kind)).for_each(|kind| {
+                            if !each.contains(&kind) {
+                                each.push(kind);
+                            }
+                        }),
+                    }
+                    let hop = |way| {
+                        let along =
+                            |kind: &Option<usize>| self.hop(way, *direction, *kind, test.as_ref());
+                        each.iter().flat_map(along).collect::<Vec<_>>()
+                    };
                     ways = ways.iter().flat_map(hop).collect();
                 }
                 StepShape::Has(field, test) => ways.retain(|way| passes(*field, test, way)),

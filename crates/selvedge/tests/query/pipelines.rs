@@ -3,7 +3,7 @@
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 use proptest::test_runner::TestCaseError;
 use selvedge::prelude::*;
-use selvedge::query::{Field, Order, PageCursor, Query, avg, count, has, max, min, sum};
+use selvedge::query::{EdgeTypes, Field, Order, PageCursor, Query, avg, count, has, max, min, sum};
 
 use crate::graph::{Known, committed, stage};
 use crate::naive::NaiveWay;
@@ -24,15 +24,21 @@ fn field(shape: FieldShape) -> Field {
 
 fn add<'a>(query: Query<'a>, step: &StepShape) -> Query<'a> {
     match step {
-        StepShape::Hop(direction, kind, test) => {
-            let kind = kind.map(|kind| TYPES[kind]);
+        StepShape::Hop(direction, kinds, test) => {
+            let names = |kinds: &Vec<usize>| kinds.iter().map(|kind| TYPES[*kind]).collect();
+            let kinds: Option<Vec<&str>> = kinds.as_ref().map(names);
+            let kinds = match kinds.as_deref() {
+                Some([kind]) => EdgeTypes::from(*kind),
+                Some(kinds) => EdgeTypes::from(kinds),
+                None => EdgeTypes::from(None),
+            };
             match (direction, test.as_ref().map(|test| has("v", test.predicate()))) {
-                (Direction::Out, None) => query.out(kind),
-                (Direction::In, None) => query.in_(kind),
-                (Direction::Both, None) => query.both(kind),
-                (Direction::Out, Some(test)) => query.out_edges(kind, test),
-                (Direction::In, Some(test)) => query.in_edges(kind, test),
-                (Direction::Both, Some(test)) => query.both_edges(kind, test),
+                (Direction::Out, None) => query.out(kinds),
+                (Direction::In, None) => query.in_(kinds),
+                (Direction::Both, None) => query.both(kinds),
+                (Direction::Out, Some(test)) => query.out_edges(kinds, test),
+                (Direction::In, Some(test)) => query.in_edges(kinds, test),
+                (Direction::Both, Some(test)) => query.both_edges(kinds, test),
             }
         }
         StepShape::Has(at, test) => query.has(field(*at), test.predicate()),

@@ -113,7 +113,8 @@ pub(crate) enum FieldShape {
 
 #[derive(Clone, Debug)]
 pub(crate) enum StepShape {
-    Hop(Direction, Option<usize>, Option<Test>),
+    /// Along all edge types, or along some, of which one may come twice.
+    Hop(Direction, Option<Vec<usize>>, Option<Test>),
     Has(FieldShape, Test),
     /// Two tests, either of which may hold.
     Either(FieldShape, Test, FieldShape, Test),
@@ -229,9 +230,13 @@ pub(crate) fn field() -> impl Strategy<Value = FieldShape> {
 /// Hops and tests.
 fn local_step() -> impl Strategy<Value = StepShape> {
     let direction = prop_oneof![Just(Direction::Out), Just(Direction::In), Just(Direction::Both)];
+    let kinds = prop_oneof![
+        3 => collection::vec(0..TYPES.len(), 1),
+        1 => collection::vec(0..TYPES.len(), 0..4),
+    ];
     prop_oneof![
-        4 => (direction, option::of(0..TYPES.len()), option::weighted(0.3, test()))
-            .prop_map(|(direction, kind, test)| StepShape::Hop(direction, kind, test)),
+        4 => (direction, option::of(kinds), option::weighted(0.3, test()))
+            .prop_map(|(direction, kinds, test)| StepShape::Hop(direction, kinds, test)),
         3 => (field(), test()).prop_map(|(field, test)| StepShape::Has(field, test)),
         1 => (field(), test(), field(), test())
             .prop_map(|(f, a, g, b)| StepShape::Either(f, a, g, b)),

@@ -8,6 +8,7 @@ mod defined;
 mod definitions;
 mod edges;
 mod nodes;
+mod queries;
 mod refusals;
 
 use selvedge::prelude::*;

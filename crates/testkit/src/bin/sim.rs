@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use selvedge_testkit::simulation::{self, Counts, Failure, Outcome};
 
-/// Faults that the storage plants, which of the seeds of a block should find one.
+/// Faults that the storage and the indexes plant, which of the seeds of a block should find one.
 const FAULTS: &[&str] = &[
     "fsync-left-out",
     "checksum-ignored",
@@ -22,6 +22,7 @@ const FAULTS: &[&str] = &[
     "manifest-not-synced",
     "manifest-name-not-synced",
     "data-file-not-synced",
+    "index-entry-kept",
 ];
 /// The fault that is planted.
 const VARIABLE: &str = "SELVEDGE_MUTANT";

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge::env::{Env, SimulatedFiles};
 use selvedge::{
-    Background, Db, EdgeTypeId, Error, Isolation, NodeId, Read, Savepoint, Snapshot, Transaction,
-    TransactionOptions, Versionstamp, doc,
+    Atomic, AtomicOutcome, Background, Db, EdgeTypeId, Error, Isolation, NodeId, Read, Savepoint,
+    Snapshot, Transaction, TransactionOptions, Versionstamp, doc,
 };
 
 use super::judge::{History, Verdict, Verdicts};
 use super::look::{Look, compare, everything, note};
-use super::state::{EdgeName, Name, State, TYPES};
+use super::state::{EdgeName, EntryKey, Name, State, TYPES};
 use super::transaction::{Demand, ModelTransaction, Seen, Written};
-use super::transition::{Ending, Expected, Pick, SLOTS, Transition, Write};
+use super::transition::{Computation, Ending, Expected, Mutation, Pick, SLOTS, Transition, Write};
 use super::write::write;
 
 /// Opens the database of a run, as a new process.
@@ -78,6 +78,37 @@ pub struct Harness {
 
 fn compare_all(reader: &impl Read, state: &State, nodes: &[NodeId], turn: usize) {
     everything(nodes, turn).iter().for_each(|look| compare(reader, state, look));
+}
+
+/// Stages a mutation in both.
+fn mutate<'kv>(
+    atomic: Atomic<'kv>,
+    model: &mut ModelTransaction,
+    mutation: Mutation,
+) -> Atomic<'kv> {
+    let plain = |key| EntryKey(key, None);
+    match mutation {
+        Mutation::Set { key, value } => {
+            model.write_entry(plain(key), |change| change.replace(Some(value)));
+            atomic.set(&[key], value)
+        }
+        Mutation::SetStamped { prefix, value } => {
+            model.written.stamped.insert(prefix, value);
+            atomic.set_versionstamped(&[prefix], value)
+        }
+        Mutation::Delete { key } => {
+            model.write_entry(plain(key), |change| change.replace(None));
+            atomic.delete(&[key])
+        }
+        Mutation::Compute { key, computation, operand } => {
+            model.write_entry(plain(key), |change| change.compute(computation, operand));
+            match computation {
+                Computation::Sum => atomic.sum(&[key], operand),
+                Computation::Min => atomic.min(&[key], operand),
+                Computation::Max => atomic.max(&[key], operand),
+            }
+        }
+    }
 }
 
 impl Harness {
@@ -149,6 +180,50 @@ impl Harness {
         });
         done.expect("nobody commits meanwhile");
         self.applied(&model, &type_ids);
+    }
+
+    /// An atomic operation; nobody is in its way either.
+    fn atomic(&mut self, checks: &[(u8, Expected)], mutations: &[Mutation]) {
+        let before = self.db.timestamp();
+        let mut model = ModelTransaction::new(before, Isolation::Snapshot, &self.history.latest);
+        let kv = self.db.kv();
+        let mut atomic = kv.atomic();
+        for (key, expected) in checks {
+            let newest = self.history.latest.entries.get(&EntryKey(*key, None));
+            let expected = match expected {
+                Expected::Seen => Some(before.next()),
+                Expected::Latest => newest.and_then(|entry| entry.version),
+                Expected::Absent => None,
+            };
+            atomic = atomic.check(&[*key], expected.map(Versionstamp::from));
+            model.written.entry_checks.push((*key, expected));
+        }
+        for mutation in mutations {
+            atomic = mutate(atomic, &mut model, *mutation);
+        }
+        let failing = self.history.failing_checks(&model);
+        match atomic.commit().expect("nothing is wrong") {
+            AtomicOutcome::ChecksFailed(failed) => {
+                assert_eq!(failed, failing);
+                assert_eq!(self.db.timestamp(), before);
+            }
+            AtomicOutcome::Committed(commit) => {
+                assert_eq!(failing, [0; 0], "these fail");
+                let stamp = commit.versionstamp().timestamp();
+                assert_eq!((stamp, self.db.timestamp()), (before.next(), before.next()));
+                self.history.apply(&model, stamp);
+                self.commits += 1;
+                for (key, change) in &model.written.entries {
+                    let value = self.history.latest.entries.get(key).map(|entry| entry.value);
+                    let told = commit.number(&key.bytes());
+                    assert_eq!(told, value.filter(|_| change.is_computed()), "{key:?}");
+                }
+                for prefix in model.written.stamped.keys() {
+                    let key = EntryKey(*prefix, Some(stamp)).bytes();
+                    assert_eq!(commit.stamped_key(&[*prefix]), key);
+                }
+            }
+        }
     }
 
     fn applied(&mut self, model: &ModelTransaction, type_ids: &BTreeMap<Name, EdgeTypeId>) {
@@ -272,7 +347,8 @@ impl Harness {
 
     fn check_entry(&mut self, slot: usize, key: u8, expected: Expected) {
         let Handle::Transaction(both) = &mut self.handles[slot] else { return };
-        let version = |state: &State| state.entries.get(&key).and_then(|entry| entry.version);
+        let version =
+            |state: &State| state.entries.get(&EntryKey(key, None)).and_then(|entry| entry.version);
         let expected = match expected {
             Expected::Seen => version(&both.model.base),
             Expected::Latest => version(&self.history.latest),
@@ -335,6 +411,7 @@ impl Harness {
             Transition::Drop { slot } => self.drop_handle(slot),
             Transition::Write { slot, write } => self.write(slot, write),
             Transition::Auto(write) => self.auto(write),
+            Transition::Atomic { checks, mutations } => self.atomic(&checks, &mutations),
             Transition::Savepoint { slot } => {
                 let both = self.transaction(slot);
                 let savepoint = both.transaction.savepoint().expect("few");

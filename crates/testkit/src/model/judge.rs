@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use selvedge::{Direction, EdgeTypeDef, NodeId, Timestamp};
 
-use super::state::{EdgeName, EntryState, Name, State};
+use super::state::{EdgeName, EntryKey, EntryState, Name, State};
 use super::transaction::{Change, Demand, EntryChange, ModelTransaction, Seen};
 
 /// What the history keeps the last change of.
@@ -22,7 +22,7 @@ enum Touched {
     LabelName(Name),
     TypeCount(Name),
     TypeName(Name),
-    Entry(u8),
+    Entry(EntryKey),
 }
 
 /// What must come of a commit.
@@ -85,7 +85,7 @@ impl History {
     /// The numbers of the checks of entries that fail.
     pub(super) fn failing_checks(&self, txn: &ModelTransaction) -> Vec<usize> {
         let fails = |(_, (key, expected)): &(usize, &(u8, Option<Timestamp>))| {
-            let latest = self.latest.entries.get(key);
+            let latest = self.latest.entries.get(&EntryKey(*key, None));
             latest.map(|entry| entry.version.expect("set")) != *expected
         };
         let checks = txn.written.entry_checks.iter().enumerate();
@@ -96,8 +96,8 @@ impl History {
         if !self.failing_checks(txn).is_empty() {
             return Verdict::CheckFails;
         }
-        let overtaken = |(key, change): (&u8, &EntryChange)| {
-            change.replaced.is_some() && self.after(Touched::Entry(*key), txn.start)
+        let overtaken = |(key, change): (&EntryKey, &EntryChange)| {
+            change.replaces() && self.after(Touched::Entry(*key), txn.start)
         };
         if txn.written.entries.iter().any(overtaken) {
             return Verdict::Conflicts;
@@ -198,7 +198,10 @@ impl History {
             Seen::Distance(from, to, direction, kind) => {
                 old.distance(from, to, direction, kind) != new.distance(from, to, direction, kind)
             }
-            Seen::Entries(from, to) => !old.entries.range(from..to).eq(new.entries.range(from..to)),
+            Seen::Entries(from, to) => {
+                let range = || EntryKey::range(from, to);
+                !old.entries.range(range()).eq(new.entries.range(range()))
+            }
         }
     }
 
@@ -244,7 +247,11 @@ impl History {
                 kind_new(kind)
                     || any(|touched| matches!(touched, Touched::Node(_) | Touched::Adjacency(..)))
             }
-            Seen::Entries(from, to) => (from..to).any(|key| after(Touched::Entry(key))),
+            Seen::Entries(from, to) => {
+                let range = EntryKey::range(from, to);
+                let touched = Touched::Entry(range.start)..Touched::Entry(range.end);
+                self.changed.range(touched).any(|(_, at)| *at > start)
+            }
         }
     }
 
@@ -306,6 +313,11 @@ impl History {
             if old.is_some() || new.is_some() {
                 touched.push(Touched::Entry(*key));
             }
+        }
+        for (prefix, value) in &txn.written.stamped {
+            let key = EntryKey(*prefix, Some(commit));
+            latest.entries.insert(key, EntryState { value: *value, version: Some(commit) });
+            touched.push(Touched::Entry(key));
         }
         self.changed.extend(touched.into_iter().map(|touched| (touched, commit)));
         self.check();

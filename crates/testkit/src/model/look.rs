@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use selvedge::{Direction, EdgeRef, KvEntry, NodeId, Read, Selection, Uniqueness, Versionstamp};
 
 use super::state::{
-    DIRECTIONS, ENTRIES, EdgeName, EntryState, KEYS, LABELS, Name, State, TYPES, Walk,
+    DIRECTIONS, ENTRIES, EdgeName, EntryKey, EntryState, KEYS, LABELS, Name, State, TYPES, Walk,
 };
 use super::transaction::{Demand, ModelTransaction, Seen};
 
@@ -122,30 +122,34 @@ pub(super) fn compare(reader: &impl Read, state: &State, look: &Look<NodeId>) {
         Look::Path(from, to, direction, kind) => path(reader, state, (from, to), direction, kind),
         Look::Entry(key) => {
             let found = reader.kv_view().get(&[key]).expect("numbers only");
-            same(found.map(|found| entry(&found)), named_entry(state, key), look);
+            let expected = state.entries.get_key_value(&EntryKey(key, None)).map(named_entry);
+            same(found.map(|found| entry(&found)), expected, look);
         }
-        Look::Entries(from, to) => {
-            let ways = [Selection::range([from], [to]), Selection::range([from], [to]).reverse()];
-            let expected: Vec<_> = (from..to).filter_map(|key| named_entry(state, key)).collect();
-            let [onward, mut backward] = ways.map(|selection| {
-                let found = reader.kv_view().list(selection).expect("numbers only");
-                found.iter().map(entry).collect::<Vec<_>>()
-            });
-            backward.reverse();
-            same((&onward, &backward), (&expected, &expected), look);
-        }
+        Look::Entries(from, to) => entries(reader, state, (from, to), look),
     }
 }
 
-/// The key of an entry and what it is, as the model has it.
-fn entry(found: &KvEntry<'_>) -> (u8, EntryState) {
-    let [key] = found.key_bytes() else { panic!("no such key was written: {found:?}") };
-    let version = found.versionstamp().map(Versionstamp::timestamp);
-    (*key, EntryState { value: found.number().expect("a number"), version })
+fn entries(reader: &impl Read, state: &State, (from, to): (u8, u8), look: &Look<NodeId>) {
+    let ways = [Selection::range([from], [to]), Selection::range([from], [to]).reverse()];
+    let expected: Vec<_> =
+        state.entries.range(EntryKey::range(from, to)).map(named_entry).collect();
+    let [onward, mut backward] = ways.map(|selection| {
+        let found = reader.kv_view().list(selection).expect("numbers only");
+        found.iter().map(entry).collect::<Vec<_>>()
+    });
+    backward.reverse();
+    same((&onward, &backward), (&expected, &expected), look);
 }
 
-fn named_entry(state: &State, key: u8) -> Option<(u8, EntryState)> {
-    state.entries.get(&key).map(|entry| (key, *entry))
+/// The key of an entry and what it is.
+fn entry(found: &KvEntry<'_>) -> (Vec<u8>, EntryState) {
+    let version = found.versionstamp().map(Versionstamp::timestamp);
+    let value = found.number().expect("a number");
+    (found.key_bytes().to_vec(), EntryState { value, version })
+}
+
+fn named_entry((key, entry): (&EntryKey, &EntryState)) -> (Vec<u8>, EntryState) {
+    (key.bytes(), *entry)
 }
 
 fn node(reader: &impl Read, state: &State, id: NodeId) {

@@ -2,7 +2,7 @@
 //! snapshot and searched from end to end for every read.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use selvedge::{Direction, Document, EdgeId, EdgeTypeDef, NodeId, Timestamp, Uniqueness};
 
@@ -53,6 +53,24 @@ pub(super) struct EdgeState {
     pub(super) record: u64,
 }
 
+/// The key of an entry: a byte, and the stamp of the commit that made the entry, if it
+/// was to end with that. They sort as their bytes do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct EntryKey(pub(super) u8, pub(super) Option<Timestamp>);
+
+impl EntryKey {
+    /// All keys that begin with bytes from one on, and before another.
+    pub(super) fn range(from: u8, to: u8) -> Range<Self> {
+        Self(from, None)..Self(to, None)
+    }
+
+    pub(super) fn bytes(self) -> Vec<u8> {
+        let Self(first, stamp) = self;
+        let digits = stamp.map(|stamp| format!("\x02{:016x}0000\0", stamp.get()));
+        [&[first], digits.unwrap_or_default().as_bytes()].concat()
+    }
+}
+
 /// A number in a keyspace.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct EntryState {
@@ -66,7 +84,7 @@ pub(super) struct EntryState {
 pub(super) struct State {
     pub(super) nodes: BTreeMap<NodeId, NodeState>,
     pub(super) edges: BTreeMap<EdgeName, EdgeState>,
-    pub(super) entries: BTreeMap<u8, EntryState>,
+    pub(super) entries: BTreeMap<EntryKey, EntryState>,
     pub(super) labels: BTreeSet<Name>,
     pub(super) types: BTreeMap<Name, EdgeTypeDef>,
     /// Types that a transaction linked by and no longer does: it goes on as if

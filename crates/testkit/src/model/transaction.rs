@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge::{Direction, Document, EdgeTypeDef, Isolation, NodeId, Timestamp};
 
-use super::state::{EdgeName, EdgeState, EntryState, Name, NodeState, State};
+use super::state::{EdgeName, EdgeState, EntryKey, EntryState, Name, NodeState, State};
+use super::transition::Computation;
 
 /// Why an operation is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,24 +35,43 @@ pub(super) struct EdgeChange {
 }
 
 /// What a transaction does to an entry.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(super) struct EntryChange {
-    /// What it sets, or that it deletes; else it only adds to whatever there is.
-    pub(super) replaced: Option<Option<u64>>,
-    added: u64,
+    /// What it sets, or that it deletes; else it only computes from whatever there is.
+    replaced: Option<Option<u64>>,
+    /// What it computes then, in this order.
+    computed: Vec<(Computation, u64)>,
 }
 
 impl EntryChange {
-    pub(super) fn add(&mut self, operand: u64) {
-        match &mut self.replaced {
-            Some(value) => *value = Some(value.unwrap_or(0).wrapping_add(operand)),
-            None => self.added = self.added.wrapping_add(operand),
-        }
+    pub(super) fn replace(&mut self, value: Option<u64>) {
+        *self = Self { replaced: Some(value), computed: Vec::new() };
+    }
+
+    pub(super) fn compute(&mut self, computation: Computation, operand: u64) {
+        self.computed.push((computation, operand));
+    }
+
+    /// Whether it does not depend on what is there.
+    pub(super) fn replaces(&self) -> bool {
+        self.replaced.is_some()
+    }
+
+    pub(super) fn is_computed(&self) -> bool {
+        !self.computed.is_empty()
     }
 
     /// What becomes of a value.
     pub(super) fn applied(&self, value: Option<u64>) -> Option<u64> {
-        self.replaced.unwrap_or_else(|| Some(value.unwrap_or(0).wrapping_add(self.added)))
+        let before = self.replaced.unwrap_or(value);
+        self.computed.iter().fold(before, |value, (computation, operand)| {
+            Some(match (value, computation) {
+                (None, _) => *operand,
+                (Some(value), Computation::Sum) => value.wrapping_add(*operand),
+                (Some(value), Computation::Min) => value.min(*operand),
+                (Some(value), Computation::Max) => value.max(*operand),
+            })
+        })
     }
 }
 
@@ -64,7 +84,9 @@ pub(super) struct Written {
     /// link implied comes to be only if an edge stays.
     pub(super) types: BTreeMap<Name, (EdgeTypeDef, bool)>,
     pub(super) checks: Vec<(NodeId, Option<Timestamp>)>,
-    pub(super) entries: BTreeMap<u8, EntryChange>,
+    pub(super) entries: BTreeMap<EntryKey, EntryChange>,
+    /// What it sets under a byte and the stamp of its commit.
+    pub(super) stamped: BTreeMap<u8, u64>,
     pub(super) entry_checks: Vec<(u8, Option<Timestamp>)>,
 }
 
@@ -75,6 +97,7 @@ impl Written {
             && self.types.is_empty()
             && self.checks.is_empty()
             && self.entries.is_empty()
+            && self.stamped.is_empty()
             && self.entry_checks.is_empty()
     }
 }
@@ -152,7 +175,7 @@ impl ModelTransaction {
         holder
     }
 
-    pub(super) fn write_entry(&mut self, key: u8, write: impl FnOnce(&mut EntryChange)) {
+    pub(super) fn write_entry(&mut self, key: EntryKey, write: impl FnOnce(&mut EntryChange)) {
         let change = self.written.entries.entry(key).or_default();
         write(change);
         let before = self.base.entries.get(&key).map(|entry| entry.value);

@@ -16,23 +16,106 @@ pub const SLOTS: usize = 5;
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "they are the operations of a transaction")]
 pub enum Write {
-    Insert { label: Name, key: Option<Name>, document: Document },
-    Upsert { label: Name, key: Name, document: Document },
-    Set { node: Pick, field: Name, value: Value },
-    SetMany { node: Pick, fields: Document },
-    Unset { node: Pick, field: Name },
-    Replace { node: Pick, document: Document },
-    Delete { node: Pick },
-    Define { name: Name, def: EdgeTypeDef },
-    Link { source: Pick, edge_type: Name, target: Pick, document: Document },
-    Unlink { source: Pick, edge_type: Name, target: Pick },
-    UnlinkEdge { edge: Pick },
-    UpdateEdge { edge: Pick, fields: Document },
-    UnsetEdge { edge: Pick, field: Name },
-    ReplaceEdge { edge: Pick, document: Document },
-    SetEntry { key: u8, value: u64 },
-    DeleteEntry { key: u8 },
-    Sum { key: u8, operand: u64 },
+    Insert {
+        label: Name,
+        key: Option<Name>,
+        document: Document,
+    },
+    Upsert {
+        label: Name,
+        key: Name,
+        document: Document,
+    },
+    Set {
+        node: Pick,
+        field: Name,
+        value: Value,
+    },
+    SetMany {
+        node: Pick,
+        fields: Document,
+    },
+    Unset {
+        node: Pick,
+        field: Name,
+    },
+    Replace {
+        node: Pick,
+        document: Document,
+    },
+    Delete {
+        node: Pick,
+    },
+    Define {
+        name: Name,
+        def: EdgeTypeDef,
+    },
+    Link {
+        source: Pick,
+        edge_type: Name,
+        target: Pick,
+        document: Document,
+    },
+    Unlink {
+        source: Pick,
+        edge_type: Name,
+        target: Pick,
+    },
+    UnlinkEdge {
+        edge: Pick,
+    },
+    UpdateEdge {
+        edge: Pick,
+        fields: Document,
+    },
+    UnsetEdge {
+        edge: Pick,
+        field: Name,
+    },
+    ReplaceEdge {
+        edge: Pick,
+        document: Document,
+    },
+    SetEntry {
+        key: u8,
+        value: u64,
+    },
+    DeleteEntry {
+        key: u8,
+    },
+    Compute {
+        key: u8,
+        computation: Computation,
+        operand: u64,
+    },
+    /// Deletes an entry whose key ends with a stamp, if there is one.
+    DeleteStamped {
+        entry: Pick,
+    },
+}
+
+/// What becomes of a number and an operand; what is not there becomes the operand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "they are the computations of a keyspace")]
+pub enum Computation {
+    Sum,
+    Min,
+    Max,
+}
+
+impl Computation {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Sum, Self::Min, Self::Max];
+}
+
+/// A mutation of an atomic operation.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "they are the mutations of a keyspace")]
+pub enum Mutation {
+    Set { key: u8, value: u64 },
+    SetStamped { prefix: u8, value: u64 },
+    Delete { key: u8 },
+    Compute { key: u8, computation: Computation, operand: u64 },
 }
 
 /// Which version a check expects.
@@ -69,6 +152,12 @@ pub enum Transition {
     },
     /// One write as a transaction of its own.
     Auto(Write),
+    /// An atomic operation on entries. There is no start, so that [`Expected::Seen`] is
+    /// a version that no entry has any more, or yet.
+    Atomic {
+        checks: Vec<(u8, Expected)>,
+        mutations: Vec<Mutation>,
+    },
     Savepoint {
         slot: usize,
     },
@@ -154,6 +243,7 @@ impl Shape {
             }
             Transition::Drop { slot } => self.0[*slot] != Slot::Empty,
             Transition::Auto(_)
+            | Transition::Atomic { .. }
             | Transition::Step { .. }
             | Transition::Compact
             | Transition::Checkpoint

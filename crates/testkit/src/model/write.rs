@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use selvedge::{Document, Edge, EdgeTypeId, Error, InputError, NodeId, Result, Transaction, Value};
 
 use super::harness::World;
-use super::state::{EdgeName, Name, State};
+use super::state::{EdgeName, EntryKey, Name, State};
 use super::transaction::{Demand, ModelTransaction, Refusal, Seen};
-use super::transition::{Pick, Write};
+use super::transition::{Computation, Pick, Write};
 
 /// An answer of the database in the words of the model.
 fn answer<T>(result: Result<T>) -> Result<T, Refusal> {
@@ -96,18 +96,10 @@ pub(super) fn write(
             let edit = |ctx: &mut Transaction<'_>, edge| ctx.replace_edge(edge, replacement);
             writer.rewrite_edge(edge, edit, |old| *old = document);
         }
-        Write::SetEntry { key, value } => {
-            writer.ctx.kv().set(&[key], value).expect("nothing is wrong");
-            writer.model.write_entry(key, |change| change.replaced = Some(Some(value)));
-        }
-        Write::DeleteEntry { key } => {
-            writer.ctx.kv().delete(&[key]).expect("nothing is wrong");
-            writer.model.write_entry(key, |change| change.replaced = Some(None));
-        }
-        Write::Sum { key, operand } => {
-            writer.ctx.kv().sum(&[key], operand).expect("nothing is wrong");
-            writer.model.write_entry(key, |change| change.add(operand));
-        }
+        Write::SetEntry { key, value } => writer.set_entry(key, Some(value)),
+        Write::DeleteEntry { key } => writer.set_entry(key, None),
+        Write::Compute { key, computation, operand } => writer.compute(key, computation, operand),
+        Write::DeleteStamped { entry } => writer.delete_stamped(entry),
     }
 }
 
@@ -201,6 +193,36 @@ impl Writer<'_, '_> {
         let found = self.ctx.unlink_nodes(source, edge_type, target).expect("nothing is wrong");
         assert_eq!(found, edges.len() as u64);
         edges.into_iter().for_each(|edge| self.model.unlink(edge));
+    }
+
+    fn set_entry(&mut self, key: u8, value: Option<u64>) {
+        let mut kv = self.ctx.kv();
+        let staged = match value {
+            Some(value) => kv.set(&[key], value),
+            None => kv.delete(&[key]),
+        };
+        staged.expect("nothing is wrong");
+        self.model.write_entry(EntryKey(key, None), |change| change.replace(value));
+    }
+
+    fn compute(&mut self, key: u8, computation: Computation, operand: u64) {
+        let mut kv = self.ctx.kv();
+        let staged = match computation {
+            Computation::Sum => kv.sum(&[key], operand),
+            Computation::Min => kv.min(&[key], operand),
+            Computation::Max => kv.max(&[key], operand),
+        };
+        staged.expect("nothing is wrong");
+        let key = EntryKey(key, None);
+        self.model.write_entry(key, |change| change.compute(computation, operand));
+    }
+
+    fn delete_stamped(&mut self, entry: Pick) {
+        let stamped = self.model.now.entries.keys().filter(|key| key.1.is_some());
+        let stamped: Vec<_> = stamped.copied().collect();
+        let Some(at) = usize::from(entry).checked_rem(stamped.len()) else { return };
+        self.ctx.kv().delete(&stamped[at].bytes()).expect("nothing is wrong");
+        self.model.write_entry(stamped[at], |change| change.replace(None));
     }
 
     /// An edge, and the database's handle on it: mostly one that exists.
