@@ -11,7 +11,8 @@
 //!   ([`absences`]) it does not touch;
 //! - [`tidy`]: sizes ([`sizes`], with [`exceptions`] that may only shrink), the
 //!   map in `docs/ARCHITECTURE.md` ([`map`]), links ([`links`]), unsafe code and
-//!   unfinished work ([`markers`]), words and names ([`wording`]);
+//!   unfinished work ([`markers`]), words and names ([`wording`]), planted faults
+//!   ([`faults`]);
 //! - [`deps`]: how many foreign crates the public crate brings along.
 //!
 //! Rules are functions from text to violations, so that each has a unit test
@@ -23,6 +24,7 @@ mod ci;
 mod coverage;
 mod deps;
 mod exceptions;
+mod faults;
 mod fuzz;
 mod groups;
 mod instructions;
