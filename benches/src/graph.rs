@@ -10,7 +10,8 @@ use crate::rmat::EdgeList;
 use crate::walk::Neighbourhoods;
 
 const LABEL: &str = "Node";
-const EDGE_TYPE: &str = "LINK";
+/// The type of all edges.
+pub const EDGE_TYPE: &str = "LINK";
 const NODES_PER_TRANSACTION: usize = 10_000;
 
 /// A database with a graph.
@@ -28,7 +29,14 @@ impl GraphStore {
     /// # Errors
     /// Those of the database.
     pub fn new(nodes: u32, multi: bool) -> Outcome<Self> {
-        let db = Db::in_memory();
+        Self::new_in(Db::in_memory(), nodes, multi)
+    }
+
+    /// The same in a database that is there, and empty.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn new_in(db: Db, nodes: u32, multi: bool) -> Outcome<Self> {
         let def = if multi { EdgeTypeDef::multi() } else { EdgeTypeDef::unique() };
         db.define_edge_type(EDGE_TYPE, def)?;
         let mut ids = Vec::with_capacity(nodes as usize);
@@ -159,8 +167,16 @@ impl GraphStore {
         work(&SnapshotGraph { snapshot: &snapshot, store: self, edge_type })
     }
 
+    /// The database itself.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The id of a node by its number.
     #[inline]
-    fn id(&self, node: u32) -> NodeId {
+    #[must_use]
+    pub fn id(&self, node: u32) -> NodeId {
         NodeId::new(self.first + u64::from(node))
     }
 }

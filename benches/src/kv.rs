@@ -88,7 +88,14 @@ impl KvStore {
     /// # Errors
     /// Those of the database.
     pub fn load(keys: u64) -> Outcome<Self> {
-        let db = Db::in_memory();
+        Self::load_into(Db::in_memory(), keys)
+    }
+
+    /// The same in a database that is there, and empty.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn load_into(db: Db, keys: u64) -> Outcome<Self> {
         let mut first = None;
         for from in (0..keys).step_by(NODES_PER_TRANSACTION as usize) {
             db.transaction(|ctx| {
@@ -102,6 +109,12 @@ impl KvStore {
             })?;
         }
         Ok(Self { db, first: first.unwrap_or(0), keys })
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.db
     }
 
     #[inline]

@@ -81,6 +81,21 @@ impl Protocol {
     }
 }
 
+impl Protocol {
+    /// The number of records, and the sum of their counters.
+    #[must_use]
+    pub fn count_and_sum(&self) -> (u64, u64) {
+        let guard = self.collector.register();
+        let guard = guard.pin();
+        let counter = |record: &Atomic<Version>| {
+            // SAFETY: never null, and freed only after the guard.
+            kv::counter(unsafe { &record.load(Ordering::Acquire, &guard).deref().value })
+        };
+        let sum = self.records.iter().fold(0_u64, |sum, record| sum.wrapping_add(counter(record)));
+        (self.records.len() as u64, sum)
+    }
+}
+
 impl Version {
     #[inline]
     fn new(commit: u64, value: Value) -> Self {
@@ -98,14 +113,20 @@ impl Client<'_> {
         let mut sum = 0_u64;
         for _ in 0..times {
             let keys = random.distinct::<N>(keys).map(|key| key as usize);
-            let raised = loop {
-                if let Some(raised) = self.try_raise(&keys) {
-                    break raised;
-                }
-            };
-            sum = sum.wrapping_add(raised);
+            sum = sum.wrapping_add(self.raise_these(&keys));
         }
         Done::new(times, sum)
+    }
+
+    /// A transaction that raises the counters of these keys, no two of them equal, by
+    /// one, run again on a conflict; gives the sum of the new counters.
+    #[inline]
+    pub fn raise_these<const N: usize>(&self, keys: &[usize; N]) -> u64 {
+        loop {
+            if let Some(raised) = self.try_raise(keys) {
+                return raised;
+            }
+        }
     }
 
     /// Snapshots that each read the counter of one random key.

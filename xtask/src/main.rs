@@ -1,7 +1,8 @@
 //! The checks of this workspace, run as `cargo xtask ci | layers | tidy | deps`,
 //! and the long ones outside of `ci`: `crash`, `history`, `sim` and `soak`
 //! ([`program`]), [`fuzz`], [`coverage`], [`mutation`] and [`sanitize`]. What the last
-//! three need they install ([`tools`]).
+//! three need they install ([`tools`]). [`peers`] measures the database beside others,
+//! [`instructions`] counts what its hot paths take.
 //!
 //! Layout and layering hold only while something refuses to merge what breaks
 //! them. Three checks do that, and `ci` runs them one after the other:
@@ -10,7 +11,8 @@
 //!   ([`absences`]) it does not touch;
 //! - [`tidy`]: sizes ([`sizes`], with [`exceptions`] that may only shrink), the
 //!   map in `docs/ARCHITECTURE.md` ([`map`]), links ([`links`]), unsafe code and
-//!   unfinished work ([`markers`]), words and names ([`wording`]);
+//!   unfinished work ([`markers`]), words and names ([`wording`]), planted faults
+//!   ([`faults`]);
 //! - [`deps`]: how many foreign crates the public crate brings along.
 //!
 //! Rules are functions from text to violations, so that each has a unit test
@@ -22,13 +24,16 @@ mod ci;
 mod coverage;
 mod deps;
 mod exceptions;
+mod faults;
 mod fuzz;
 mod groups;
+mod instructions;
 mod layers;
 mod links;
 mod map;
 mod markers;
 mod mutation;
+mod peers;
 mod program;
 mod report;
 mod rust_file;
@@ -84,9 +89,19 @@ enum Check {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Instructions of the hot paths, by callgrind, compared with those in
+    /// `benches/instructions.json`: `--update --reason WHY`. A step of `.ci/run`.
+    Instructions(instructions::Options),
     /// Faults planted one at a time, each of which a test must notice: a seeded
     /// sample, reported, at least 85 % caught. Not part of `ci`: it takes an hour.
     Mutation(mutation::Options),
+    /// selvedge beside other databases, in one run: tables, aims, `--json FILE`,
+    /// `--plots DIR`, `--quick`, see `--help`. Not part of `ci`: it takes 25 minutes.
+    #[command(disable_help_flag = true)]
+    Peers {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// The stress tests under a sanitizer, after a control that it must report. Not
     /// part of `ci`: each takes a build of its own.
     Sanitize(sanitize::Options),
@@ -117,7 +132,9 @@ fn main() -> anyhow::Result<ExitCode> {
         Check::Crash { arguments } => match program::run(&root, "crash", &arguments)? {},
         Check::Fuzz(arguments) => fuzz::run(&root, &arguments)?,
         Check::History { arguments } => match program::run(&root, "history", &arguments)? {},
+        Check::Instructions(options) => instructions::run(&root, &options)?,
         Check::Mutation(options) => mutation::run(&root, &options)?,
+        Check::Peers { arguments } => match peers::run(&root, &arguments)? {},
         Check::Sanitize(options) => sanitize::run(&root, &options)?,
         Check::Soak { arguments } => match program::run(&root, "soak", &arguments)? {},
         Check::Sim { arguments } => match program::run(&root, "sim", &arguments)? {},

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::report::{Report, Violation};
 use crate::rust_file;
 use crate::tree::Tree;
-use crate::{exceptions, links, map, markers, sizes, wording};
+use crate::{exceptions, faults, links, map, markers, sizes, wording};
 
 /// Checks the files below `root`.
 pub(crate) fn run(root: &Path) -> Result<Report> {
@@ -32,6 +32,9 @@ fn check(tree: &Tree) -> Report {
     report.add(violations);
     let (links, violations) = links::check(tree);
     report.count(links, "links");
+    report.add(violations);
+    let (faults, violations) = faults::check(tree);
+    report.count(faults, "planted faults");
     report.add(violations);
     report.add(wording::check(tree));
     report.add(tree.texts().iter().filter_map(|file| check_lint_table(&file.path, &file.text)));
@@ -79,6 +82,7 @@ mod tests {
             ("exceptions", exceptions::FILE, "gone.rs 900 reason\n"),
             ("map", "crates/x/src/new.rs", "//! Purpose.\n"),
             ("links", "README.md", "[a](gone.md)"),
+            ("faults", "crates/x/tests/c.rs", concat!("//! Purpose.\n// mutant", "::is(\"f\")\n")),
             ("wording", "crates/x/tests/utils.rs", "//! Purpose.\n"),
             ("lints", "benches/Cargo.toml", "[package]\n"),
         ];

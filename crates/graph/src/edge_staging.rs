@@ -106,12 +106,13 @@ impl GraphTransaction<'_> {
         let (kind, def) = self.edge_type_or_define(edge_type, &EdgeTypeDef::unique(), false)?;
         self.check_labels(edge_type, &def, source, target)?;
         let mut edge = Edge { source, edge_type: kind, target, id: None };
-        self.check_room_for_edge(&edge)?;
         if def.is_multi() {
+            self.check_room(1)?;
             let number = self.graph.new_edge_number()?;
             edge.id = Some(EdgeId::new(number));
             self.stage_document(edge, None, None, Some(number))?;
         } else {
+            self.check_room_for_edge(&edge)?;
             let found =
                 self.view().halves_between(source, kind, target).first().map(|half| half.id);
             let existed = match self.writes.edges.get(&edge) {
@@ -144,7 +145,13 @@ impl GraphTransaction<'_> {
         // finds no document either.
         let stored = number != 0 && !(empty && found.is_none());
         let version = stored.then(|| VersionBox::new(EdgeHeader::INSIDE, &[&self.writes.scratch]));
-        self.writes.edges.put(edge, EdgeWrite { existed, now: Some(number), version });
+        let write = EdgeWrite { existed, now: Some(number), version };
+        // An id that was just given out names no edge of this transaction yet.
+        if edge.id.is_some() && found.is_none() {
+            self.writes.edges.add(edge, write);
+        } else {
+            self.writes.edges.put(edge, write);
+        }
         if found.is_none() {
             self.writes.count_edge_type(edge.edge_type, 1);
         }

@@ -8,7 +8,7 @@ use selvedge_base::{EdgeTypeId, LabelId, NodeId, Timestamp};
 use selvedge_mvcc::{Mark, VersionBox, WriteSet};
 use smallvec::SmallVec;
 
-use crate::adjacency::Change;
+use crate::adjacency::{Change, sort_changes};
 use crate::catalog::{EdgeType, Label};
 use crate::edge_type::EdgeTypeDef;
 use crate::entity::{Direction, Edge};
@@ -99,6 +99,67 @@ pub(crate) struct NodeChanges {
 const CHANGES_KEPT: usize = 64;
 /// Bytes of encoded document that emptied writes keep room for.
 const SCRATCH_BYTES_KEPT: usize = 4096;
+
+/// Edges from which on their changes are put in order by counting, not by comparing.
+const COUNTED_MIN: usize = if cfg!(test) { 16 } else { 4096 };
+/// Counting takes room for every id between the least and the greatest: at most so many
+/// for each edge.
+const COUNTED_IDS_PER_EDGE: u64 = 4;
+
+/// How many changes each node has, of nodes whose ids lie close together.
+struct Places {
+    first: NodeId,
+    counts: Vec<u32>,
+}
+
+impl Places {
+    /// `None` if there are none, or they lie far apart.
+    fn of(nodes: impl Iterator<Item = NodeId> + Clone) -> Option<Self> {
+        let start = nodes.clone().next()?;
+        let (first, last, len) = nodes.clone().fold((start, start, 0), |(first, last, len), id| {
+            (id.min(first), id.max(last), len + 1)
+        });
+        let ids = last.get() - first.get();
+        if ids >= COUNTED_IDS_PER_EDGE * len {
+            return None;
+        }
+        let mut counts = vec![0; ids as usize + 1];
+        nodes.for_each(|node| counts[(node.get() - first.get()) as usize] += 1);
+        Some(Self { first, counts })
+    }
+
+    /// Puts changes behind the first `start`, those of one node beside each other and
+    /// sorted, and calls `end` for each node with where they are.
+    fn fill(
+        self,
+        start: usize,
+        changes: &mut Vec<Change>,
+        new: impl Iterator<Item = (NodeId, Change)> + Clone,
+        end: &mut impl FnMut(NodeId, usize, usize),
+    ) {
+        let Self { first, counts } = self;
+        let mut next = Vec::with_capacity(counts.len());
+        let mut until = start;
+        for count in &counts {
+            next.push(until);
+            until += *count as usize;
+        }
+        // Every place gets its change below.
+        let Some((_, any)) = new.clone().next() else { return };
+        changes.resize(until, any);
+        for (node, change) in new {
+            let next = &mut next[(node.get() - first.get()) as usize];
+            changes[*next] = change;
+            *next += 1;
+        }
+        let changed = counts.iter().zip(next).enumerate().filter(|(_, (count, _))| **count > 0);
+        for (at, (count, until)) in changed {
+            let from = until - *count as usize;
+            sort_changes(&mut changes[from..until]);
+            end(NodeId::new(first.get() + at as u64), from, until);
+        }
+    }
+}
 
 /// What one transaction has staged in the graph.
 #[derive(Debug, Default)]
@@ -306,31 +367,109 @@ impl GraphWrites {
         if self.edges.is_empty() {
             return;
         }
-        let mut changes = Vec::with_capacity(2 * self.edges.len());
-        for (edge, write) in self.edges.iter() {
-            if write.existed == write.now {
-                continue;
-            }
-            let Edge { source, edge_type, target, id } = *edge;
-            let identity = id.map_or(0, |id| id.get());
-            let change = |neighbour| Change { edge_type, neighbour, identity, put: write.now };
-            changes.push((source, Direction::Out, change(target)));
-            changes.push((target, Direction::In, change(source)));
+        for direction in [Direction::Out, Direction::In] {
+            self.prepare_along(direction);
         }
-        changes.sort_unstable_by_key(|(node, direction, change)| (*direction, *node, change.key()));
-        for (node, direction, change) in changes {
-            let at = self.changes.len();
-            self.changes.push(change);
-            match self.changed_nodes.last_mut() {
-                Some(last) if (last.node, last.direction) == (node, direction) => {
-                    last.until = at + 1;
-                }
-                _ => self.changed_nodes.push(NodeChanges {
-                    node,
-                    direction,
-                    from: at,
-                    until: at + 1,
-                }),
+    }
+
+    /// Appends the changes along one direction, by node and sorted within each.
+    fn prepare_along(&mut self, direction: Direction) {
+        let Self { edges, changes, changed_nodes, .. } = self;
+        let written = || edges.iter().filter(|(_, write)| write.existed != write.now);
+        let change = |(edge, write): &(Edge, EdgeWrite)| {
+            let Edge { source, edge_type, target, id } = *edge;
+            let (node, neighbour) = match direction {
+                Direction::In => (target, source),
+                Direction::Out | Direction::Both => (source, target),
+            };
+            let identity = id.map_or(0, |id| id.get());
+            (node, Change { edge_type, neighbour, identity, put: write.now })
+        };
+        let first = changes.len();
+        let mut end = |node, from: usize, until: usize| {
+            changed_nodes.push(NodeChanges { node, direction, from, until });
+        };
+        if edges.len() >= COUNTED_MIN
+            && let Some(places) = Places::of(written().map(|write| change(write).0))
+        {
+            places.fill(first, changes, written().map(change), &mut end);
+            return;
+        }
+        let mut sorted: SmallVec<[_; 4]> = written().map(change).collect();
+        sorted.sort_unstable_by_key(|(node, change)| (*node, change.key()));
+        for same in sorted.chunk_by(|(one, _), (other, _)| one == other) {
+            let from = changes.len();
+            changes.extend(same.iter().map(|(_, change)| *change));
+            end(same[0].0, from, changes.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use selvedge_base::EdgeId;
+
+    use super::*;
+
+    /// Sorted by direction, node, type, neighbour and id, and each node's found where it is
+    /// said to be.
+    fn check(ends: &[(u64, u64)], edge_types: u32) {
+        let mut writes = GraphWrites::default();
+        for (at, (source, target)) in (1..).zip(ends) {
+            let edge = Edge {
+                source: NodeId::new(*source),
+                edge_type: EdgeTypeId::new(at as u32 % edge_types + 1),
+                target: NodeId::new(*target),
+                id: Some(EdgeId::new(at)),
+            };
+            // Some come and go in the same transaction, and change nothing.
+            let now = (at % 5 != 0).then_some(at);
+            writes.edges.put(edge, EdgeWrite { existed: None, now, version: None });
+        }
+        let mut expected: Vec<_> = writes
+            .edges
+            .iter()
+            .filter(|(_, write)| write.now.is_some())
+            .flat_map(|(edge, write)| {
+                let identity = edge.id.map_or(0, |id| id.get());
+                let change = |neighbour| {
+                    let (edge_type, put) = (edge.edge_type, write.now);
+                    Change { edge_type, neighbour, identity, put }
+                };
+                [
+                    (edge.source, Direction::Out, change(edge.target)),
+                    (edge.target, Direction::In, change(edge.source)),
+                ]
+            })
+            .collect();
+        expected.sort_by_key(|(node, direction, change)| (*direction, *node, change.key()));
+        writes.prepare();
+        let nodes = writes.changed_nodes.iter();
+        let found: Vec<_> = nodes
+            .flat_map(|at| {
+                let changes = &writes.changes[at.from..at.until];
+                assert!(!changes.is_empty());
+                changes.iter().map(|change| (at.node, at.direction, *change))
+            })
+            .collect();
+        assert_eq!(found, expected);
+        assert_eq!(writes.changes.len(), expected.len());
+    }
+
+    #[test]
+    fn changes_are_in_order_however_they_are_sorted() {
+        let mut random = 1_u64;
+        let mut below = |bound: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % bound
+        };
+        for len in [0, 1, 3, COUNTED_MIN - 1, COUNTED_MIN, 10 * COUNTED_MIN] {
+            // Close together, at one node, and far apart.
+            for (first, ids) in [(1, 2 * len as u64 + 1), (7, 1), (1 << 40, 1 << 30)] {
+                let mut node = || first + below(ids);
+                let ends: Vec<_> = (0..len).map(|_| (node(), node())).collect();
+                check(&ends, 1);
+                check(&ends, 3);
             }
         }
     }

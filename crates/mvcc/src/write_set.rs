@@ -190,7 +190,7 @@ impl<K: Eq + Hash, W> WriteSet<K, W> {
     }
 
     /// All entries in the order of first writing.
-    pub fn iter(&self) -> impl Iterator<Item = &(K, W)> {
+    pub fn iter(&self) -> impl Iterator<Item = &(K, W)> + Clone {
         self.entries.iter()
     }
 

@@ -28,6 +28,7 @@
 //! - of concurrent transactions that wrote the same, one was refused, and none without
 //!   a reason; no edge dangles; no key has two nodes;
 //! - commit timestamps are unique, and all timestamps keep to real time;
+//! - what a serializable transaction read was unchanged when it committed;
 //! - dependencies have no cycle but those that snapshot isolation permits, and those
 //!   among serializable transactions none at all.
 //!
@@ -35,8 +36,8 @@
 //! the system, so a history with an anomaly is kept as text, to be judged again.
 //!
 //! Reading order: `txn`, `text`, `parse`, `state`, `judge`, `reading`, `misreading`, `indexed`,
-//! `committing`, `entries`, `entry_reading`, `checks`, `marks`, `changes`, `real_time`,
-//! `cycles`, `components`, `anomaly`; then `workload` and the files behind it,
+//! `committing`, `entries`, `entry_reading`, `checks`, `marks`, `changes`, `validation`,
+//! `real_time`, `cycles`, `components`, `anomaly`; then `workload` and the files behind it,
 //! `recorder`, `life`, `edn`.
 
 mod anomaly;
@@ -60,6 +61,7 @@ mod recorder;
 mod state;
 mod text;
 mod txn;
+mod validation;
 mod workload;
 
 pub use self::anomaly::{Anomaly, Finding};

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use selvedge_testkit::history::{History, Medium, Plan, WORKLOADS, judge, list_append, run};
+use selvedge_testkit::history::{
+    Anomaly, History, Medium, Op, Plan, WORKLOADS, judge, list_append, run,
+};
 
 /// Transactions of a short history.
 const TXNS: usize = 240;
@@ -42,6 +44,71 @@ fn a_permitted_write_skew_is_counted() {
     assert_eq!(judge(&text.parse().unwrap()).write_skews, 1);
     let text = include_str!("histories/right_serializable.txt");
     assert_eq!(judge(&text.parse().unwrap()).write_skews, 0);
+}
+
+/// A serializable transaction reads something, and commits behind another one that
+/// changed it and is not serializable: no cycle, and yet refused.
+#[test]
+fn every_kind_of_read_is_held_against_the_commit() {
+    let told = |read: &str, write: &str, change: &str| {
+        let text = format!(
+            "indexed N\n\
+             txn 0 start=0 committed=1\n\
+               insert N x = 1:5:[1] -> 1\n  insert N y = 2:7:[2] -> 2\n  insert M - = 3:0:[] -> 3\n\
+               link 1 TO 2 = 4:0:[] -> ok\n  set a = 5:0:[] -> ok\n  set n = 1 -> ok\n\
+             txn 1 serializable start=1 committed=3\n  {read}\n  {write}\n\
+             txn 2 start=1 committed=2\n  {change}\n"
+        );
+        let findings = judge(&text.parse().unwrap()).findings;
+        let names: BTreeSet<_> = findings.iter().map(|found| found.name).collect();
+        names.into_iter().collect::<Vec<_>>()
+    };
+    let write = "put 3 = 20:0:[] -> ok";
+    for (read, change) in [
+        ("node 1 -> N x 1:5:[1] @1", "put 1 = 10:5:[1] -> ok"),
+        ("node 2 -> N y 2:7:[2] @1", "delete 2 -> 1"),
+        ("get N z -> none", "insert N z = 10:0:[3] -> 4"),
+        ("get N y -> 2", "delete 2 -> 1"),
+        ("insert N y = 21:0:[4] -> refused", "delete 2 -> 1"),
+        ("scan N -> 1 2", "insert N - = 10:0:[3] -> 4"),
+        ("count N -> 2", "insert N - = 10:0:[3] -> 4"),
+        ("count-edges TO -> 1", "unlink 1 TO 2 -> ok"),
+        ("neighbours 2 in TO -> 1", "unlink 1 TO 2 -> ok"),
+        ("neighbours 2 both * -> 1", "link 2 OF 1 = 10:0:[] -> ok"),
+        ("edge 1 TO 2 -> 4:0:[]", "link 1 TO 2 = 10:0:[] -> ok"),
+        ("edge 2 TO 1 -> none", "link 2 TO 1 = 10:0:[] -> ok"),
+        ("unlink 2 TO 1 -> refused", "link 2 TO 1 = 10:0:[] -> ok"),
+        ("traverse 1 TO 3 -> 2", "link 2 TO 3 = 10:0:[] -> ok"),
+        ("ranked N 6..9 forward * -> 2", "put 1 = 10:8:[1] -> ok"),
+        ("ranked N 0..9 backward 1 -> 2", "put 1 = 10:8:[1] -> ok"),
+        ("holder N [2] -> 2", "put 2 = 10:7:[9] -> ok"),
+        ("holder N [9] -> none", "put 2 = 10:7:[9] -> ok"),
+        ("entry a -> 5:0:[]@1", "remove a -> ok"),
+        ("entry b -> none", "set b = 10:0:[] -> ok"),
+        ("entry n -> 1@1", "sum n 1 -> ok"),
+        ("range b..c forward * ->", "set b = 10:0:[] -> ok"),
+        ("range a..z backward 1 -> n=1@1", "set o = 10:0:[] -> ok"),
+    ] {
+        let found = told(read, write, change);
+        assert_eq!(found, [Anomaly::ReadOverwritten], "{read}; {change}");
+        assert_eq!(told(read, "count M -> 1", change), found, "{read}; {change}");
+        assert_eq!(told(read, write, "insert L - = 10:0:[] -> 5"), [], "{read}");
+    }
+    let beyond = "range a..o forward 1 -> a=5:0:[]@1";
+    assert_eq!(told(beyond, write, "remove n -> ok"), [], "what was not read any more");
+}
+
+/// As far as the numbers of ranges go, judging takes the time of what was written.
+#[test]
+fn a_range_of_all_numbers_is_judged() {
+    let text = format!(
+        "indexed N\n\
+         txn 0 start=0 committed=1\n  insert N x = 1:5:[1] -> 1\n\
+         txn 1 start=1 read-only\n  ranked N {}..{} forward * -> 1\n  ranked N 9..1 forward * ->\n",
+        i64::MIN,
+        i64::MAX
+    );
+    assert!(judge(&text.parse().unwrap()).findings.is_empty());
 }
 
 #[test]
@@ -89,6 +156,7 @@ fn text_that_is_no_history_is_refused_with_its_line() {
         ("txn 0 start=0\n  ranked R 1 up * ->", "line 2: a range is `1..2`"),
         ("txn 0 start=0\n  holder R 7 -> 1", "line 2: \"7\" is no list"),
         ("txn 0 atomic checks-failed=", "line 1: \"\" is no number"),
+        ("txn 0 start=0\n  set a = 1:2:[] -> ok\n  set b = 1:3:[] -> ok", "line 3: mark 1 was"),
         ("txn 0 start=0\n  dance 1 -> ok", "line 2: there is no such operation"),
     ] {
         let refused = text.parse::<History>().unwrap_err();
@@ -117,4 +185,31 @@ fn lists_are_exported_as_elle_reads_them() {
 {:index 5, :time 16, :process 0, :type :ok, :f :txn, :value [[:r 1 [7]]]}
 ";
     assert_eq!(list_append(&text.parse().unwrap()), edn);
+}
+
+/// Whoever is asked last sees every element whose append was acknowledged, also of
+/// lists that went out of use long before.
+#[test]
+fn acknowledged_appends_are_read_in_the_end() {
+    let workload = WORKLOADS.iter().find(|workload| workload.name == "list-append").unwrap();
+    let plan = Plan { seed: 5, workload, medium: Medium::Disk, txns: 480, threads: 3 };
+    let history = run(plan).unwrap().history;
+    let committed = || history.txns.iter().filter(|txn| txn.is_committed());
+    let last = committed().max_by_key(|txn| txn.end.called).unwrap();
+    let seen: BTreeSet<_> = { last.ops.iter() }
+        .filter_map(|op| match op {
+            Op::Node { seen: Some(seen), .. } => Some(seen.content.list.clone()),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let ops = committed().flat_map(|txn| &txn.ops);
+    let appended: Vec<_> = ops
+        .filter_map(|op| match op {
+            Op::Put { content, done: true, .. } => content.list.last(),
+            _ => None,
+        })
+        .collect();
+    assert!(appended.len() > 50, "{} appends", appended.len());
+    assert!(appended.iter().all(|element| seen.contains(element)));
 }

@@ -1,4 +1,5 @@
-//! LMDB through heed: a mapped file that is not synced.
+//! LMDB through heed: a file mapped for reading and writing, not synced; or synced by
+//! every commit, and then mapped for reading alone, as its documentation recommends.
 #![expect(
     unsafe_code,
     reason = "opening an environment is unsafe: the file must not be changed by others"
@@ -9,37 +10,47 @@ use heed::types::Bytes;
 use heed::{Database, Env, EnvFlags, EnvOpenOptions, WithoutTls};
 use tempfile::TempDir;
 
-use super::{Engine, first_value, number_of, with_number};
+use super::{Durability, Engine, Key, Session, first_value, number_of, with_number};
 
 pub struct Lmdb {
     env: Env<WithoutTls>,
     database: Database<Bytes, Bytes>,
-    #[expect(dead_code, reason = "removed when dropped")]
-    dir: TempDir,
+    /// Removed when dropped.
+    _dir: TempDir,
 }
 
 impl Lmdb {
-    pub fn filled(keys: u64) -> Result<Self> {
+    pub fn filled(keys: u64, durability: Durability) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let mut options = EnvOpenOptions::new().read_txn_without_tls();
-        options.map_size(4 << 30).max_readers(64);
+        options.map_size(4 << 30).max_readers(256);
+        let flags = match durability {
+            Durability::Unsynced => EnvFlags::NO_SYNC | EnvFlags::WRITE_MAP | EnvFlags::MAP_ASYNC,
+            Durability::Synced => EnvFlags::empty(),
+        };
         // SAFETY: nobody else knows the file.
         let env = unsafe {
-            options.flags(EnvFlags::NO_SYNC | EnvFlags::WRITE_MAP | EnvFlags::MAP_ASYNC);
+            options.flags(flags);
             options.open(dir.path())?
         };
         let mut txn = env.write_txn()?;
         let database = env.create_database::<Bytes, Bytes>(&mut txn, None)?;
         for key in 0..keys {
-            database.put(&mut txn, &key.to_be_bytes(), &first_value())?;
+            database.put(&mut txn, &key.to_be_bytes(), &first_value(key))?;
         }
         txn.commit()?;
-        Ok(Self { env, database, dir })
+        Ok(Self { env, database, _dir: dir })
     }
 }
 
 impl Engine for Lmdb {
-    fn read(&self, keys: &[[u8; 8]]) -> Result<u64> {
+    fn session(&self, _: usize) -> Result<Box<dyn Session + '_>> {
+        Ok(Box::new(self))
+    }
+}
+
+impl Session for &Lmdb {
+    fn read(&mut self, keys: &[Key]) -> Result<u64> {
         let txn = self.env.read_txn()?;
         let mut sum = 0;
         for key in keys {
@@ -48,7 +59,7 @@ impl Engine for Lmdb {
         Ok(sum)
     }
 
-    fn increment(&self, keys: &[[u8; 8]]) -> Result<()> {
+    fn increment(&mut self, keys: &[Key]) -> Result<()> {
         let mut txn = self.env.write_txn()?;
         for key in keys {
             let value = self.database.get(&txn, key)?.context("all keys are there")?;
@@ -59,7 +70,7 @@ impl Engine for Lmdb {
         Ok(())
     }
 
-    fn scan(&self) -> Result<(u64, u64)> {
+    fn scan(&mut self) -> Result<(u64, u64)> {
         let txn = self.env.read_txn()?;
         let (mut rows, mut sum) = (0, 0);
         for row in self.database.iter(&txn)? {

@@ -1,33 +1,70 @@
-//! selvedge: a keyspace in memory, byte keys.
+//! selvedge: a keyspace, byte keys. In memory; or on disk with a log, which is written by
+//! every commit and synced as told, with a checkpoint for each GiB of log
+//! (`checkpoint_bytes`) and all values kept in memory (`document_bytes`).
+
+use std::path::Path;
 
 use anyhow::{Context, Result};
-use selvedge::{Db, Error, Kv, RetryPolicy, Selection};
+use selvedge::{Db, Error, Kv, RetryPolicy, Selection, SyncLevel};
+use tempfile::TempDir;
 
-use super::{Engine, first_value, number_of, with_number};
+use super::{Engine, Key, Session, first_value, number_of, portions, with_number};
+
+/// The log grows to so much before there is a checkpoint.
+const CHECKPOINT_BYTES: u64 = 1 << 30;
+/// More than all values.
+const DOCUMENT_BYTES: u64 = 4 << 30;
 
 pub struct Selvedge {
     db: Db,
     kv: Kv,
+    /// Removed when dropped.
+    _dir: Option<TempDir>,
+}
+
+/// A database at a path, or a new one there, set up for throughput.
+pub fn open(path: &Path, level: SyncLevel) -> Result<Db> {
+    let builder = Db::builder().sync(level);
+    Ok(builder.checkpoint_bytes(CHECKPOINT_BYTES).document_bytes(DOCUMENT_BYTES).open(path)?)
 }
 
 impl Selvedge {
-    pub fn filled(keys: u64) -> Result<Self> {
-        let db = Db::in_memory();
+    pub fn in_memory(keys: u64) -> Result<Self> {
+        Self::filled(Db::in_memory(), None, keys)
+    }
+
+    pub fn on_disk(keys: u64, level: SyncLevel) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let db = open(&dir.path().join("db.selvedge"), level)?;
+        Self::filled(db, Some(dir), keys)
+    }
+
+    fn filled(db: Db, dir: Option<TempDir>, keys: u64) -> Result<Self> {
         let kv = db.kv();
-        for first in (0..keys).step_by(1000) {
+        for portion in portions(keys) {
             let mut atomic = kv.atomic();
-            for key in first..(first + 1000).min(keys) {
-                atomic = atomic.set(&key.to_be_bytes(), &first_value());
+            for key in portion {
+                atomic = atomic.set(&key.to_be_bytes(), &first_value(key));
             }
             atomic.commit()?;
         }
-        Ok(Self { db, kv })
+        Ok(Self { db, kv, _dir: dir })
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.db
     }
 }
 
 impl Engine for Selvedge {
+    fn session(&self, _: usize) -> Result<Box<dyn Session + '_>> {
+        Ok(Box::new(self))
+    }
+}
+
+impl Session for &Selvedge {
     #[inline(never)]
-    fn read(&self, keys: &[[u8; 8]]) -> Result<u64> {
+    fn read(&mut self, keys: &[Key]) -> Result<u64> {
         let sum = self.kv.view(|view| {
             let mut sum = 0_u64;
             for key in keys {
@@ -39,7 +76,7 @@ impl Engine for Selvedge {
     }
 
     #[inline(never)]
-    fn read_together(&self, keys: &[[u8; 8]]) -> Result<u64> {
+    fn read_together(&mut self, keys: &[Key]) -> Result<u64> {
         let sum = self.kv.view(|view| {
             let values = view.get_many_bytes(keys)?;
             Ok::<_, Error>(values.iter().flatten().map(|value| number_of(value)).sum())
@@ -48,7 +85,7 @@ impl Engine for Selvedge {
     }
 
     #[inline(never)]
-    fn increment(&self, keys: &[[u8; 8]]) -> Result<()> {
+    fn increment(&mut self, keys: &[Key]) -> Result<()> {
         let policy = RetryPolicy::default().attempts_max(1_000_000);
         self.db.transaction_retry(policy, |ctx| {
             let mut kv = ctx.kv();
@@ -66,7 +103,7 @@ impl Engine for Selvedge {
     }
 
     #[inline(never)]
-    fn scan(&self) -> Result<(u64, u64)> {
+    fn scan(&mut self) -> Result<(u64, u64)> {
         let seen = self.kv.view(|view| {
             let (mut rows, mut sum) = (0, 0);
             for entry in view.range(Selection::all())? {

@@ -36,6 +36,7 @@ pub(crate) fn explore(
     let schedules = number_of("SELVEDGE_SHUTTLE_SCHEDULES", SCHEDULES);
     let first = number_of("SELVEDGE_SHUTTLE_SEED", 1);
     let batches = schedules.div_ceil(PROGRAMS * BATCH);
+    assert!(batches > 0, "{name}: no schedule is asked for");
     let program = Arc::new(program);
     let met = Arc::new(AtomicU64::new(0));
     let run = {

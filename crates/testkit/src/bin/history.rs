@@ -96,6 +96,9 @@ fn arguments() -> Result<Arguments, String> {
             other => return Err(format!("there is no argument {other:?}")),
         }
     }
+    if parsed.seeds == 0 || parsed.txns == 0 {
+        return Err("without a seed or a transaction nothing is judged".to_owned());
+    }
     Ok(parsed)
 }
 
@@ -136,6 +139,9 @@ fn judge_file(file: &Path) -> Result<bool, String> {
     let at = |what: String| format!("{}: {what}", file.display());
     let text = fs::read_to_string(file).map_err(|error| at(error.to_string()))?;
     let history: History = text.parse().map_err(at)?;
+    if history.txns.is_empty() {
+        return Err(at("there is no transaction to judge".to_owned()));
+    }
     let verdict = judge(&history);
     println!("{}", describe(&history, &verdict));
     Ok(verdict.findings.is_empty())

@@ -61,6 +61,10 @@ pub enum Anomaly {
     CheckIgnored,
     /// Checks failed, and no state of that time explains those and no others.
     GroundlessCheckFailure,
+    /// A serializable transaction committed, although what it read had been changed.
+    ReadOverwritten,
+    /// Told to have written nothing, although something was left to write.
+    WritesDropped,
     /// A law of the workload is broken.
     BrokenLaw,
     /// A cycle of writes (G0).
@@ -108,6 +112,8 @@ impl fmt::Display for Anomaly {
             Self::WrongSum => "wrong sum",
             Self::CheckIgnored => "committed though a check did not hold",
             Self::GroundlessCheckFailure => "failed checks that no state explains",
+            Self::ReadOverwritten => "committed though what it read had changed",
+            Self::WritesDropped => "writes dropped",
             Self::BrokenLaw => "law of the workload broken",
             Self::DirtyWriteCycle => "cycle of writes (G0)",
             Self::CircularInformationFlow => "circular information flow (G1c)",

@@ -8,7 +8,7 @@ use super::changes::{Changed, Entity};
 use super::judge::Judge;
 use super::marks::{self, Item};
 use super::state::{Change, NodeState, Written};
-use super::txn::{Clash, EdgeName, NodeId, Outcome, Timestamp, Txn};
+use super::txn::{Clash, EdgeName, Isolation, NodeId, Op, Outcome, Timestamp, Txn};
 
 /// A commit that is being applied.
 struct Commit<'h> {
@@ -137,6 +137,22 @@ impl<'h> Judge<'h> {
         });
     }
 
+    /// Who was told to have written nothing has nothing left to write.
+    pub(super) fn dropped(&mut self) {
+        for txn in &self.history.txns {
+            if txn.outcome != Outcome::ReadOnly {
+                continue;
+            }
+            let is_dropped = !self.nets[txn.number].is_empty() || self.changes_entries(txn);
+            if is_dropped {
+                let number = txn.number;
+                self.findings.add(Anomaly::WritesDropped, [number], || {
+                    format!("txn {number} wrote, and was told that there is nothing to commit")
+                });
+            }
+        }
+    }
+
     /// Conflicts are about something that was written, and since the start.
     pub(super) fn conflicts(&mut self) {
         let kinds: BTreeSet<_> = { self.changes.entities.iter() }
@@ -163,9 +179,10 @@ impl<'h> Judge<'h> {
                     wrote(&Entity::Edge(EdgeName { source, edge_type, target }))
                 }),
                 Clash::Entry(key) => wrote(&Entity::Entry(key.clone())),
-                Clash::Other => continue,
+                // Said of what histories do not hold: entries of indexes, definitions.
+                Clash::Other => true,
             };
-            if !is_grounded || *at <= txn.start {
+            if !is_grounded || *at <= txn.start || !concerns(clash, txn) {
                 let (number, start) = (txn.number, txn.start);
                 self.findings.add(Anomaly::GroundlessConflict, [number], || {
                     format!("txn {number}, from {start}: {clash}, said to be written at {at}")
@@ -173,4 +190,30 @@ impl<'h> Judge<'h> {
             }
         }
     }
+}
+
+/// Whether a conflict is over what the transaction wrote, or read to be validated. One
+/// that only reads has none.
+fn concerns(clash: &Clash, txn: &Txn) -> bool {
+    let is_validated = txn.isolation == Isolation::Serializable;
+    let is_over = |op: &Op| match (clash, op) {
+        (Clash::Node(node), Op::Put { node: at, .. } | Op::Delete { node: at, .. }) => at == node,
+        (Clash::Key(label, key), Op::Insert { label: of, key: Some(at), .. }) => {
+            (of, at) == (label, key)
+        }
+        // The key of the node goes with it, and so do its edges.
+        (Clash::Key(..), Op::Delete { done, .. }) => done.is_some(),
+        (Clash::Edge(source, target), Op::Delete { node, .. }) => [source, target].contains(&node),
+        (Clash::Edge(source, target), Op::Link { edge, .. } | Op::Unlink { edge, .. }) => {
+            (&edge.source, &edge.target) == (source, target)
+        }
+        (Clash::Entry(key), Op::Set { key: at, .. } | Op::Remove { key: at }) => at == key,
+        (Clash::Entry(key), Op::Entry { key: at, .. }) => is_validated && at == key,
+        (Clash::Entry(key), Op::Range { range, .. }) => {
+            is_validated && range.from <= *key && *key < range.to
+        }
+        (Clash::Other, op) => op.is_write(),
+        _ => false,
+    };
+    txn.ops.iter().any(is_over) && txn.ops.iter().any(Op::is_write)
 }

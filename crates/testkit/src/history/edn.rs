@@ -77,7 +77,7 @@ fn value(txn: &Txn, is_end: bool) -> String {
                 steps.push(format!("[:r {} [{}]]", node.get(), list.join(" ")));
             }
             Op::Node { node, .. } => steps.push(format!("[:r {} nil]", node.get())),
-            Op::Put { node, content, .. } => {
+            Op::Put { node, content, done: true } => {
                 let element = content.list.last().copied().unwrap_or_default();
                 steps.push(format!("[:append {} {element}]", node.get()));
             }

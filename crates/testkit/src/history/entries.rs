@@ -157,6 +157,17 @@ impl<'h> Judge<'h> {
         }
     }
 
+    /// Whether what a transaction wrote changes entries as they were at its start.
+    pub(super) fn changes_entries(&self, txn: &Txn) -> bool {
+        let mut own = OwnEntries::default();
+        txn.ops.iter().for_each(|op| own.stage(txn, op));
+        own.0.iter().any(|(key, staged)| {
+            let before = self.entries.at(key, txn.start).1;
+            let before = before.and_then(|version| version.value.as_ref());
+            !staged.effect(before).is_ok_and(|after| after.as_ref() == before)
+        })
+    }
+
     fn commit_entry(&mut self, txn: &Txn, at: Timestamp, key: &Name, staged: &Staged) {
         let entity = Entity::Entry(key.clone());
         if staged.is_snapshot_write {

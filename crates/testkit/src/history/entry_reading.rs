@@ -89,8 +89,9 @@ impl<'h> Judge<'h> {
             let is_expected = self.expected(txn, own, key).is_some();
             let seen = seen.get(key).copied();
             let reading = Reading { txn, index, how: How::AmongOthers };
+            let is_inside = range.from <= *key && *key < range.to;
             match seen {
-                Some(_) if !is_expected => more.push(key.clone()),
+                Some(_) if !is_expected || !is_inside => more.push(key.clone()),
                 None if is_expected => fewer.push(key.clone()),
                 _ => {
                     self.read_entry(reading, own, key, seen);
@@ -194,14 +195,12 @@ impl<'h> Judge<'h> {
 /// The part of a range that was read to its end.
 fn covered(range: &KeyRange, seen: &[(Name, SeenEntry)]) -> KeyRange {
     let mut covered = range.clone();
-    if range.limit.is_some_and(|limit| seen.len() >= limit)
-        && let Some((last, _)) = seen.last()
-    {
-        if range.is_backward {
-            covered.from = last.clone();
-        } else {
+    if range.limit.is_some_and(|limit| seen.len() >= limit) {
+        match seen.last() {
+            Some((last, _)) if range.is_backward => covered.from = last.clone(),
             // The next key after `last`.
-            covered.to = format!("{last}\0").into();
+            Some((last, _)) => covered.to = format!("{last}\0").into(),
+            None => covered.to = covered.from.clone(),
         }
     }
     covered

@@ -111,15 +111,16 @@ impl<'h> Judge<'h> {
         }
         // Of the number where a limit was reached only a part was read.
         let is_cut = expected.len() >= limit;
-        for number in *least..=*most {
-            let is_read = match last.filter(|_| is_cut) {
-                Some(last) if *is_backward => number > last,
-                Some(last) => number < last,
-                None => true,
-            };
-            if is_read {
-                self.depends(txn, Entity::Number(label.clone(), number));
-            }
+        let is_read = |number: &i64| match last {
+            Some(last) if is_cut && *is_backward => *number > last,
+            Some(last) if is_cut => *number < last,
+            _ => !is_cut,
+        };
+        // A number that no node ever has is no reason to depend on anybody.
+        let numbers = (least <= most).then(|| self.numbers.range(least..=most).copied());
+        let numbers: Vec<_> = numbers.into_iter().flatten().filter(is_read).collect();
+        for number in numbers {
+            self.depends(txn, Entity::Number(label.clone(), number));
         }
     }
 }

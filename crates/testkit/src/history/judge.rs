@@ -15,7 +15,7 @@
 //! Sorting aside, the work is that of the operations themselves: a set is compared
 //! with the set that it should be, and a walk is walked again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::anomaly::{Anomaly, Finding, Findings};
 use super::changes::{Changes, Entity};
@@ -23,7 +23,7 @@ use super::entries::Entries;
 use super::marks::{Item, Marks};
 use super::state::{Change, NodeState, State, Written};
 use super::txn::{Content, History, NodeId, Op, Txn};
-use super::{cycles, real_time};
+use super::{cycles, real_time, validation};
 
 /// What came of judging a history.
 #[derive(Debug, Default)]
@@ -48,6 +48,7 @@ pub fn judge(history: &History) -> Verdict {
         state: State::default(),
         entries: Entries::default(),
         changes: Changes::default(),
+        numbers: numbers(history),
         nets: history.txns.iter().map(|_| Vec::new()).collect(),
         findings,
     };
@@ -56,7 +57,9 @@ pub fn judge(history: &History) -> Verdict {
     judge.checks_failed();
     judge.sweep();
     judge.conflicts();
+    judge.dropped();
     let Judge { changes, mut findings, .. } = judge;
+    validation::judge(history, &changes, &mut findings);
     let write_skews = cycles::judge(history, &changes, &mut findings);
     let Findings { told, total } = findings;
     Verdict { findings: told, total, write_skews }
@@ -68,9 +71,20 @@ pub(super) struct Judge<'h> {
     pub(super) state: State,
     pub(super) entries: Entries,
     pub(super) changes: Changes,
+    /// All numbers that nodes ever had.
+    pub(super) numbers: BTreeSet<i64>,
     /// What each transaction changes if it commits.
     pub(super) nets: Vec<Vec<Change>>,
     pub(super) findings: Findings,
+}
+
+fn numbers(history: &History) -> BTreeSet<i64> {
+    let ops = history.txns.iter().flat_map(|txn| &txn.ops);
+    let numbers = ops.filter_map(|op| match op {
+        Op::Insert { content, .. } | Op::Put { content, .. } => Some(content.number),
+        _ => None,
+    });
+    numbers.collect()
 }
 
 impl<'h> Judge<'h> {
@@ -199,6 +213,9 @@ impl<'h> Judge<'h> {
             }
             Op::Unlink { edge, done } => {
                 self.expect(txn, op, *done, self.state.edge(edge).is_some());
+                if !done {
+                    self.depends(txn, Entity::Edge(edge.clone()));
+                }
                 undo.push(self.state.make(Change::Edge(edge.clone(), None)));
             }
             _ => unreachable!("only writes come here"),

@@ -1,16 +1,29 @@
 //! Histories read back from their text (`text`).
 
+use std::collections::HashSet;
+
 use super::txn::{
     Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, Name, NodeId,
     NumberRange, Op, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
+
+/// The document that an operation writes, or would have written.
+fn written(op: &Op) -> Option<&Content> {
+    match op {
+        Op::Insert { content, .. }
+        | Op::Put { content, .. }
+        | Op::Link { content, .. }
+        | Op::Set { value: EntryValue::Document(content), .. } => Some(content),
+        _ => None,
+    }
+}
 
 impl std::str::FromStr for History {
     type Err = String;
 
     /// Reads a history back.
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut history = Self::default();
+        let (mut history, mut marks) = (Self::default(), HashSet::new());
         for (index, line) in text.lines().enumerate() {
             let told = |what: String| format!("line {}: {what}: {line}", index + 1);
             let line = line.trim();
@@ -26,7 +39,12 @@ impl std::str::FromStr for History {
             } else if !line.is_empty() {
                 let txn = history.txns.last_mut();
                 let txn = txn.ok_or_else(|| told("no transaction is open".to_owned()))?;
-                txn.ops.push(op(line).map_err(told)?);
+                let op = op(line).map_err(told)?;
+                if let Some(content) = written(&op).filter(|content| !marks.insert(content.mark)) {
+                    let mark = content.mark;
+                    return Err(told(format!("mark {mark} was written before")));
+                }
+                txn.ops.push(op);
             }
         }
         Ok(history)

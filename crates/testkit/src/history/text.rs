@@ -42,7 +42,7 @@
 //! `indexed Account` says that nodes of the label are indexed by number, and that no two
 //! have the same list.
 //!
-//! Documents are `mark:number:[list]`, with `!` behind the mark if first and last
+//! Documents are `mark:number:[list]`, each with a mark that no other one has, with `!` behind the mark if first and last
 //! field did not belong together; nodes are numbers; a missing key is `-`, an own
 //! version `@own`, what does not exist `none`, what was refused `refused`, and any
 //! edge type `*`.
