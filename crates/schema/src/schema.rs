@@ -140,6 +140,18 @@ impl Definition {
         !is_converting && field.is_some_and(|field| field.presence != Presence::Optional)
     }
 
+    /// Whether stored documents may hold under another name what indexes know under this
+    /// path: its field is renamed, and they are being converted.
+    #[must_use]
+    pub fn is_moving(&self, path: &str) -> bool {
+        let field = path.split('.').next();
+        let renames =
+            |step: &Step| matches!(step, Step::RenameField { to, .. } if Some(&**to) == field);
+        self.change.as_ref().is_some_and(|change| {
+            change.phase == Phase::Converting && change.steps.iter().any(renames)
+        })
+    }
+
     /// Whether every value of a field is a list, and not null. Nothing is said of paths
     /// into maps.
     #[must_use]

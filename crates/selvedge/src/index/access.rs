@@ -45,7 +45,11 @@ fn shapes<R: Read>(reader: &R, label: &str) -> Vec<IndexShape> {
     let definition = schema.and_then(|schema: &Schema| schema.named(Kind::Nodes, label));
     let Some(definition) = definition else { return Vec::new() };
     let indexes = definition.document().map(DocumentDef::indexes).unwrap_or_default();
-    let ready = indexes.iter().filter(|index| index.is_ready());
+    // A query reads documents as they are stored, and would not find in them what led to
+    // them.
+    let is_moving =
+        |index: &IndexDef| index.paths().iter().any(|at| definition.is_moving(at.path()));
+    let ready = indexes.iter().filter(|index| index.is_ready() && !is_moving(index));
     ready.filter_map(|index| shape(definition, index)).collect()
 }
 

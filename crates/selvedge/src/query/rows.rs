@@ -40,7 +40,11 @@ impl<'a> Select<'a> {
     /// # Errors
     /// As [`rows`](Self::rows); a document that is damaged on disk.
     pub fn first(self) -> Result<Option<Row<'a>>> {
-        self.rows()?.next().transpose()
+        self.check()?;
+        let tracking = self.query.tracking_of(&self.fields.iter().collect::<Vec<_>>());
+        let mut found = Found::new(self.query.stream_first(tracking)?);
+        let at = found.next().transpose()?;
+        at.map(|at| read_row(&self.fields, &self.query.source.view, &at)).transpose()
     }
 
     /// A page of rows, see [`Query::page`].

@@ -21,6 +21,13 @@ impl<'a> Query<'a> {
         self.run(tracking).plan(self.plan()?)
     }
 
+    /// The first of them: a sort need not hold more.
+    pub(crate) fn stream_first(&self, tracking: Tracking) -> Result<Stream<'a>> {
+        let mut plan = self.plan()?;
+        plan.steps.push_back(Step::Limit(1));
+        self.run(tracking).plan(plan)
+    }
+
     /// The nodes, as they are found. An error is a document that is damaged on
     /// disk, or a limit; it is the last item.
     ///
@@ -101,7 +108,8 @@ impl<'a> Query<'a> {
     /// # Errors
     /// As [`count`](Self::count).
     pub fn first(&self) -> Result<Option<Node<'a>>> {
-        self.nodes()?.next().transpose()
+        let found = Found::new(self.stream_first(Tracking::Nothing)?);
+        Nodes { found, view: self.source.view }.next().transpose()
     }
 
     /// Whether there is a node.

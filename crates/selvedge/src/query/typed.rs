@@ -96,7 +96,9 @@ impl<'a> Query<'a> {
     /// As [`count`](Self::count), and [`Error::Typed`](crate::Error::Typed) if it is not one
     /// of the type.
     pub fn first_as<T: NodeType>(&self) -> Result<Option<Stored<T>>> {
-        self.nodes_as()?.next().transpose()
+        let Some(node) = self.first()? else { return Ok(None) };
+        check_label(&node, T::LABEL)?;
+        read_node(&node).map(Some)
     }
 
     /// A [`page`](Self::page) of nodes as a type.

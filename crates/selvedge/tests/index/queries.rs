@@ -1,5 +1,7 @@
 //! Queries that go through indexes find what they find without.
 
+use std::cell::RefCell;
+
 use super::{assert_sound, users, with_users};
 use selvedge::prelude::*;
 use selvedge::query::{
@@ -258,5 +260,47 @@ fn what_is_no_list_contains_nothing() -> Result<(), Error> {
         assert!(query.explain()?.starts_with("index \"tags\""), "{}", query.explain()?);
         assert_eq!(query.ids()?.collect::<Result<Vec<_>, _>>()?, [found], "{}", query.explain()?);
     }
+    Ok(())
+}
+
+/// A field that is renamed has its entries under the new name before its documents have.
+/// Pages, which read the values that they are sorted by, lost nodes so.
+#[test]
+fn an_index_is_not_used_while_its_field_gets_another_name() -> Result<(), Error> {
+    let db = Db::in_memory();
+    db.define([NodeDef::new("Song").field(FieldDef::int("nr").indexed())])?;
+    db.transaction(|ctx| {
+        for number in 0..600_i64 {
+            ctx.insert_node("Song", None, doc! { "nr": number * 7 % 600 })?;
+        }
+        Ok::<_, Error>(())
+    })?;
+    let found = |snapshot: &Snapshot<'_>| -> Result<(String, usize, usize), Error> {
+        let songs = snapshot.query().from_label("Song").has("track", gte(0));
+        let sorted = songs.clone().order_by("track", Order::Asc);
+        let (mut cursor, mut paged) = (None, 0);
+        loop {
+            let page = sorted.page(cursor.as_ref(), 50)?;
+            paged += page.rows.len();
+            match page.cursor {
+                Some(next) => cursor = Some(next),
+                None => return Ok((sorted.explain()?, sorted.ids()?.count(), paged)),
+            }
+        }
+    };
+    let converting = RefCell::new(Vec::new());
+    let report = |progress: MigrationProgress| {
+        if progress.stage == MigrationStage::Converting {
+            converting.borrow_mut().push((progress.done, found(&db.snapshot().unwrap()).unwrap()));
+        }
+    };
+    db.migrate("Song").rename_field("nr", "track").on_progress(report).run()?;
+    for (done, (plan, found, paged)) in converting.take() {
+        assert!(plan.starts_with("scan of label"), "{plan}");
+        assert_eq!((found as u64, paged as u64), (done, done));
+    }
+    let (plan, found, paged) = found(&db.snapshot()?)?;
+    assert!(plan.starts_with("index \"nr\" on \"Song\" (track)"), "{plan}");
+    assert_eq!((found, paged), (600, 600));
     Ok(())
 }

@@ -197,6 +197,11 @@ fn every_limit_is_met() {
     let youngest = |held| users().order_by("age", Order::Asc).held_max(held).limit(1);
     assert_eq!(youngest(2).count().unwrap(), 1);
     held(youngest(1).count(), "a sort");
+    let youngest = || users().order_by("age", Order::Asc).held_max(2);
+    let first = youngest().first().unwrap().unwrap().id();
+    assert_eq!(ids(&users().order_by("age", Order::Asc))[0], first);
+    let row = youngest().select([Field::id()]).first().unwrap().unwrap();
+    assert_eq!(row.typed::<u64>(0).unwrap(), Some(first.get()));
     assert_eq!(
         users().order_by("age", Order::Asc).held_max(4).page(None, 1).unwrap().rows.len(),
         1
