@@ -1,5 +1,7 @@
 //! What a transaction's documents have to keep: the definitions as of its start.
 
+use std::borrow::Cow;
+
 use selvedge_base::mutant;
 use selvedge_encoding::{DocRef, EncodeError, set_fields};
 use selvedge_graph::{GraphError, NodeChanging, Rules};
@@ -77,6 +79,18 @@ impl Rules for SchemaRules<'_> {
         let Some(definition) = self.schema.named(Kind::Edges, edge_type) else { return Ok(()) };
         keep(definition, document, None, || Owner::EdgeType(edge_type.to_owned()))
     }
+}
+
+/// What has become of a stored document by the change that is under way: an edit begins
+/// with that.
+pub(crate) fn upgraded<'d>(
+    definition: Option<&Definition>,
+    stored: DocRef<'d>,
+    owner: impl Fn() -> Owner,
+) -> Result<Cow<'d, [u8]>, GraphError> {
+    let mut out = Vec::new();
+    let moved = upgrade(definition, stored, &mut out, owner)?;
+    Ok(if moved { Cow::Owned(out) } else { Cow::Borrowed(stored.as_bytes()) })
 }
 
 fn upgrade(

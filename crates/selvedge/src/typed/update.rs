@@ -6,11 +6,13 @@ use std::marker::PhantomData;
 use selvedge_base::NodeId;
 use selvedge_encoding::{DocRef, Document, EncodeError, Value, set_field, set_path, unset_field};
 use selvedge_graph::{Edge, Entity, GraphError, Node};
+use selvedge_schema::{Kind, Owner};
 
 use crate::batch::{Op, Target, find};
 use crate::db::Db;
 use crate::error::Result;
-use crate::read::Read as _;
+use crate::read::{Read as _, Sealed as _};
+use crate::schema::rules::upgraded;
 use crate::transaction::Transaction;
 use crate::typed::edge_type::EdgeType;
 use crate::typed::error::TypedError;
@@ -272,8 +274,11 @@ impl NodePlan {
             edits => match only_sets(edits) {
                 Some(fields) => ctx.set_many(id, fields)?,
                 None => {
-                    let entity = || Entity::Node(id);
-                    let document = edited(node.document(), edits, entity)?;
+                    let schema = ctx.definitions();
+                    let definition = schema.and_then(|of| of.named(Kind::Nodes, self.label));
+                    let owner = || Owner::Label(self.label.to_owned());
+                    let document = upgraded(definition, node.document(), owner)?;
+                    let document = edited(&document, edits, || Entity::Node(id))?;
                     ctx.replace(id, document)?;
                 }
             },
@@ -364,7 +369,11 @@ impl EdgePlan {
             edits => match only_sets(edits) {
                 Some(fields) => ctx.set_edge(edge, fields)?,
                 None => {
-                    let document = edited(found.document(), edits, || Entity::Edge(edge))?;
+                    let schema = ctx.definitions();
+                    let definition = schema.and_then(|of| of.named(Kind::Edges, edge_type));
+                    let owner = || Owner::EdgeType(edge_type.to_owned());
+                    let document = upgraded(definition, found.document(), owner)?;
+                    let document = edited(&document, edits, || Entity::Edge(edge))?;
                     ctx.replace_edge(edge, document)?;
                 }
             },
@@ -383,12 +392,8 @@ fn only_sets(edits: &[Edit]) -> Option<Document> {
 }
 
 /// What several edits make of a document: rules see the outcome, not what lies between.
-fn edited(
-    document: DocRef<'_>,
-    edits: &[Edit],
-    entity: impl FnOnce() -> Entity,
-) -> Result<Document> {
-    let mut bytes = document.as_bytes().to_vec();
+fn edited(document: &[u8], edits: &[Edit], entity: impl FnOnce() -> Entity) -> Result<Document> {
+    let mut bytes = document.to_vec();
     let mut step = |edit: &Edit| -> Result<(), EncodeError> {
         let mut next = Vec::new();
         match edit {

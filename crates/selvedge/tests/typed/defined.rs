@@ -1,7 +1,7 @@
 //! Typed operations on labels and edge types whose definitions are stored.
 
 use selvedge::prelude::*;
-use selvedge::{ErrorKind, FieldDef, NodeDef};
+use selvedge::{EdgeDef, ErrorKind, FieldDef, MigrationProgress, MigrationStage, NodeDef, Owner};
 use serde::{Deserialize, Serialize};
 
 use crate::{Account, Event, Knows, Payment, User};
@@ -213,4 +213,61 @@ fn definitions_that_make_no_sense() {
     ] {
         assert_eq!(refused.unwrap_err().to_string(), message);
     }
+}
+
+#[derive(Serialize, Deserialize, Node)]
+struct Song {
+    #[node(key)]
+    title: String,
+    track: u32,
+    note: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, Edge)]
+struct Plays {
+    track: u32,
+    note: Option<String>,
+}
+
+/// An update begins with what a document has become, also one that is staged as a whole:
+/// such an update was refused for the old name of a field, which it had not set.
+#[test]
+fn updates_go_on_while_documents_are_converted() {
+    let db = Db::in_memory();
+    let fields = || [FieldDef::uint("nr"), FieldDef::string("note").optional()];
+    let songs = NodeDef::new("Song").key("title").fields(fields()).field(FieldDef::string("title"));
+    db.define([Define::from(songs), EdgeDef::unique("PLAYS").fields(fields()).into()]).unwrap();
+    let player = db.insert_node("Player", None, doc! {}).unwrap();
+    db.transaction(|ctx| {
+        for nr in 0..300_i64 {
+            let title = nr.to_string();
+            let song = doc! { "title": title.as_str(), "nr": nr, "note": "x" };
+            let song = ctx.insert_node("Song", &*title, song)?;
+            ctx.link_nodes(player, "PLAYS", song, doc! { "nr": nr, "note": "x" })?;
+        }
+        Ok::<_, Error>(())
+    })
+    .unwrap();
+    // The last one is not converted when the first report comes.
+    let last = db.snapshot().unwrap().get_node("Song", "299").unwrap().unwrap().id();
+    let update = |progress: MigrationProgress| {
+        if progress.stage == MigrationStage::Converting && progress.done < progress.of {
+            match progress.owner {
+                Owner::Label(_) => {
+                    db.update::<Song>("299").set("track", 7).unset("note").execute().unwrap();
+                }
+                Owner::EdgeType(_) => {
+                    let plays = db.update_edge::<Plays>(player, last);
+                    plays.set("track", 7).unset("note").execute().unwrap();
+                }
+            }
+        }
+    };
+    db.migrate("Song").rename_field("nr", "track").on_progress(update).run().unwrap();
+    db.migrate_edges("PLAYS").rename_field("nr", "track").on_progress(update).run().unwrap();
+    let snapshot = db.snapshot().unwrap();
+    let song = snapshot.get::<Song>("299").unwrap().unwrap();
+    assert_eq!((song.track, &song.note), (7, &None));
+    let plays = snapshot.get_edge::<Plays>(player, last).unwrap().unwrap();
+    assert_eq!((plays.track, &plays.note), (7, &None));
 }
