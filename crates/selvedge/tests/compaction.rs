@@ -137,7 +137,10 @@ fn readers_and_writers_beside_a_compaction_notice_nothing() -> Result<()> {
 /// More than one piece of a compaction has.
 const ENTRIES: u64 = 1_300;
 
-fn entries(reader: &impl Read) -> Result<Vec<(Vec<u8>, Vec<u8>, Option<Versionstamp>)>> {
+/// Key, value and versionstamp.
+type Entry = (Vec<u8>, Vec<u8>, Option<Versionstamp>);
+
+fn entries(reader: &impl Read) -> Result<Vec<Entry>> {
     let list = reader.kv_view().list(Selection::all())?;
     let row = |entry: &KvEntry<'_>| {
         (entry.key_bytes().to_vec(), entry.bytes().to_vec(), entry.versionstamp())

@@ -15,7 +15,6 @@ use prost::Message;
 
 use crate::client::{point, set};
 use crate::http2::{connect_by, request};
-use crate::running::Running;
 use crate::slow_readers::{ANSWER_BYTES, assert_room_comes, everything, narrow};
 
 const ANSWER_TIME: Duration = Duration::from_millis(700);
