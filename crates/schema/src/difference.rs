@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{DocumentDef, Owner};
+use crate::{DocumentDef, FieldDef, IndexDef, Owner};
 
 /// How a definition that a program brings differs from the stored one, line by line.
 ///
@@ -41,14 +41,8 @@ impl SchemaDifference {
         let mut lines = Vec::new();
         let key = |def: &DocumentDef| def.key.iter().map(|key| format!("key {key}")).collect();
         compare(&mut lines, key(stored), key(wanted));
-        let named = |def: &DocumentDef| {
-            def.fields.iter().map(|field| (field.name.clone(), format!("field {field}"))).collect()
-        };
-        compare_named(&mut lines, named(stored), named(wanted));
-        let named = |def: &DocumentDef| {
-            def.indexes.iter().map(|index| (index.name.clone(), format!("index {index}"))).collect()
-        };
-        compare_named(&mut lines, named(stored), named(wanted));
+        compare_named(&mut lines, "field", &stored.fields, &wanted.fields, FieldDef::name);
+        compare_named(&mut lines, "index", &stored.indexes, &wanted.indexes, IndexDef::name);
         let unknown = |def: &DocumentDef| {
             let verb = if def.open { "allowed" } else { "refused" };
             vec![format!("unknown fields {verb}")]
@@ -80,21 +74,30 @@ fn compare(lines: &mut Vec<Line>, stored: Vec<String>, wanted: Vec<String>) {
 }
 
 /// Both are sorted by name: what has the same name stands side by side.
-fn compare_named(
+fn compare_named<T: PartialEq + fmt::Display>(
     lines: &mut Vec<Line>,
-    stored: Vec<(String, String)>,
-    wanted: Vec<(String, String)>,
+    what: &str,
+    stored: &[T],
+    wanted: &[T],
+    name: fn(&T) -> &str,
 ) {
-    let (mut stored, mut wanted) = (stored.into_iter().peekable(), wanted.into_iter().peekable());
+    let (mut stored, mut wanted) = (stored.iter().peekable(), wanted.iter().peekable());
     loop {
-        let name = match (stored.peek(), wanted.peek()) {
+        let first = match (stored.peek(), wanted.peek()) {
             (None, None) => return,
-            (Some((name, _)), None) | (None, Some((name, _))) => name.clone(),
-            (Some((old, _)), Some((new, _))) => old.min(new).clone(),
+            (Some(one), None) | (None, Some(one)) => name(one),
+            (Some(old), Some(new)) => name(old).min(name(new)),
         };
-        let old = stored.next_if(|(other, _)| *other == name).map(|(_, text)| text);
-        let new = wanted.next_if(|(other, _)| *other == name).map(|(_, text)| text);
-        compare(lines, old.into_iter().collect(), new.into_iter().collect());
+        let old = stored.next_if(|other| name(other) == first);
+        let new = wanted.next_if(|other| name(other) == first);
+        if old == new {
+            continue;
+        }
+        let [old, new] = [old, new].map(|one| one.map(|one| format!("{what} {one}")));
+        // Long values are cut short, and of bytes and maps only the length is shown.
+        let alike = if old == new { ", with another value" } else { "" };
+        lines.extend(old.map(Line::Stored));
+        lines.extend(new.map(|text| Line::Wanted(text + alike)));
     }
 }
 

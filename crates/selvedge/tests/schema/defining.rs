@@ -31,6 +31,29 @@ fn nothing_is_defined_in_two_ways_at_once() {
     db.define([user(), user()]).expect("one way");
 }
 
+/// Values of which not all is shown differ, too: a long default, or one of bytes, was
+/// taken for the stored one.
+#[test]
+fn defaults_that_read_the_same_differ() {
+    let long = "x".repeat(200);
+    let map = |city: &str| Value::Map(doc! { "city": city });
+    for (old, new) in [
+        (Value::from(long.as_str()), Value::from(format!("{long}y"))),
+        (Value::Bytes(vec![1]), Value::Bytes(vec![2])),
+        (map("Oslo"), map("Rome")),
+    ] {
+        let db = Db::in_memory();
+        let def =
+            |default: &Value| NodeDef::new("N").field(FieldDef::any("f").default(default.clone()));
+        db.define([def(&old)]).expect("nothing is there yet");
+        db.define([def(&old)]).expect("the same");
+        let error = db.define([def(&new)]).expect_err("another default").to_string();
+        assert!(error.contains("\n- field f: any, default "), "{error}");
+        assert!(error.ends_with(", with another value"), "{error}");
+        assert!(db.define([def(&old), def(&new)]).is_err(), "one of two ways");
+    }
+}
+
 #[test]
 fn a_difference_is_shown() {
     let db = Db::in_memory();
