@@ -472,7 +472,14 @@ mod tests {
             plan(both.order_by("b", Order::Asc).order_by("a", Order::Desc)),
             "index \"by_b_a\" on \"N\" (b, a): b > 0\nsort by b, a desc\n"
         );
-        // Of fields that all nodes have, nothing needs to be asked.
+    }
+
+    #[test]
+    fn plans_over_fields_that_all_nodes_have() {
+        let db = Db::in_memory();
+        let snapshot = db.snapshot().unwrap();
+        let plan = |query: Query<'_>| query.explain().unwrap();
+        // Nothing needs to be asked of them.
         let indexes = Sorted { view: snapshot.view(), shapes: shapes_with(&["a"]) };
         let start = QueryStart::new(Source { view: snapshot.view(), indexes: Some(&indexes) });
         let n = || start.from_label("N");
