@@ -76,7 +76,8 @@ pub struct Engine<P: Participant> {
     pub(crate) registry: Registry,
     pub(crate) participant: P,
     pub(crate) state: CachePadded<Mutex<CommitState<P>>>,
-    pub(crate) statistics: Counters,
+    /// Written by every commit: apart from what every begin reads.
+    pub(crate) statistics: CachePadded<Counters>,
     /// Set once: nothing new may be begun or committed here, see
     /// [`Engine::current`].
     fenced: AtomicBool,
@@ -104,7 +105,7 @@ impl<P: Participant> Engine<P> {
             registry: Registry::new(),
             participant,
             state: CachePadded::new(mutex(LockRank::Commits, CommitState::default())),
-            statistics: Counters::default(),
+            statistics: CachePadded::new(Counters::default()),
             fenced: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             opened: AtomicBool::new(true),
