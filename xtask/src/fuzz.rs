@@ -56,7 +56,6 @@ const FAULTS: &[(&str, &str)] = &[
     ("checkpoint_reading", "checksum-ignored"),
     ("document_decoding", "document-order-unchecked"),
     ("kv_connect_requests", "check-ignored"),
-    ("kv_connect_requests", "min-keeps-larger"),
     ("kv_connect_requests", "stamped-key-late"),
     ("log_recovery", "checksum-ignored"),
     ("ordered_keys", "key-zero-unescaped"),
