@@ -102,7 +102,7 @@ impl History {
         if txn.written.entries.iter().any(overtaken) {
             return Verdict::Conflicts;
         }
-        self.judge_reads(txn, |seen| matches!(seen, Seen::Entries(..)))
+        self.judge_reads(txn, Seen::is_of_entries)
     }
 
     fn judge_graph(&self, txn: &ModelTransaction) -> Verdict {
@@ -113,7 +113,7 @@ impl History {
         if self.write_conflict(txn) {
             return Verdict::Conflicts;
         }
-        self.judge_reads(txn, |seen| !matches!(seen, Seen::Entries(..)))
+        self.judge_reads(txn, |seen| !seen.is_of_entries())
     }
 
     /// Judges the reads that are of a kind.
@@ -198,6 +198,10 @@ impl History {
             Seen::Distance(from, to, direction, kind) => {
                 old.distance(from, to, direction, kind) != new.distance(from, to, direction, kind)
             }
+            Seen::Entry(key) => {
+                let key = EntryKey(key, None);
+                old.entries.get(&key) != new.entries.get(&key)
+            }
             Seen::Entries(from, to) => {
                 let range = || EntryKey::range(from, to);
                 !old.entries.range(range()).eq(new.entries.range(range()))
@@ -247,6 +251,7 @@ impl History {
                 kind_new(kind)
                     || any(|touched| matches!(touched, Touched::Node(_) | Touched::Adjacency(..)))
             }
+            Seen::Entry(key) => after(Touched::Entry(EntryKey(key, None))),
             Seen::Entries(from, to) => {
                 let range = EntryKey::range(from, to);
                 let touched = Touched::Entry(range.start)..Touched::Entry(range.end);

@@ -331,7 +331,7 @@ pub(super) fn note(txn: &mut ModelTransaction, look: &Look<NodeId>) {
             let demand = if none_own { Demand::Must } else { Demand::May };
             return txn.see(Seen::Distance(from, to, direction, kind), demand);
         }
-        Look::Entry(key) => Seen::Entries(key, key + 1),
+        Look::Entry(key) => Seen::Entry(key),
         Look::Entries(from, to) => Seen::Entries(from, to),
     };
     txn.see(seen, Demand::Must);

@@ -120,8 +120,16 @@ pub(super) enum Seen {
     TypeNames,
     Definition(Name),
     Distance(NodeId, NodeId, Direction, Option<Name>),
+    /// The entry of a key, and none of those that are stamped behind it.
+    Entry(u8),
     /// Entries from a key on, and before another.
     Entries(u8, u8),
+}
+
+impl Seen {
+    pub(super) fn is_of_entries(&self) -> bool {
+        matches!(self, Self::Entry(_) | Self::Entries(..))
+    }
 }
 
 /// Whether a commit must be refused when this is no longer so, or only may.
