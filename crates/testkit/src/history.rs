@@ -28,6 +28,8 @@
 //! - of concurrent transactions that wrote the same, one was refused, and none without
 //!   a reason; no edge dangles; no key has two nodes;
 //! - commit timestamps are unique, and all timestamps keep to real time;
+//! - a commit of which nobody was told, since the disk failed or the machine crashed, has
+//!   happened as a whole, or not at all; what was told, or seen to last, lasts;
 //! - what a serializable transaction read was unchanged when it committed;
 //! - dependencies have no cycle but those that snapshot isolation permits, and those
 //!   among serializable transactions none at all.
@@ -35,7 +37,7 @@
 //! Which transactions a thread runs is determined by the seed; how they meet is up to
 //! the system, so a history with an anomaly is kept as text, to be judged again.
 //!
-//! Reading order: `txn`, `text`, `parse`, `state`, `judge`, `reading`, `misreading`, `indexed`,
+//! Reading order: `txn`, `text`, `parse`, `unknown`, `state`, `judge`, `reading`, `misreading`, `indexed`,
 //! `committing`, `entries`, `entry_reading`, `checks`, `marks`, `changes`, `validation`,
 //! `real_time`, `cycles`, `components`, `anomaly`; then `workload` and the files behind it,
 //! `recorder`, `life`, `edn`.
@@ -61,6 +63,7 @@ mod recorder;
 mod state;
 mod text;
 mod txn;
+mod unknown;
 mod validation;
 mod workload;
 

@@ -114,7 +114,7 @@ fn a_range_of_all_numbers_is_judged() {
 #[test]
 fn the_database_raises_no_alarm() {
     for (seed, workload) in (1..).zip(WORKLOADS) {
-        for medium in [Medium::Memory, Medium::Disk] {
+        for medium in workload.media.iter().copied() {
             let plan = Plan { seed, workload, medium, txns: TXNS, threads: 4 };
             let ran = run(plan).unwrap_or_else(|what| panic!("{plan}: {what}"));
             let mut verdict = judge(&ran.history);

@@ -1,5 +1,6 @@
 //! Runs histories and judges them: `history [--seeds N] [--first S] [--txns N]
-//! [--threads N] [--workload NAME] [--export DIR] [--mutants] [--judge FILE]`.
+//! [--threads N] [--workload NAME] [--medium memory|disk|failing] [--export DIR] [--mutants]
+//! [--judge FILE]`.
 //!
 //! Each seed runs every workload, or those whose name begins with NAME, in memory and on
 //! disk, `--txns` transactions each.
@@ -64,6 +65,8 @@ struct Arguments {
     threads: usize,
     /// What the names of workloads begin with.
     workload: String,
+    /// Only there.
+    medium: Option<Medium>,
     export: Option<PathBuf>,
     judge: Option<PathBuf>,
     mutants: bool,
@@ -87,6 +90,12 @@ fn arguments() -> Result<Arguments, String> {
             "--judge" => parsed.judge = Some(next()?.into()),
             "--mutants" => parsed.mutants = true,
             "--quiet" => parsed.is_quiet = true,
+            "--medium" => {
+                let name = next()?;
+                let all = [Medium::Memory, Medium::Disk, Medium::Failing];
+                let medium = all.into_iter().find(|medium| medium.to_string() == name);
+                parsed.medium = Some(medium.ok_or_else(|| format!("there is no medium {name:?}"))?);
+            }
             "--workload" => {
                 let name = next()?;
                 if workloads(&name).next().is_none() {
@@ -109,13 +118,20 @@ fn workloads(name: &str) -> impl Iterator<Item = &'static Workload> {
     WORKLOADS.iter().filter(move |workload| workload.name.starts_with(name))
 }
 
+/// Where a workload is run.
+fn media(arguments: &Arguments, workload: &Workload) -> impl Iterator<Item = Medium> {
+    let asked = arguments.medium;
+    let media = workload.media.iter().copied();
+    media.filter(move |medium| asked.is_none_or(|asked| asked == *medium))
+}
+
 fn main() -> ExitCode {
     let arguments = match arguments() {
         Ok(arguments) => arguments,
         Err(what) => {
             eprintln!(
                 "{what}\nhistory [--seeds N] [--first S] [--txns N] [--threads N] \
-                 [--workload NAME] [--export DIR] [--mutants] [--judge FILE]"
+                 [--workload NAME] [--medium NAME] [--export DIR] [--mutants] [--judge FILE]"
             );
             return ExitCode::from(2);
         }
@@ -160,6 +176,8 @@ struct Totals {
     checks_failed: usize,
     reads: usize,
     write_skews: usize,
+    unknown: usize,
+    happened: usize,
     run: Duration,
     judged: Duration,
 }
@@ -173,6 +191,8 @@ impl Totals {
         self.commits += count(|outcome| matches!(outcome, Outcome::Committed(_)));
         self.conflicts += count(|outcome| matches!(outcome, Outcome::Conflict(..)));
         self.checks_failed += count(|outcome| matches!(outcome, Outcome::ChecksFailed(_)));
+        self.unknown += count(|outcome| *outcome == Outcome::Unknown);
+        self.happened += verdict.happened;
         let ops = history.txns.iter().flat_map(|txn| &txn.ops);
         self.reads += ops.filter(|op: &&Op| !op.is_write()).count();
         self.write_skews += verdict.write_skews;
@@ -189,7 +209,7 @@ fn run_all(arguments: &Arguments) -> Result<bool, String> {
     let mut alarms = 0;
     'seeds: for seed in arguments.first..arguments.first.saturating_add(arguments.seeds) {
         for workload in workloads(&arguments.workload) {
-            for medium in [Medium::Memory, Medium::Disk] {
+            for medium in media(arguments, workload) {
                 let Arguments { txns, threads, .. } = *arguments;
                 let plan = Plan { seed, workload, medium, txns, threads };
                 let totals = all.entry(workload.name).or_default();
@@ -292,7 +312,7 @@ fn describe(history: &History, verdict: &Verdict) -> String {
 
 fn print_totals(all: &BTreeMap<&str, Totals>) {
     println!(
-        "{:16} {:>9} {:>9} {:>9} {:>9} {:>7} {:>10} {:>6} {:>6} {:>7} {:>6}",
+        "{:16} {:>9} {:>9} {:>9} {:>9} {:>7} {:>10} {:>6} {:>7} {:>8} {:>6} {:>7} {:>6}",
         "workload",
         "histories",
         "txns",
@@ -301,17 +321,21 @@ fn print_totals(all: &BTreeMap<&str, Totals>) {
         "checks",
         "reads",
         "skews",
+        "unknown",
+        "happened",
         "run s",
         "judge s",
         "alarms"
     );
     for (name, totals) in all {
-        let Totals { histories, alarms, txns, commits, conflicts, reads, .. } = totals;
+        let Totals {
+            histories, alarms, txns, commits, conflicts, reads, unknown, happened, ..
+        } = totals;
         let (run, judged) = (totals.run.as_secs_f64(), totals.judged.as_secs_f64());
         let (skews, checks) = (totals.write_skews, totals.checks_failed);
         println!(
             "{name:16} {histories:>9} {txns:>9} {commits:>9} {conflicts:>9} {checks:>7} {reads:>10} \
-             {skews:>6} {run:>6.1} {judged:>7.1} {alarms:>6}"
+             {skews:>6} {unknown:>7} {happened:>8} {run:>6.1} {judged:>7.1} {alarms:>6}"
         );
     }
 }

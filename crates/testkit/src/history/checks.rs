@@ -19,7 +19,7 @@ impl Times {
     pub(super) fn of(history: &History) -> Self {
         let (mut visible, mut unasked) = (Vec::new(), Vec::new());
         for txn in &history.txns {
-            if !txn.is_atomic {
+            if !txn.is_atomic && txn.outcome != Outcome::Unknown {
                 visible.push((txn.begin.returned, txn.start));
             }
             if let Some(commit) = txn.commit() {
@@ -93,11 +93,16 @@ impl<'h> Judge<'h> {
             };
             let first = times.visible_before(txn.end.called).max(txn.start);
             let end = times.unasked_at(txn.end.returned);
+            // What was lost may have been in the way of those of its entries.
+            let judged: Vec<_> = checks(txn)
+                .enumerate()
+                .filter(|(_, (_, key, _))| !self.lost.changed(self.history, txn, key))
+                .map(|(index, (_, key, expected))| (key, expected, failed.contains(&index)))
+                .collect();
             let is_explained = |at: Timestamp| {
-                let found = checks(txn)
-                    .enumerate()
-                    .filter(|(_, (_, key, expected))| self.entries.stamp_at(key, at) != *expected);
-                found.map(|(index, _)| index).eq(failed.iter().copied())
+                judged.iter().all(|(key, expected, has_failed)| {
+                    *has_failed == (self.entries.stamp_at(key, at) != *expected)
+                })
             };
             let changed = checks(txn).flat_map(|(_, key, _)| self.entries.versions(key));
             let mut states =

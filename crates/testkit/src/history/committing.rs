@@ -182,6 +182,7 @@ impl<'h> Judge<'h> {
                 // Said of what histories do not hold: entries of indexes, definitions.
                 Clash::Other => true,
             };
+            let is_grounded = is_grounded || self.lost.explains(self.history, txn, clash);
             if !is_grounded || *at <= txn.start || !concerns(clash, txn) {
                 let (number, start) = (txn.number, txn.start);
                 self.findings.add(Anomaly::GroundlessConflict, [number], || {
@@ -194,7 +195,7 @@ impl<'h> Judge<'h> {
 
 /// Whether a conflict is over what the transaction wrote, or read to be validated. One
 /// that only reads has none.
-fn concerns(clash: &Clash, txn: &Txn) -> bool {
+pub(super) fn concerns(clash: &Clash, txn: &Txn) -> bool {
     let is_validated = txn.isolation == Isolation::Serializable;
     let is_over = |op: &Op| match (clash, op) {
         (Clash::Node(node), Op::Put { node: at, .. } | Op::Delete { node: at, .. }) => at == node,

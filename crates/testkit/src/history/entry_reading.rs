@@ -9,7 +9,7 @@ use super::entries::{OwnEntries, Staged};
 use super::judge::Judge;
 use super::marks::{Item, Sight};
 use super::misreading::Misreading;
-use super::txn::{EntryValue, KeyRange, Name, Op, SeenEntry, Timestamp, Txn};
+use super::txn::{EntryValue, KeyRange, Name, Op, Outcome, SeenEntry, Timestamp, Txn};
 
 /// What a transaction has to see under a key, and who wrote it.
 struct Expected {
@@ -29,7 +29,8 @@ struct Reading<'h> {
 
 impl<'h> Judge<'h> {
     pub(super) fn read_entries(&mut self) {
-        for txn in self.history.txns.iter().filter(|txn| !txn.is_atomic) {
+        let is_judged = |txn: &&Txn| !txn.is_atomic && txn.outcome != Outcome::Unknown;
+        for txn in self.history.txns.iter().filter(is_judged) {
             let mut own = OwnEntries::default();
             for (index, op) in txn.ops.iter().enumerate() {
                 match op {

@@ -22,8 +22,9 @@ use super::changes::{Changes, Entity};
 use super::entries::Entries;
 use super::marks::{Item, Marks};
 use super::state::{Change, NodeState, State, Written};
-use super::txn::{Content, History, NodeId, Op, Txn};
-use super::{cycles, real_time, validation};
+use super::txn::{Content, History, NodeId, Op, Outcome, Txn};
+use super::unknown::{Lost, Settled};
+use super::{cycles, real_time, unknown, validation};
 
 /// What came of judging a history.
 #[derive(Debug, Default)]
@@ -35,11 +36,15 @@ pub struct Verdict {
     /// Pairs of transactions under snapshot isolation that each read what the other
     /// wrote: write skew, which is permitted there.
     pub write_skews: usize,
+    /// Commits of which nobody was told, and that have happened.
+    pub happened: usize,
 }
 
 /// Judges a history.
 #[must_use]
 pub fn judge(history: &History) -> Verdict {
+    let Settled { history, lost, happened } = unknown::settle(history);
+    let history = &*history;
     let mut findings = Findings::default();
     real_time::judge(history, &mut findings);
     let mut judge = Judge {
@@ -48,6 +53,7 @@ pub fn judge(history: &History) -> Verdict {
         state: State::default(),
         entries: Entries::default(),
         changes: Changes::default(),
+        lost,
         numbers: numbers(history),
         nets: history.txns.iter().map(|_| Vec::new()).collect(),
         findings,
@@ -62,7 +68,7 @@ pub fn judge(history: &History) -> Verdict {
     validation::judge(history, &changes, &mut findings);
     let write_skews = cycles::judge(history, &changes, &mut findings);
     let Findings { told, total } = findings;
-    Verdict { findings: told, total, write_skews }
+    Verdict { findings: told, total, write_skews, happened }
 }
 
 pub(super) struct Judge<'h> {
@@ -71,6 +77,8 @@ pub(super) struct Judge<'h> {
     pub(super) state: State,
     pub(super) entries: Entries,
     pub(super) changes: Changes,
+    /// What others may have met, though it is lost.
+    pub(super) lost: Lost<'h>,
     /// All numbers that nodes ever had.
     pub(super) numbers: BTreeSet<i64>,
     /// What each transaction changes if it commits.
@@ -91,6 +99,7 @@ impl<'h> Judge<'h> {
     fn sweep(&mut self) {
         let history = self.history;
         let mut starts: Vec<_> = history.txns.iter().collect();
+        starts.retain(|txn| txn.outcome != Outcome::Unknown);
         starts.sort_by_key(|txn| txn.start);
         // One that committed before it began is told of elsewhere.
         let committed = |txn: &'h Txn| Some((txn.commit()?, txn));

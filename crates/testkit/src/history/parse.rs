@@ -23,7 +23,7 @@ impl std::str::FromStr for History {
 
     /// Reads a history back.
     fn from_str(text: &str) -> Result<Self, String> {
-        let (mut history, mut marks) = (Self::default(), HashSet::new());
+        let (mut history, mut marks, mut end) = (Self::default(), HashSet::new(), None);
         for (index, line) in text.lines().enumerate() {
             let told = |what: String| format!("line {}: {what}: {line}", index + 1);
             let line = line.trim();
@@ -31,12 +31,19 @@ impl std::str::FromStr for History {
                 if history.title.is_empty() {
                     history.title = comment.trim().to_owned();
                 }
+            } else if line.is_empty() {
+            } else if end.is_some() {
+                return Err(told("there is more behind the end".to_owned()));
+            } else if let Some(count) = line.strip_prefix("end ") {
+                end = Some(number::<usize>(count).map_err(told)?);
+            } else if line == "reopened" {
+                history.reopened.push(history.txns.len());
             } else if let Some(label) = line.strip_prefix("indexed ") {
                 history.indexed.push(label.to_owned().into());
             } else if line.starts_with("txn ") {
                 let number = history.txns.len();
                 history.txns.push(txn(number, line).map_err(told)?);
-            } else if !line.is_empty() {
+            } else {
                 let txn = history.txns.last_mut();
                 let txn = txn.ok_or_else(|| told("no transaction is open".to_owned()))?;
                 let op = op(line).map_err(told)?;
@@ -47,8 +54,32 @@ impl std::str::FromStr for History {
                 txn.ops.push(op);
             }
         }
-        Ok(history)
+        let count = history.txns.len();
+        match end {
+            None => Err(format!("cut off: no `end {count}` behind {count} transactions")),
+            Some(end) if end != count => {
+                Err(format!("cut off: there are {count} transactions of {end}"))
+            }
+            Some(_) => history.txns.iter().try_for_each(traced).map(|()| history),
+        }
     }
+}
+
+/// Whether others could tell by what they see that a transaction has happened.
+fn traced(txn: &Txn) -> Result<(), String> {
+    let is_trace = |op: &Op| {
+        matches!(
+            op,
+            Op::Insert { done: Some(_), .. }
+                | Op::Put { done: true, .. }
+                | Op::Set { value: EntryValue::Document(_), .. }
+        )
+    };
+    if txn.outcome != Outcome::Unknown || txn.ops.iter().any(is_trace) {
+        return Ok(());
+    }
+    let number = txn.number;
+    Err(format!("txn {number} writes no node or entry whose document tells that it has happened"))
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
@@ -79,6 +110,7 @@ fn txn(number_in_history: usize, line: &str) -> Result<Txn, String> {
         thread: 0,
         isolation: Isolation::Snapshot,
         is_atomic: false,
+        is_durable: false,
         start: Timestamp::ZERO,
         begin: Interval::UNKNOWN,
         end: Interval::UNKNOWN,
@@ -99,6 +131,8 @@ fn txn(number_in_history: usize, line: &str) -> Result<Txn, String> {
             ("end", at) => txn.end = interval(at)?,
             ("committed", at) => outcome = Outcome::Committed(timestamp(at)?),
             ("read-only", _) => outcome = Outcome::ReadOnly,
+            ("unknown", _) => outcome = Outcome::Unknown,
+            ("durable", _) => txn.is_durable = true,
             ("rolled-back", _) => outcome = Outcome::RolledBack,
             ("conflict", clash) => outcome = conflict(clash)?,
             ("checks-failed", failed) => {

@@ -29,6 +29,22 @@ fn fault(what: &str) -> impl Fn(Error) -> String {
     move |error| format!("{what} fails: {error}")
 }
 
+/// The key of the entry by which a thread on a disk that fails tells what it has
+/// committed last.
+pub(super) fn receipt(thread: usize) -> Name {
+    format!("z{thread:03}").into()
+}
+
+/// How a commit ended that did not go well.
+fn failed(error: &Error) -> Outcome {
+    match error {
+        Error::Conflict(conflict) => Outcome::Conflict(clash(conflict), conflict.committed),
+        Error::ChecksFailed(failed) => Outcome::ChecksFailed(failed.clone()),
+        Error::OutcomeUnknown(_) => Outcome::Unknown,
+        _ => Outcome::RolledBack,
+    }
+}
+
 /// What a thread records with.
 struct Pen {
     thread: usize,
@@ -38,6 +54,7 @@ struct Pen {
     random: RefCell<fastrand::Rng>,
     /// Of so many operations, one lets other threads run.
     yields: usize,
+    leaves_receipts: bool,
     txns: RefCell<Vec<Txn>>,
 }
 
@@ -96,9 +113,23 @@ impl Worker {
             next_mark: Cell::new(place),
             random: RefCell::new(random),
             yields,
+            leaves_receipts: false,
             txns: RefCell::default(),
         };
         Self { pen: Rc::new(pen), db, progress: 0.0 }
+    }
+
+    /// The same on a disk that fails: all that it commits writes an entry, too, that
+    /// tells whether it has happened ([`receipt`]), and its snapshots, but for some,
+    /// wait until what they see is durable.
+    ///
+    /// # Panics
+    /// While a transaction is open.
+    #[must_use]
+    pub fn with_receipts(mut self) -> Self {
+        let pen = Rc::get_mut(&mut self.pen).expect("no transaction is open");
+        pen.leaves_receipts = true;
+        self
     }
 
     /// A number below `end`, drawn.
@@ -133,7 +164,21 @@ impl Worker {
     /// # Errors
     /// For no good reason.
     pub fn snapshot(&self) -> Done<Active> {
+        if self.pen.leaves_receipts && !self.one_in(4) {
+            return self.durable_snapshot();
+        }
         self.open(Isolation::Snapshot, || Ok(Reader::Snapshot(self.db.snapshot()?)))
+    }
+
+    /// Opens a snapshot of what is durable.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn durable_snapshot(&self) -> Done<Active> {
+        let mut active =
+            self.open(Isolation::Snapshot, || Ok(Reader::Snapshot(self.db.snapshot_durable()?)))?;
+        active.txn.is_durable = true;
+        Ok(active)
     }
 
     /// An atomic operation that does nothing yet.
@@ -160,6 +205,7 @@ impl Worker {
             thread: self.pen.thread,
             isolation,
             is_atomic: false,
+            is_durable: false,
             start,
             begin,
             end: Interval::UNKNOWN,
@@ -561,8 +607,11 @@ impl Active {
     /// Commits; whether it did, or was refused.
     ///
     /// # Errors
-    /// Any other than a conflict, or a check that failed.
-    pub fn commit(self) -> Done<bool> {
+    /// Any other than a conflict, or a check that failed. It is recorded all the same.
+    pub fn commit(mut self) -> Done<bool> {
+        if self.pen.leaves_receipts && self.txn.ops.iter().any(Op::is_write) {
+            self.set(&receipt(self.pen.thread), 0)?;
+        }
         let Self { pen, reader, mut txn } = self;
         let called = pen.now();
         let result = match reader {
@@ -570,19 +619,18 @@ impl Active {
             Reader::Snapshot(_) => Ok(txn.start),
         };
         txn.end = Interval { called, returned: pen.now() };
-        txn.outcome = match result {
+        txn.outcome = match &result {
             // Nothing was left to write: the timestamp is that of the snapshot.
-            Ok(at) if at == txn.start => Outcome::ReadOnly,
-            Ok(at) => Outcome::Committed(at),
-            Err(Error::Conflict(conflict)) => {
-                Outcome::Conflict(clash(&conflict), conflict.committed)
-            }
-            Err(Error::ChecksFailed(failed)) => Outcome::ChecksFailed(failed),
-            Err(error) => return Err(fault("a commit")(error)),
+            Ok(at) if *at == txn.start => Outcome::ReadOnly,
+            Ok(at) => Outcome::Committed(*at),
+            Err(error) => failed(error),
         };
         let is_committed = txn.is_committed();
         pen.txns.borrow_mut().push(txn);
-        Ok(is_committed)
+        match result {
+            Ok(_) | Err(Error::Conflict(_) | Error::ChecksFailed(_)) => Ok(is_committed),
+            Err(error) => Err(fault("a commit")(error)),
+        }
     }
 
     /// Rolls back.

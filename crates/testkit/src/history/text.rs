@@ -30,6 +30,9 @@
 //! txn 3 thread=0 atomic begin=500..550 end=500..550 committed=3
 //!   check a3 none -> ok
 //!   sum a2 5 -> 18
+//! reopened
+//! txn 4 thread=0 snapshot start=3 begin=600..610 end=620..630 durable
+//! end 3
 //! ```
 //!
 //! `txn`: a number, anything; then in any order, all but the start with a default,
@@ -37,7 +40,13 @@
 //! atomic operation does not have; when it was begun and ended, in nanoseconds, called
 //! and returned; and how it ended: `committed=` and the commit timestamp, `read-only`,
 //! `rolled-back`, `conflict=` and `node:5@7`, `key:Label:key@7`, `edge:5:6@7`,
-//! `entry:a1@7` or `other@7`, or `checks-failed=` and which, `0,2`.
+//! `entry:a1@7` or `other@7`, `checks-failed=` and which, `0,2`, or `unknown`: nobody was
+//! told, for the disk failed. A snapshot that waits until what it sees is durable is
+//! `durable`.
+//!
+//! `reopened` stands between what was before and what was after the database was opened
+//! again. `end` and the number of transactions is the last line: without it something is
+//! missing.
 //!
 //! `indexed Account` says that nodes of the label are indexed by number, and that no two
 //! have the same list.
@@ -248,7 +257,11 @@ impl fmt::Display for Txn {
         for (name, Interval { called, returned }) in [("begin", self.begin), ("end", self.end)] {
             write!(f, " {name}={called}..{returned}")?;
         }
+        if self.is_durable {
+            write!(f, " durable")?;
+        }
         match &self.outcome {
+            Outcome::Unknown => writeln!(f, " unknown")?,
             Outcome::Committed(commit) => writeln!(f, " committed={}", commit.get())?,
             Outcome::ReadOnly => writeln!(f, " read-only")?,
             Outcome::RolledBack => writeln!(f, " rolled-back")?,
@@ -266,6 +279,13 @@ impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# {}", self.title)?;
         self.indexed.iter().try_for_each(|label| writeln!(f, "indexed {label}"))?;
-        self.txns.iter().try_for_each(|txn| txn.fmt(f))
+        let mut reopened = self.reopened.iter().peekable();
+        for number in 0..=self.txns.len() {
+            while reopened.next_if_eq(&&number).is_some() {
+                writeln!(f, "reopened")?;
+            }
+            self.txns.get(number).map_or(Ok(()), |txn| txn.fmt(f))?;
+        }
+        writeln!(f, "end {}", self.txns.len())
     }
 }

@@ -226,12 +226,15 @@ pub enum Outcome {
     Committed(Timestamp),
     /// Committed without having written.
     ReadOnly,
-    /// Rolled back of its own will.
+    /// Rolled back of its own will, or refused for a disk that fails.
     RolledBack,
     /// Refused: something was written at this timestamp.
     Conflict(Clash, Timestamp),
     /// Refused: these of its checks did not hold, counted from 0.
     ChecksFailed(Vec<usize>),
+    /// The disk failed, or the machine crashed, before anybody was told: it has
+    /// happened, or not.
+    Unknown,
 }
 
 /// A transaction, a snapshot, or an atomic operation.
@@ -246,6 +249,9 @@ pub struct Txn {
     /// An atomic operation, which has no start: it is judged by the state right before
     /// its commit, and counts as serializable.
     pub is_atomic: bool,
+    /// A snapshot that waits until what it sees is durable. Others may see a commit
+    /// that is lost when the disk fails.
+    pub is_durable: bool,
     /// Its start timestamp; zero for an atomic operation.
     pub start: Timestamp,
     /// Its beginning.
@@ -291,6 +297,9 @@ pub struct History {
     pub indexed: Vec<Name>,
     /// The transactions; each one's number is its index.
     pub txns: Vec<Txn>,
+    /// The first transactions after each reopening that may have lost what nobody was
+    /// told of.
+    pub reopened: Vec<usize>,
 }
 
 impl History {
@@ -302,6 +311,23 @@ impl History {
         for (number, txn) in txns.iter_mut().enumerate() {
             txn.number = number;
         }
-        Self { title, indexed: Vec::new(), txns }
+        Self { title, txns, ..Self::default() }
+    }
+
+    /// Which life of the database a transaction belongs to, counted from 0.
+    #[must_use]
+    pub fn life(&self, number: usize) -> usize {
+        self.reopened.partition_point(|first| *first <= number)
+    }
+
+    /// Goes on after a reopening with what threads recorded since.
+    #[must_use]
+    pub fn reopened(mut self, threads: Vec<Vec<Txn>>) -> Self {
+        let first = self.txns.len();
+        let mut later = Self::merge(String::new(), threads).txns;
+        later.iter_mut().for_each(|txn| txn.number += first);
+        self.reopened.push(first);
+        self.txns.extend(later);
+        self
     }
 }

@@ -17,6 +17,7 @@ mod write_skew;
 
 use super::anomaly::Findings;
 use super::judge::Verdict;
+use super::life::Medium;
 use super::recorder::{Active, Done, Worker};
 use super::txn::{EdgeName, History, Isolation, KeyRange, Name, NodeId, Way};
 
@@ -31,7 +32,14 @@ pub struct Workload {
     pub(super) step: fn(&Worker, &Ground) -> Done,
     /// What must hold besides.
     pub(super) law: fn(&History, &mut Findings),
+    /// Where it runs.
+    pub media: &'static [Medium],
 }
+
+/// Where every workload runs.
+const USUAL: &[Medium] = &[Medium::Memory, Medium::Disk];
+/// Where those run, too, whose law does not count what was told.
+const ALSO_FAILING: &[Medium] = &[Medium::Memory, Medium::Disk, Medium::Failing];
 
 impl Workload {
     /// Judges a history by the law of the workload.

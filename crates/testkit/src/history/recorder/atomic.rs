@@ -1,8 +1,8 @@
 //! Atomic operations, run and recorded: each is one call, and has no start.
 
-use selvedge::{AtomicOutcome, Versionstamp};
+use selvedge::{Atomic as Staging, AtomicOutcome, KvCommit, Versionstamp};
 
-use super::{Done, Worker, document, fault};
+use super::{Done, Worker, document, failed, fault, receipt};
 use crate::history::txn::{EntryValue, Interval, Isolation, Name, Op, Outcome, Timestamp, Txn};
 
 /// An atomic operation on the keyspace, as it is put together.
@@ -44,46 +44,36 @@ impl Atomic<'_> {
     /// Commits; whether it did, or checks failed.
     ///
     /// # Errors
-    /// Any that no concurrency explains.
-    pub fn commit(self) -> Done<bool> {
-        let Self { worker: Worker { pen, db, .. }, mut ops } = self;
+    /// Any that no concurrency explains. It is recorded all the same.
+    pub fn commit(mut self) -> Done<bool> {
+        let Worker { pen, db, .. } = self.worker;
+        if pen.leaves_receipts {
+            self = self.set(&receipt(pen.thread), 0);
+        }
+        let mut ops = self.ops;
         let kv = db.kv();
         let mut atomic = kv.atomic();
         for op in &ops {
-            atomic = match op {
-                Op::Check { key, expected } => {
-                    atomic.check(&**key, expected.map(Versionstamp::from))
-                }
-                Op::Set { key, value: EntryValue::Document(content) } => {
-                    atomic.set(&**key, document(content))
-                }
-                Op::Set { key, value: EntryValue::Number(number) } => atomic.set(&**key, *number),
-                Op::Remove { key } => atomic.delete(&**key),
-                Op::Sum { key, operand, .. } => atomic.sum(&**key, *operand),
-                op => return Err(format!("`{op}` is no atomic operation")),
-            };
+            atomic = staged(atomic, op)?;
         }
         pen.pause();
         let called = pen.now();
-        let outcome = atomic.commit().map_err(fault("an atomic operation"))?;
+        let result = atomic.commit();
         let time = Interval { called, returned: pen.now() };
-        let outcome = match outcome {
-            AtomicOutcome::Committed(commit) => {
-                for op in &mut ops {
-                    if let Op::Sum { key, result, .. } = op {
-                        *result = commit.number(&**key);
-                        result.ok_or("a sum is not told")?;
-                    }
-                }
+        let outcome = match &result {
+            Ok(AtomicOutcome::Committed(commit)) => {
+                ops.iter_mut().try_for_each(|op| note_result(op, commit))?;
                 Outcome::Committed(commit.versionstamp().timestamp())
             }
-            AtomicOutcome::ChecksFailed(failed) => Outcome::ChecksFailed(failed),
+            Ok(AtomicOutcome::ChecksFailed(failed)) => Outcome::ChecksFailed(failed.clone()),
+            Err(error) => failed(error),
         };
         let txn = Txn {
             number: 0,
             thread: pen.thread,
             isolation: Isolation::Serializable,
             is_atomic: true,
+            is_durable: false,
             start: Timestamp::ZERO,
             begin: time,
             end: time,
@@ -92,6 +82,28 @@ impl Atomic<'_> {
         };
         let is_committed = txn.is_committed();
         pen.txns.borrow_mut().push(txn);
-        Ok(is_committed)
+        result.map(|_| is_committed).map_err(fault("an atomic operation"))
     }
+}
+
+fn staged<'kv>(atomic: Staging<'kv>, op: &Op) -> Done<Staging<'kv>> {
+    Ok(match op {
+        Op::Check { key, expected } => atomic.check(&**key, expected.map(Versionstamp::from)),
+        Op::Set { key, value: EntryValue::Document(content) } => {
+            atomic.set(&**key, document(content))
+        }
+        Op::Set { key, value: EntryValue::Number(number) } => atomic.set(&**key, *number),
+        Op::Remove { key } => atomic.delete(&**key),
+        Op::Sum { key, operand, .. } => atomic.sum(&**key, *operand),
+        op => return Err(format!("`{op}` is no atomic operation")),
+    })
+}
+
+/// Notes what a commit tells of an operation.
+fn note_result(op: &mut Op, commit: &KvCommit) -> Done {
+    if let Op::Sum { key, result, .. } = op {
+        *result = commit.number(&**key);
+        result.ok_or("a sum is not told")?;
+    }
+    Ok(())
 }

@@ -1,7 +1,9 @@
 //! Nodes that come and go under a few keys, while others link them, read them and
 //! write to them: no edge dangles, no key has two nodes, no set has a hole.
 
-use super::{Ground, Workload, add, drawn_isolation, edge, end, insert_all, key, look, no_law};
+use super::{
+    ALSO_FAILING, Ground, Workload, add, drawn_isolation, edge, end, insert_all, key, look, no_law,
+};
 use crate::history::recorder::{Active, Done, Worker};
 use crate::history::txn::NodeId;
 
@@ -10,7 +12,7 @@ const EDGE_TYPES: &[&str] = &["TO", "NEXT"];
 const KEYS: usize = 10;
 
 pub(super) const WORKLOAD: Workload =
-    Workload { name: "delete-and-link", set_up, step, law: no_law };
+    Workload { name: "delete-and-link", set_up, step, law: no_law, media: ALSO_FAILING };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     insert_all(worker, LABELS[0], KEYS / 2, 0)?;

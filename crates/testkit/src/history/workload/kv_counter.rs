@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Ground, Workload, drawn_isolation, end, entry_keys, look};
+use super::{Ground, USUAL, Workload, drawn_isolation, end, entry_keys, look};
 use crate::history::anomaly::{Anomaly, Findings};
 use crate::history::recorder::{Done, Worker};
 use crate::history::txn::{EntryValue, History, Name, Op, Outcome};
 
 const COUNTERS: usize = 5;
 
-pub(super) const WORKLOAD: Workload = Workload { name: "kv-counter", set_up, step, law };
+pub(super) const WORKLOAD: Workload =
+    Workload { name: "kv-counter", set_up, step, law, media: USUAL };
 
 /// Nothing is there to begin with: the first sum makes a counter.
 fn set_up(_: &Worker, _: usize) -> Done<Ground> {

@@ -1,13 +1,16 @@
 //! Entries that come, change and go under a few hundred keys, one by one and by ranges,
 //! from transactions and atomic operations.
 
-use super::{Ground, Workload, drawn_isolation, drawn_range, end, entry_keys, look, no_law};
+use super::{
+    ALSO_FAILING, Ground, Workload, drawn_isolation, drawn_range, end, entry_keys, look, no_law,
+};
 use crate::history::recorder::{Active, Done, Worker};
 use crate::history::txn::{EntryValue, Isolation, Name, SeenEntry};
 
 const KEYS: usize = 300;
 
-pub(super) const WORKLOAD: Workload = Workload { name: "kv-register", set_up, step, law: no_law };
+pub(super) const WORKLOAD: Workload =
+    Workload { name: "kv-register", set_up, step, law: no_law, media: ALSO_FAILING };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let entries = entry_keys('r', KEYS);

@@ -1,12 +1,13 @@
 //! Registers that are read, added to and written back: updates must not be lost.
 
-use super::{Ground, Workload, add, drawn_isolation, end, insert_all, look, no_law};
+use super::{ALSO_FAILING, Ground, Workload, add, drawn_isolation, end, insert_all, look, no_law};
 use crate::history::recorder::{Done, Worker};
 
 const LABELS: &[&str] = &["Register"];
 const REGISTERS: usize = 8;
 
-pub(super) const WORKLOAD: Workload = Workload { name: "register", set_up, step, law: no_law };
+pub(super) const WORKLOAD: Workload =
+    Workload { name: "register", set_up, step, law: no_law, media: ALSO_FAILING };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], REGISTERS, 0)?;
