@@ -11,8 +11,9 @@
 //! where none is planted.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio, exit};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -36,6 +37,10 @@ const FAULTS: &[&str] = &[
 const FAULTS_OF_GRAPHS: &[&str] = &["endpoint-unchecked"];
 /// Faults in the way of indexes, which their workload has to find.
 const FAULTS_OF_INDEXES: &[&str] = &["index-entry-kept", "definition-unvalidated"];
+/// Faults in what a disk that fails leaves behind, which workloads have to find that
+/// are run on one.
+const FAULTS_OF_DISKS: &[&str] =
+    &["fsync-left-out", "acknowledged-before-sync", "failure-acknowledged"];
 /// The workload over indexes.
 const OF_INDEXES: &str = "index";
 /// Times as many transactions as of other workloads, where a fault is planted.
@@ -161,14 +166,25 @@ fn judge_file(file: &Path) -> Result<bool, String> {
         return Err(at("there is no transaction to judge".to_owned()));
     }
     let verdict = judge(&history);
-    println!("{}", describe(&history, &verdict));
+    // Whoever stops reading, `head` say, still has the answer in the status.
+    let _ = writeln!(io::stdout(), "{}", describe(&history, &verdict));
     Ok(verdict.findings.is_empty())
+}
+
+/// Tells a line. Without anybody who reads on, this ends: what it would have found is
+/// not known.
+fn tell(line: &str) {
+    if writeln!(io::stdout(), "{line}").is_err() {
+        exit(1);
+    }
 }
 
 /// What one workload came to.
 #[derive(Default)]
 struct Totals {
     histories: usize,
+    /// On disks that fail.
+    failing: usize,
     alarms: usize,
     txns: usize,
     commits: usize,
@@ -214,7 +230,7 @@ fn run_all(arguments: &Arguments) -> Result<bool, String> {
                 let plan = Plan { seed, workload, medium, txns, threads };
                 let totals = all.entry(workload.name).or_default();
                 if let Some(alarm) = run_one(arguments, plan, totals)? {
-                    println!("{alarm}");
+                    tell(&alarm);
                     alarms += 1;
                     if arguments.is_quiet {
                         break 'seeds;
@@ -225,16 +241,24 @@ fn run_all(arguments: &Arguments) -> Result<bool, String> {
     }
     if !arguments.is_quiet {
         print_totals(&all);
-        println!("{alarms} alarms, {:.0} s", began.elapsed().as_secs_f64());
+        tell(&format!("{alarms} alarms, {:.0} s", began.elapsed().as_secs_f64()));
     }
     let skewless = |name: &&&str| {
         all.get(**name).is_some_and(|skewed| skewed.alarms == 0 && skewed.write_skews == 0)
     };
     let blind = SKEWED.iter().find(skewless).filter(|_| !arguments.is_quiet);
     if let Some(name) = blind {
-        println!("{name}: no write skew under snapshot isolation, which is less than it should be");
+        tell(&format!("{name}: no write skew under snapshot isolation, which is too few"));
     }
-    Ok(alarms == 0 && blind.is_none())
+    // Told of all failing disks together: a few transactions may well meet none.
+    let [unknown, failing] = all.values().fold([0, 0], |[unknown, failing], totals| {
+        [unknown + totals.unknown, failing + totals.failing]
+    });
+    let is_blind_to_disks = failing > 0 && unknown == 0 && !arguments.is_quiet;
+    if is_blind_to_disks {
+        tell("no outcome was unknown, which is too few");
+    }
+    Ok(alarms == 0 && blind.is_none() && !is_blind_to_disks)
 }
 
 /// Runs and judges one history; what is wrong with it, in words.
@@ -260,6 +284,7 @@ fn run_one(
     plan.workload.judge(&history, &mut verdict);
     totals.judged += began.elapsed();
     totals.add(&history, &verdict);
+    totals.failing += usize::from(plan.medium == Medium::Failing);
     if verdict.findings.is_empty() && complaints.is_empty() {
         return Ok(None);
     }
@@ -311,7 +336,7 @@ fn describe(history: &History, verdict: &Verdict) -> String {
 }
 
 fn print_totals(all: &BTreeMap<&str, Totals>) {
-    println!(
+    tell(&format!(
         "{:16} {:>9} {:>9} {:>9} {:>9} {:>7} {:>10} {:>6} {:>7} {:>8} {:>6} {:>7} {:>6}",
         "workload",
         "histories",
@@ -326,17 +351,17 @@ fn print_totals(all: &BTreeMap<&str, Totals>) {
         "run s",
         "judge s",
         "alarms"
-    );
+    ));
     for (name, totals) in all {
         let Totals {
             histories, alarms, txns, commits, conflicts, reads, unknown, happened, ..
         } = totals;
         let (run, judged) = (totals.run.as_secs_f64(), totals.judged.as_secs_f64());
         let (skews, checks) = (totals.write_skews, totals.checks_failed);
-        println!(
+        tell(&format!(
             "{name:16} {histories:>9} {txns:>9} {commits:>9} {conflicts:>9} {checks:>7} {reads:>10} \
              {skews:>6} {unknown:>7} {happened:>8} {run:>6.1} {judged:>7.1} {alarms:>6}"
-        );
+        ));
     }
 }
 
@@ -366,7 +391,7 @@ fn outcome(mut child: Child) -> Result<Option<String>, String> {
 /// Looks for a fault, or for none, from one seed.
 fn run_with(
     arguments: &Arguments,
-    workload: &str,
+    (workload, medium): (&str, Option<Medium>),
     fault: Option<&str>,
     seed: u64,
 ) -> Result<Option<String>, String> {
@@ -378,6 +403,7 @@ fn run_with(
     child.args(["--quiet", "--seeds", "1", "--first", &seed.to_string()]);
     child.args(["--txns", &txns, "--threads", &threads]).env_remove(VARIABLE);
     child.args(["--workload", workload]);
+    child.args(medium.iter().flat_map(|medium| ["--medium".to_owned(), medium.to_string()]));
     child.envs(fault.map(|fault| (VARIABLE, fault)));
     // Panics are told of as such; what they print would only be in the way.
     child.stdout(Stdio::piped()).stderr(Stdio::null());
@@ -389,23 +415,32 @@ fn find_mutants(arguments: &Arguments) -> Result<bool, String> {
         let how = "`cargo xtask history --mutants` makes one";
         return Err(format!("this build has no faults to plant: {how}"));
     }
-    let all = [None].into_iter().chain(FAULTS.iter().copied().map(Some));
+    let Arguments { workload, medium, .. } = arguments;
+    let none = [None].into_iter();
+    let with_none = |faults: &'static [&str]| none.clone().chain(faults.iter().copied().map(Some));
     let mut is_well = true;
-    if arguments.workload.is_empty() || arguments.workload == OF_INDEXES {
-        for fault in [None].into_iter().chain(FAULTS_OF_INDEXES.iter().copied().map(Some)) {
-            is_well &= find_mutant(arguments, OF_INDEXES, fault)?;
+    if medium.is_none() && (workload.is_empty() || workload == OF_INDEXES) {
+        for fault in with_none(FAULTS_OF_INDEXES) {
+            is_well &= find_mutant(arguments, (OF_INDEXES, None), fault)?;
         }
     }
-    if arguments.workload == OF_INDEXES {
+    if workload == OF_INDEXES {
         return Ok(is_well);
     }
-    for fault in all.clone() {
-        is_well &= find_mutant(arguments, &arguments.workload, fault)?;
+    if workload.is_empty() && medium.is_none_or(|medium| medium == Medium::Failing) {
+        for fault in with_none(FAULTS_OF_DISKS) {
+            is_well &= find_mutant(arguments, ("", Some(Medium::Failing)), fault)?;
+        }
     }
-    if arguments.workload.is_empty() {
-        let concerns = |fault: &&str| !FAULTS_OF_GRAPHS.contains(fault);
-        for fault in all.flatten().filter(concerns) {
-            is_well &= find_mutant(arguments, OF_KEYSPACES, Some(fault))?;
+    if *medium == Some(Medium::Failing) {
+        return Ok(is_well);
+    }
+    for fault in with_none(FAULTS) {
+        is_well &= find_mutant(arguments, (workload, *medium), fault)?;
+    }
+    if workload.is_empty() && medium.is_none() {
+        for fault in FAULTS.iter().filter(|fault| !FAULTS_OF_GRAPHS.contains(fault)) {
+            is_well &= find_mutant(arguments, (OF_KEYSPACES, None), Some(fault))?;
         }
     }
     Ok(is_well)
@@ -413,11 +448,15 @@ fn find_mutants(arguments: &Arguments) -> Result<bool, String> {
 
 /// Looks for one fault, or for none, from all seeds; whether it was found as often as it
 /// should be.
-fn find_mutant(arguments: &Arguments, workload: &str, fault: Option<&str>) -> Result<bool, String> {
+fn find_mutant(
+    arguments: &Arguments,
+    (workload, medium): (&str, Option<Medium>),
+    fault: Option<&str>,
+) -> Result<bool, String> {
     let began = Instant::now();
     let (mut found, mut example) = (0, String::new());
     for seed in arguments.first..arguments.first + SEEDS {
-        if let Some(told) = run_with(arguments, workload, fault, seed)? {
+        if let Some(told) = run_with(arguments, (workload, medium), fault, seed)? {
             found += 1;
             if example.is_empty() {
                 example = told;
@@ -427,8 +466,13 @@ fn find_mutant(arguments: &Arguments, workload: &str, fault: Option<&str>) -> Re
     let as_expected = if fault.is_some() { found >= SEEDS_FOUND_MIN } else { found == 0 };
     let verdict = if as_expected { "ok" } else { "NOT AS EXPECTED" };
     let seconds = began.elapsed().as_secs_f64();
-    let by = if workload.is_empty() { String::new() } else { format!(" by {workload}") };
+    let mut by = if workload.is_empty() { String::new() } else { format!(" by {workload}") };
+    if let Some(medium) = medium {
+        by += &format!(", {medium}");
+    }
     let fault = fault.unwrap_or("no fault");
-    println!("{fault}{by}: found from {found} of {SEEDS}, {seconds:.0} s, {verdict}; {example}");
+    tell(&format!(
+        "{fault}{by}: found from {found} of {SEEDS}, {seconds:.0} s, {verdict}; {example}"
+    ));
     Ok(as_expected)
 }
