@@ -74,6 +74,6 @@ pub use self::life::{Medium, Plan, Ran, run, run_beside};
 pub use self::recorder::{Active, Atomic, Done, Seat, Worker};
 pub use self::txn::{
     Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, Name, NodeId,
-    NumberRange, Op, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
+    NumberRange, Op, Operation, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 pub use self::workload::{WORKLOADS, Workload};

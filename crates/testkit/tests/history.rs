@@ -127,7 +127,9 @@ fn the_database_raises_no_alarm() {
             workload.judge(&ran.history, &mut verdict);
             assert!(verdict.findings.is_empty(), "{plan}: {:#?}", verdict.findings);
             assert!(ran.complaints.is_empty(), "{plan}: {:#?}", ran.complaints);
-            assert!(ran.history.txns.len() > TXNS);
+            // A disk that fails ends a round early.
+            let least = if medium == Medium::Failing { TXNS / 8 } else { TXNS };
+            assert!(ran.history.txns.len() > least);
         }
     }
 }
@@ -135,10 +137,12 @@ fn the_database_raises_no_alarm() {
 #[test]
 fn a_history_survives_its_text() {
     for (workload, seed) in WORKLOADS.iter().zip(100..) {
-        let plan = Plan { seed, workload, medium: Medium::Memory, txns: TXNS, threads: 3 };
-        let history = run(plan).unwrap().history;
-        let again: History = history.to_string().parse().unwrap();
-        assert_eq!(again, history);
+        for medium in workload.media.iter().copied().filter(|medium| *medium != Medium::Disk) {
+            let plan = Plan { seed, workload, medium, txns: TXNS, threads: 3 };
+            let history = run(plan).unwrap().history;
+            let again: History = history.to_string().parse().unwrap();
+            assert_eq!(again, history);
+        }
     }
 }
 

@@ -55,9 +55,9 @@ impl Times {
     }
 }
 
-/// The checks of a transaction, in their order.
+/// The checks of a transaction that stand, in their order.
 fn checks(txn: &Txn) -> impl Iterator<Item = (&Op, &Name, Option<Timestamp>)> {
-    txn.ops.iter().filter_map(|op| match op {
+    txn.standing_ops().filter_map(|op| match op {
         Op::Check { key, expected } => Some((op, key, *expected)),
         _ => None,
     })
@@ -104,9 +104,8 @@ impl<'h> Judge<'h> {
                     *has_failed == (self.entries.stamp_at(key, at) != *expected)
                 })
             };
-            let changed = checks(txn).flat_map(|(_, key, _)| self.entries.versions(key));
-            let mut states =
-                changed.map(|version| version.at).filter(|at| (first..end).contains(at));
+            let changed = judged.iter().flat_map(|(key, ..)| self.entries.changes(key, first..end));
+            let mut states = changed.map(|version| version.at);
             if !is_explained(first) && !states.any(is_explained) {
                 let number = txn.number;
                 self.findings.add(Anomaly::GroundlessCheckFailure, [number], || {

@@ -216,5 +216,8 @@ pub(super) fn concerns(clash: &Clash, txn: &Txn) -> bool {
         (Clash::Other, op) => op.is_write(),
         _ => false,
     };
-    txn.ops.iter().any(is_over) && txn.ops.iter().any(Op::is_write)
+    // What was read before it was rolled back stays read.
+    let mut counts = txn.ops.iter().zip(txn.standing());
+    counts.any(|(op, stands)| (stands || !op.is_write()) && is_over(op))
+        && txn.ops.iter().any(Op::is_write)
 }

@@ -133,15 +133,20 @@ impl<'h> Judge<'h> {
     /// Holds a transaction against the state of its start, in which it leaves no
     /// trace.
     fn txn(&mut self, txn: &'h Txn) {
-        let mut undo = Vec::new();
+        let (mut undo, mut savepoints) = (Vec::new(), Vec::new());
         for (index, op) in txn.ops.iter().enumerate() {
-            if op.is_of_keyspace() {
-                continue;
-            }
-            if op.is_write() {
-                self.write(txn, op, &mut undo);
-            } else {
-                self.read(txn, index, op);
+            match op {
+                Op::Savepoint { number } => savepoints.push((*number, undo.len())),
+                Op::RollbackTo { number } => {
+                    let place = savepoints.iter().rposition(|(known, _)| known == number);
+                    let Some(place) = place else { continue };
+                    savepoints.truncate(place + 1);
+                    let undone = undo.drain(savepoints[place].1..).collect();
+                    self.undo(undone);
+                }
+                op if op.is_of_keyspace() => {}
+                op if op.is_write() => self.write(txn, op, &mut undo),
+                op => self.read(txn, index, op),
             }
         }
         let mut met = HashSet::new();
@@ -163,6 +168,10 @@ impl<'h> Judge<'h> {
                 self.nets[txn.number].push(after);
             }
         }
+        self.undo(undo);
+    }
+
+    fn undo(&mut self, undo: Vec<Change>) {
         for change in undo.into_iter().rev() {
             self.state.make(change);
         }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::txn::{
     Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, Name, NodeId,
-    NumberRange, Op, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
+    NumberRange, Op, Operation, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 
 /// The document that an operation writes, or would have written.
@@ -13,7 +13,8 @@ fn written(op: &Op) -> Option<&Content> {
         Op::Insert { content, .. }
         | Op::Put { content, .. }
         | Op::Link { content, .. }
-        | Op::Set { value: EntryValue::Document(content), .. } => Some(content),
+        | Op::Set { value: EntryValue::Document(content), .. }
+        | Op::Stamp { value: EntryValue::Document(content), .. } => Some(content),
         _ => None,
     }
 }
@@ -75,7 +76,7 @@ fn traced(txn: &Txn) -> Result<(), String> {
                 | Op::Set { value: EntryValue::Document(_), .. }
         )
     };
-    if txn.outcome != Outcome::Unknown || txn.ops.iter().any(is_trace) {
+    if txn.outcome != Outcome::Unknown || txn.standing_ops().any(is_trace) {
         return Ok(());
     }
     let number = txn.number;
@@ -153,7 +154,7 @@ fn conflict(text: &str) -> Result<Outcome, String> {
         ["node", id] => Clash::Node(node(id)?),
         ["key", label, key] => Clash::Key(label.to_owned().into(), key.to_owned()),
         ["edge", source, target] => Clash::Edge(node(source)?, node(target)?),
-        ["entry", key] => Clash::Entry(key.to_owned().into()),
+        ["entry", key] => Clash::Entry(entry_key(key)?),
         ["other"] => Clash::Other,
         _ => return Err(format!("there is no conflict over {clash:?}")),
     };
@@ -247,37 +248,64 @@ fn number_range(words: [&str; 4]) -> Result<NumberRange, String> {
     })
 }
 
+/// The key of an entry, as it is without its escapes.
+fn entry_key(text: &str) -> Result<Name, String> {
+    let mut parts = text.split('%');
+    let mut key = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let escaped = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        key.push(escaped.ok_or_else(|| format!("{text:?} is no key: an escape is `%00`"))?);
+        key.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    let key = String::from_utf8(key).map_err(|_| format!("{text:?} is no text"))?;
+    Ok(key.into())
+}
+
 fn range(keys: &str, way: &str, limit: &str) -> Result<KeyRange, String> {
     let (from, to) = keys.split_once("..").ok_or("a range is `a..b`")?;
     let is_backward = is_backward(way)?;
-    let (from, to) = (from.to_owned().into(), to.to_owned().into());
+    let (from, to) = (entry_key(from)?, entry_key(to)?);
     Ok(KeyRange { from, to, is_backward, limit: unless("*", limit, number)? })
 }
 
-/// An operation on a keyspace, if it is one.
+/// An operation on a keyspace, or a savepoint, if it is one.
 fn entry_op(words: &[&str], came: &str) -> Result<Option<Op>, String> {
-    let name = |name: &str| Name::from(name.to_owned());
+    let operation = |word| match word {
+        "sum" => Some(Operation::Sum),
+        "min" => Some(Operation::Min),
+        "max" => Some(Operation::Max),
+        _ => None,
+    };
     Ok(Some(match *words {
-        ["entry", key] => Op::Entry { key: name(key), seen: unless("none", came, seen_entry)? },
+        ["entry", key] => {
+            Op::Entry { key: entry_key(key)?, seen: unless("none", came, seen_entry)? }
+        }
         ["range", keys, way, limit] => {
             let entry = |entry: &str| {
                 let (key, seen) = entry.split_once('=').ok_or("an entry is `key=value@7`")?;
-                Ok::<_, String>((name(key), seen_entry(seen)?))
+                Ok::<_, String>((entry_key(key)?, seen_entry(seen)?))
             };
             let seen = came.split_whitespace().map(entry).collect::<Result<_, _>>()?;
             Op::Range { range: range(keys, way, limit)?, seen }
         }
-        ["set", key, "=", value] => Op::Set { key: name(key), value: entry_value(value)? },
-        ["remove", key] => Op::Remove { key: name(key) },
-        ["sum", key, operand] => {
-            let result = unless("ok", came, number)?;
-            Op::Sum { key: name(key), operand: number(operand)?, result }
+        ["set", key, "=", value] => Op::Set { key: entry_key(key)?, value: entry_value(value)? },
+        ["remove", key] => Op::Remove { key: entry_key(key)? },
+        ["stamp", prefix, "=", value] => {
+            let (prefix, value) = (entry_key(prefix)?, entry_value(value)?);
+            Op::Stamp { prefix, value, key: unless("ok", came, entry_key)? }
         }
         ["check", key, expected] => {
             let version = |text: &str| {
                 timestamp(text.strip_prefix('@').ok_or("a version is `@7` or `none`")?)
             };
-            Op::Check { key: name(key), expected: unless("none", expected, version)? }
+            Op::Check { key: entry_key(key)?, expected: unless("none", expected, version)? }
+        }
+        ["savepoint", of] => Op::Savepoint { number: number(of)? },
+        ["rollback-to", to] => Op::RollbackTo { number: number(to)? },
+        [word, key, operand] => {
+            let Some(operation) = operation(word) else { return Ok(None) };
+            let (operand, result) = (number(operand)?, unless("ok", came, number)?);
+            Op::Compute { key: entry_key(key)?, operation, operand, result }
         }
         _ => return Ok(None),
     }))

@@ -12,12 +12,13 @@ use std::time::Instant;
 
 use selvedge::{
     Conflict, ConflictKind, Db, Direction, DocRef, Document, Entity, Error, ErrorKind, KvEntry,
-    Read, Selection, Snapshot, SyncLevel, Transaction, TransactionOptions, Versionstamp, doc,
+    Read, Savepoint, Selection, Snapshot, SyncLevel, Transaction, TransactionOptions, Versionstamp,
+    doc,
 };
 
 use super::txn::{
-    Clash, Content, EdgeName, EntryValue, Interval, Isolation, KeyRange, Name, NodeId, Op, Outcome,
-    SeenEntry, SeenNode, Timestamp, Txn, Way,
+    Clash, Content, EdgeName, EntryValue, Interval, Isolation, KeyRange, Name, NodeId, Op,
+    Operation, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 
 pub use self::atomic::Atomic;
@@ -212,7 +213,7 @@ impl Worker {
             outcome: Outcome::ReadOnly,
             ops: Vec::new(),
         };
-        Ok(Active { pen: Rc::clone(&self.pen), reader, txn })
+        Ok(Active { pen: Rc::clone(&self.pen), reader, savepoints: Vec::new(), txn })
     }
 
     /// What was recorded.
@@ -230,6 +231,7 @@ enum Reader {
 pub struct Active {
     pen: Rc<Pen>,
     reader: Reader,
+    savepoints: Vec<Savepoint>,
     txn: Txn,
 }
 
@@ -589,8 +591,44 @@ impl Active {
     /// # Errors
     /// For no good reason.
     pub fn sum(&mut self, key: &Name, operand: u64) -> Done {
-        self.stage(|txn| txn.kv().sum(&**key, operand))?;
-        self.note(Op::Sum { key: key.clone(), operand, result: None });
+        self.compute(key, Operation::Sum, operand)
+    }
+
+    /// Computes the number of an entry when this commits.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn compute(&mut self, key: &Name, operation: Operation, operand: u64) -> Done {
+        self.stage(|txn| match operation {
+            Operation::Sum => txn.kv().sum(&**key, operand),
+            Operation::Min => txn.kv().min(&**key, operand),
+            Operation::Max => txn.kv().max(&**key, operand),
+        })?;
+        self.note(Op::Compute { key: key.clone(), operation, operand, result: None });
+        Ok(())
+    }
+
+    /// A position to roll back to.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn savepoint(&mut self) -> Done<usize> {
+        let savepoint = self.write(Transaction::savepoint)?.ok_or("a savepoint is refused")?;
+        let number = self.savepoints.len();
+        self.savepoints.push(savepoint);
+        self.note(Op::Savepoint { number });
+        Ok(number)
+    }
+
+    /// Undoes what was written since.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn rollback_to(&mut self, number: usize) -> Done {
+        let savepoint = *self.savepoints.get(number).ok_or("there is no such savepoint")?;
+        let done = self.write(|txn| txn.rollback_to(savepoint))?;
+        done.ok_or("rolling back to a savepoint is refused")?;
+        self.note(Op::RollbackTo { number });
         Ok(())
     }
 
@@ -612,7 +650,7 @@ impl Active {
         if self.pen.leaves_receipts && self.txn.ops.iter().any(Op::is_write) {
             self.set(&receipt(self.pen.thread), 0)?;
         }
-        let Self { pen, reader, mut txn } = self;
+        let Self { pen, reader, mut txn, .. } = self;
         let called = pen.now();
         let result = match reader {
             Reader::Transaction(transaction) => transaction.commit(),
@@ -635,7 +673,7 @@ impl Active {
 
     /// Rolls back.
     pub fn rollback(self) {
-        let Self { pen, reader, mut txn } = self;
+        let Self { pen, reader, mut txn, .. } = self;
         let called = pen.now();
         drop(reader);
         txn.end = Interval { called, returned: pen.now() };

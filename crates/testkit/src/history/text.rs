@@ -26,10 +26,15 @@
 //!   set a2 = 8 -> ok
 //!   remove a1 -> ok
 //!   sum a2 5 -> ok
+//!   min a2 5 -> ok
+//!   max a2 5 -> ok
+//!   savepoint 0 -> ok
+//!   rollback-to 0 -> ok
 //!   check a1 @1 -> ok
 //! txn 3 thread=0 atomic begin=500..550 end=500..550 committed=3
 //!   check a3 none -> ok
 //!   sum a2 5 -> 18
+//!   stamp b = 22:0:[] -> b%0200000000000000030000%00
 //! reopened
 //! txn 4 thread=0 snapshot start=3 begin=600..610 end=620..630 durable
 //! end 3
@@ -52,7 +57,8 @@
 //! have the same list.
 //!
 //! Documents are `mark:number:[list]`, each with a mark that no other one has, with `!` behind the mark if first and last
-//! field did not belong together; nodes are numbers; a missing key is `-`, an own
+//! field did not belong together; of keys of entries what is neither a letter nor a digit
+//! may be written `%00`, in hexadecimal digits; nodes are numbers; a missing key is `-`, an own
 //! version `@own`, what does not exist `none`, what was refused `refused`, and any
 //! edge type `*`.
 
@@ -60,7 +66,7 @@ use std::fmt;
 
 use super::txn::{
     Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, NodeId,
-    NumberRange, Op, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
+    NumberRange, Op, Operation, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 
 impl fmt::Display for Content {
@@ -150,11 +156,34 @@ impl fmt::Display for SeenEntry {
     }
 }
 
+/// The key of an entry, without what would be mistaken for something else.
+struct Key<'k>(&'k str);
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.bytes().try_for_each(|byte| match byte {
+            b'%' | b'=' | b'@' => write!(f, "%{byte:02x}"),
+            byte if byte.is_ascii_graphic() => write!(f, "{}", char::from(byte)),
+            byte => write!(f, "%{byte:02x}"),
+        })
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sum => "sum",
+            Self::Min => "min",
+            Self::Max => "max",
+        })
+    }
+}
+
 impl fmt::Display for KeyRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to, is_backward, limit } = self;
         let way = if *is_backward { "backward" } else { "forward" };
-        write!(f, "{from}..{to} {way} {}", Or(limit.as_ref(), "*"))
+        write!(f, "{}..{} {way} {}", Key(from), Key(to), Or(limit.as_ref(), "*"))
     }
 }
 
@@ -216,19 +245,27 @@ impl fmt::Display for Op {
                 write!(f, "link {edge} = {content} -> {}", done(*ok))
             }
             Self::Unlink { edge, done: ok } => write!(f, "unlink {edge} -> {}", done(*ok)),
-            Self::Entry { key, seen } => write!(f, "entry {key} -> {}", Or(seen.as_ref(), "none")),
+            Self::Entry { key, seen } => {
+                write!(f, "entry {} -> {}", Key(key), Or(seen.as_ref(), "none"))
+            }
             Self::Range { range, seen } => {
                 write!(f, "range {range} ->")?;
-                seen.iter().try_for_each(|(key, seen)| write!(f, " {key}={seen}"))
+                seen.iter().try_for_each(|(key, seen)| write!(f, " {}={seen}", Key(key)))
             }
-            Self::Set { key, value } => write!(f, "set {key} = {value} -> ok"),
-            Self::Remove { key } => write!(f, "remove {key} -> ok"),
-            Self::Sum { key, operand, result } => {
-                write!(f, "sum {key} {operand} -> {}", Or(result.as_ref(), "ok"))
+            Self::Set { key, value } => write!(f, "set {} = {value} -> ok", Key(key)),
+            Self::Remove { key } => write!(f, "remove {} -> ok", Key(key)),
+            Self::Stamp { prefix, value, key } => {
+                let (prefix, key) = (Key(prefix), key.as_deref().map(Key));
+                write!(f, "stamp {prefix} = {value} -> {}", Or(key.as_ref(), "ok"))
+            }
+            Self::Compute { key, operation, operand, result } => {
+                write!(f, "{operation} {} {operand} -> {}", Key(key), Or(result.as_ref(), "ok"))
             }
             Self::Check { key, expected } => {
-                write!(f, "check {key} {} -> ok", Version(*expected, "none"))
+                write!(f, "check {} {} -> ok", Key(key), Version(*expected, "none"))
             }
+            Self::Savepoint { number } => write!(f, "savepoint {number} -> ok"),
+            Self::RollbackTo { number } => write!(f, "rollback-to {number} -> ok"),
         }
     }
 }
@@ -239,7 +276,7 @@ impl fmt::Display for Clash {
             Self::Node(node) => write!(f, "node:{}", node.get()),
             Self::Key(label, key) => write!(f, "key:{label}:{key}"),
             Self::Edge(source, target) => write!(f, "edge:{}:{}", source.get(), target.get()),
-            Self::Entry(key) => write!(f, "entry:{key}"),
+            Self::Entry(key) => write!(f, "entry:{}", Key(key)),
             Self::Other => f.write_str("other"),
         }
     }

@@ -103,6 +103,36 @@ pub struct EdgeName {
     pub target: NodeId,
 }
 
+/// What a number is computed with.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Operation {
+    /// The sum, modulo 2^64.
+    Sum,
+    /// The smaller one.
+    Min,
+    /// The larger one.
+    Max,
+}
+
+impl Operation {
+    /// What becomes of a number, or of none.
+    #[must_use]
+    pub fn apply(self, stored: Option<u64>, operand: u64) -> u64 {
+        match (self, stored) {
+            (_, None) => operand,
+            (Self::Sum, Some(stored)) => stored.wrapping_add(operand),
+            (Self::Min, Some(stored)) => stored.min(operand),
+            (Self::Max, Some(stored)) => stored.max(operand),
+        }
+    }
+}
+
+/// The key that begins with `prefix` and ends with the stamp of a commit: as a part of an
+/// ordered key, a string of 20 hexadecimal digits.
+pub(super) fn stamped(prefix: &Name, commit: Timestamp) -> Name {
+    format!("{prefix}\u{2}{:016x}0000\0", commit.get()).into()
+}
+
 /// One operation, and what came of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "a variant tells of its fields")]
@@ -149,12 +179,20 @@ pub enum Op {
     Set { key: Name, value: EntryValue },
     /// An entry removed, if there is one.
     Remove { key: Name },
-    /// Adds to the number of an entry when the transaction commits; then the new one,
+    /// A value for a key that ends with the stamp of the commit; then the key, where it
+    /// is told.
+    Stamp { prefix: Name, value: EntryValue, key: Option<Name> },
+    /// Computes the number of an entry when the transaction commits; then the new one,
     /// where it is told.
-    Sum { key: Name, operand: u64, result: Option<u64> },
+    Compute { key: Name, operation: Operation, operand: u64, result: Option<u64> },
     /// An entry that is expected to have this version, or not to exist, right before
     /// the commit.
     Check { key: Name, expected: Option<Timestamp> },
+    /// A position to roll back to, by its number.
+    Savepoint { number: usize },
+    /// What was written since a savepoint is undone, and later savepoints end; what was
+    /// read stays read.
+    RollbackTo { number: usize },
 }
 
 impl Op {
@@ -170,7 +208,8 @@ impl Op {
                 | Self::Unlink { .. }
                 | Self::Set { .. }
                 | Self::Remove { .. }
-                | Self::Sum { .. }
+                | Self::Stamp { .. }
+                | Self::Compute { .. }
         )
     }
 
@@ -183,7 +222,8 @@ impl Op {
                 | Self::Range { .. }
                 | Self::Set { .. }
                 | Self::Remove { .. }
-                | Self::Sum { .. }
+                | Self::Stamp { .. }
+                | Self::Compute { .. }
                 | Self::Check { .. }
         )
     }
@@ -279,6 +319,31 @@ impl Txn {
     #[must_use]
     pub fn is_loose(&self) -> bool {
         self.isolation == Isolation::Snapshot && !self.is_atomic
+    }
+
+    /// Which of its operations stand: those that it did not roll back itself.
+    #[must_use]
+    pub fn standing(&self) -> Vec<bool> {
+        let mut stands = vec![true; self.ops.len()];
+        let mut savepoints: Vec<(usize, usize)> = Vec::new();
+        for (index, op) in self.ops.iter().enumerate() {
+            match op {
+                Op::Savepoint { number } => savepoints.push((*number, index)),
+                Op::RollbackTo { number } => {
+                    let known = savepoints.iter().rposition(|(known, _)| known == number);
+                    let Some(place) = known else { continue };
+                    savepoints.truncate(place + 1);
+                    stands[savepoints[place].1 + 1..index].fill(false);
+                }
+                _ => {}
+            }
+        }
+        stands
+    }
+
+    /// The operations that stand.
+    pub fn standing_ops(&self) -> impl Iterator<Item = &Op> {
+        self.ops.iter().zip(self.standing()).filter(|(_, stands)| *stands).map(|(op, _)| op)
     }
 
     /// Whether what it read counts: it was not given up.

@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use super::committing::concerns;
 use super::marks::{self, Item, Marks};
 use super::txn::{
-    Clash, Content, EntryValue, History, Name, Op, Outcome, SeenEntry, Timestamp, Txn,
+    Clash, Content, EntryValue, History, Name, Op, Outcome, SeenEntry, Timestamp, Txn, stamped,
 };
 
 /// A history of which every outcome is decided.
@@ -68,6 +68,11 @@ pub(super) fn settle(history: &History) -> Settled<'_> {
                 txn.outcome = Outcome::Committed(*version);
                 // Whenever it became visible, nobody was told.
                 txn.end.returned = u64::MAX;
+                for op in &mut txn.ops {
+                    if let Op::Stamp { prefix, key, .. } = op {
+                        *key = Some(stamped(prefix, *version));
+                    }
+                }
                 happened += 1;
                 continue;
             }

@@ -138,6 +138,20 @@ fn end(worker: &Worker, active: Active) -> Done {
     Ok(())
 }
 
+/// Does something, and takes it back now and then.
+fn tentatively(
+    worker: &Worker,
+    active: &mut Active,
+    act: impl FnOnce(&mut Active) -> Done,
+) -> Done {
+    if !worker.one_in(5) {
+        return act(active);
+    }
+    let before = active.savepoint()?;
+    act(active)?;
+    if worker.one_in(2) { active.rollback_to(before) } else { Ok(()) }
+}
+
 /// Reads a node and writes it with another number.
 fn add(active: &mut Active, node: NodeId, amount: i64) -> Done {
     if let Some(seen) = active.node(node)? {

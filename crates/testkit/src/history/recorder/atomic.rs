@@ -3,7 +3,9 @@
 use selvedge::{Atomic as Staging, AtomicOutcome, KvCommit, Versionstamp};
 
 use super::{Done, Worker, document, failed, fault, receipt};
-use crate::history::txn::{EntryValue, Interval, Isolation, Name, Op, Outcome, Timestamp, Txn};
+use crate::history::txn::{
+    EntryValue, Interval, Isolation, Name, Op, Operation, Outcome, Timestamp, Txn,
+};
 
 /// An atomic operation on the keyspace, as it is put together.
 pub struct Atomic<'w> {
@@ -34,10 +36,25 @@ impl Atomic<'_> {
         self
     }
 
+    /// Gives a key that ends with the stamp of the commit a document of its own, with
+    /// this number.
+    #[must_use]
+    pub fn stamp(mut self, prefix: &Name, number: i64) -> Self {
+        let value = EntryValue::Document(self.worker.pen.content(number, Vec::new()));
+        self.ops.push(Op::Stamp { prefix: prefix.clone(), value, key: None });
+        self
+    }
+
     /// Adds to the number of an entry.
     #[must_use]
-    pub fn sum(mut self, key: &Name, operand: u64) -> Self {
-        self.ops.push(Op::Sum { key: key.clone(), operand, result: None });
+    pub fn sum(self, key: &Name, operand: u64) -> Self {
+        self.compute(key, Operation::Sum, operand)
+    }
+
+    /// Computes the number of an entry.
+    #[must_use]
+    pub fn compute(mut self, key: &Name, operation: Operation, operand: u64) -> Self {
+        self.ops.push(Op::Compute { key: key.clone(), operation, operand, result: None });
         self
     }
 
@@ -94,16 +111,30 @@ fn staged<'kv>(atomic: Staging<'kv>, op: &Op) -> Done<Staging<'kv>> {
         }
         Op::Set { key, value: EntryValue::Number(number) } => atomic.set(&**key, *number),
         Op::Remove { key } => atomic.delete(&**key),
-        Op::Sum { key, operand, .. } => atomic.sum(&**key, *operand),
+        Op::Stamp { prefix, value: EntryValue::Document(content), .. } => {
+            atomic.set_versionstamped(&**prefix, document(content))
+        }
+        Op::Compute { key, operation, operand, .. } => match operation {
+            Operation::Sum => atomic.sum(&**key, *operand),
+            Operation::Min => atomic.min(&**key, *operand),
+            Operation::Max => atomic.max(&**key, *operand),
+        },
         op => return Err(format!("`{op}` is no atomic operation")),
     })
 }
 
 /// Notes what a commit tells of an operation.
 fn note_result(op: &mut Op, commit: &KvCommit) -> Done {
-    if let Op::Sum { key, result, .. } = op {
-        *result = commit.number(&**key);
-        result.ok_or("a sum is not told")?;
+    match op {
+        Op::Compute { key, result, .. } => {
+            *result = commit.number(&**key);
+            result.ok_or("a computed number is not told")?;
+        }
+        Op::Stamp { prefix, key, .. } => {
+            let told = String::from_utf8(commit.stamped_key(&**prefix));
+            *key = Some(told.map_err(|_| "a stamped key is no text")?.into());
+        }
+        _ => {}
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use super::{
     ALSO_FAILING, Ground, Workload, add, drawn_isolation, edge, end, insert_all, key, look, no_law,
+    tentatively,
 };
 use crate::history::recorder::{Active, Done, Worker};
 use crate::history::txn::NodeId;
@@ -39,7 +40,7 @@ fn step(worker: &Worker, ground: &Ground) -> Done {
         if worker.one_in(4) {
             look(worker, &mut active, ground)?;
         }
-        change(worker, &mut active)?;
+        tentatively(worker, &mut active, |active| change(worker, active))?;
     }
     end(worker, active)
 }
@@ -67,9 +68,8 @@ fn change(worker: &Worker, active: &mut Active) -> Done {
             active.delete(*worker.one_of(&notes)).map(drop)
         }
         (_, Some(node)) => {
-            let Some(other) = find(worker, active)?.filter(|other| *other != node) else {
-                return Ok(());
-            };
+            // The node itself, now and then.
+            let Some(other) = find(worker, active)? else { return Ok(()) };
             let edge = edge(node, edge_type, other);
             if worker.one_in(5) {
                 active.unlink(&edge).map(drop)
