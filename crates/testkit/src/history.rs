@@ -38,7 +38,7 @@
 //! the system, so a history with an anomaly is kept as text, to be judged again.
 //!
 //! Reading order: `txn`, `text`, `parse`, `unknown`, `state`, `judge`, `reading`, `misreading`, `indexed`,
-//! `committing`, `entries`, `entry_reading`, `checks`, `marks`, `changes`, `validation`,
+//! `committing`, `concurrency`, `entries`, `entry_reading`, `checks`, `marks`, `changes`, `validation`,
 //! `real_time`, `cycles`, `components`, `anomaly`; then `workload` and the files behind it,
 //! `recorder`, `life`, `edn`.
 
@@ -47,6 +47,7 @@ mod changes;
 mod checks;
 mod committing;
 mod components;
+mod concurrency;
 mod cycles;
 mod edn;
 mod entries;

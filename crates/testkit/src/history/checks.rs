@@ -104,7 +104,8 @@ impl<'h> Judge<'h> {
                     *has_failed == (self.entries.stamp_at(key, at) != *expected)
                 })
             };
-            let changed = judged.iter().flat_map(|(key, ..)| self.entries.changes(key, first..end));
+            let changed =
+                judged.iter().flat_map(|(key, ..)| self.entries.versions_of(key, first..end));
             let mut states = changed.map(|version| version.at);
             if !is_explained(first) && !states.any(is_explained) {
                 let number = txn.number;

@@ -32,6 +32,9 @@ impl EntryVersion {
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     keys: BTreeMap<Name, Vec<EntryVersion>>,
+    /// Which entries came, changed and went, in the order of commits, and whether they
+    /// are there since.
+    pub(super) changes: Vec<(Timestamp, (Name, bool))>,
 }
 
 impl Entries {
@@ -40,7 +43,7 @@ impl Entries {
     }
 
     /// The versions of an entry of a time.
-    pub(super) fn changes(
+    pub(super) fn versions_of(
         &self,
         key: &Name,
         time: Range<Timestamp>,
@@ -63,12 +66,6 @@ impl Entries {
     /// The commit that wrote an entry last, if it exists.
     pub(super) fn newest(&self, key: &Name) -> Option<Timestamp> {
         self.versions(key).last().and_then(EntryVersion::stamp)
-    }
-
-    /// All keys of a range that ever had a value.
-    pub(super) fn keys(&self, range: &KeyRange) -> impl Iterator<Item = &Name> {
-        let bounds = (range.from < range.to).then(|| range.from.clone()..range.to.clone());
-        bounds.into_iter().flat_map(|bounds| self.keys.range(bounds).map(|(key, _)| key))
     }
 }
 
@@ -216,6 +213,7 @@ impl<'h> Judge<'h> {
         };
         // To remove what there is not is nothing.
         if existed || value.is_some() {
+            self.entries.changes.push((at, (key.clone(), value.is_some())));
             versions.push(EntryVersion { at, by: number, value });
             let is_blind = !staged.is_snapshot_write;
             self.changes.change(entity, Changed { at, by: number, is_blind });

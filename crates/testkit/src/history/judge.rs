@@ -15,14 +15,16 @@
 //! Sorting aside, the work is that of the operations themselves: a set is compared
 //! with the set that it should be, and a walk is walked again.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use super::anomaly::{Anomaly, Finding, Findings};
 use super::changes::{Changes, Entity};
+use super::concurrency::Concurrency;
 use super::entries::Entries;
+use super::indexed::RangeRead;
 use super::marks::{Item, Marks};
 use super::state::{Change, NodeState, State, Written};
-use super::txn::{Content, History, NodeId, Op, Outcome, Txn};
+use super::txn::{Content, History, Name, NodeId, Op, Outcome, Timestamp, Txn};
 use super::unknown::{Lost, Settled};
 use super::{cycles, real_time, unknown, validation};
 
@@ -50,11 +52,13 @@ pub fn judge(history: &History) -> Verdict {
     let mut judge = Judge {
         history,
         marks: Marks::of(history),
-        state: State::default(),
+        state: State::indexing(&history.indexed),
         entries: Entries::default(),
         changes: Changes::default(),
         lost,
-        numbers: numbers(history),
+        concurrency: Concurrency::of(history),
+        numbers: Vec::new(),
+        ranges: Vec::new(),
         nets: history.txns.iter().map(|_| Vec::new()).collect(),
         findings,
     };
@@ -62,6 +66,7 @@ pub fn judge(history: &History) -> Verdict {
     judge.read_entries();
     judge.checks_failed();
     judge.sweep();
+    judge.ranges_depend();
     judge.conflicts();
     judge.dropped();
     let Judge { changes, mut findings, .. } = judge;
@@ -79,20 +84,14 @@ pub(super) struct Judge<'h> {
     pub(super) changes: Changes,
     /// What others may have met, though it is lost.
     pub(super) lost: Lost<'h>,
-    /// All numbers that nodes ever had.
-    pub(super) numbers: BTreeSet<i64>,
+    pub(super) concurrency: Concurrency,
+    /// Of which numbers nodes came and went, in the order of commits.
+    pub(super) numbers: Vec<(Timestamp, (Name, i64))>,
+    /// Ranges of indexes that were read.
+    pub(super) ranges: Vec<RangeRead>,
     /// What each transaction changes if it commits.
     pub(super) nets: Vec<Vec<Change>>,
     pub(super) findings: Findings,
-}
-
-fn numbers(history: &History) -> BTreeSet<i64> {
-    let ops = history.txns.iter().flat_map(|txn| &txn.ops);
-    let numbers = ops.filter_map(|op| match op {
-        Op::Insert { content, .. } | Op::Put { content, .. } => Some(content.number),
-        _ => None,
-    });
-    numbers.collect()
 }
 
 impl<'h> Judge<'h> {
