@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use selvedge_testkit::history::{
     Anomaly, History, Medium, Op, Outcome, Plan, Txn, WORKLOADS, judge, list_append, run,
@@ -117,6 +118,36 @@ fn a_range_of_all_numbers_is_judged() {
     assert!(judge(&history(&text)).findings.is_empty());
 }
 
+/// Look-ups of unique holders, ranges of an index, failed checks, and ranges in which keys
+/// come and go: each took the time of all that there had ever been, and 8,000 of them
+/// minutes; now a fraction of a second.
+#[test]
+fn judging_takes_the_time_of_what_was_read_and_written() {
+    const STEPS: usize = 8000;
+    let mut text = "indexed N\n".to_owned();
+    for step in 0..STEPS {
+        let (at, clock) = (step + 1, 10 * step + 10);
+        let times = format!("begin={clock}..{} end={}..{}", clock + 1, clock + 2, clock + 3);
+        text += &format!("txn 0 start={step} {times} committed={at}\n");
+        text += &format!("  insert N - = {at}:{step}:[{step}] -> {at}\n");
+        text += &format!("  set k{step:05} = {}:0:[] -> ok\n", at + STEPS);
+        text += &format!("  set a = {}:0:[] -> ok\n", at + 2 * STEPS);
+        if let Some(before) = step.checked_sub(1) {
+            text += &format!("  remove k{before:05} -> ok\n");
+        }
+        let now = format!("begin={0}..{1} end={0}..{1}", clock + 4, clock + 5);
+        text += &format!("txn 0 atomic {now} checks-failed=0\n  check a none -> ok\n");
+        text += &format!("txn 0 start={at} {now} read-only\n  holder N [{step}] -> {at}\n");
+        text += &format!("  ranked N {step}..{at} forward * -> {at}\n");
+        text += &format!("  range k..l backward * -> k{step:05}={}:0:[]@{at}\n", at + STEPS);
+    }
+    let history = history(&text);
+    let began = Instant::now();
+    let verdict = judge(&history);
+    assert!(verdict.findings.is_empty(), "{:#?}", verdict.findings);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
 #[test]
 fn the_database_raises_no_alarm() {
     for (seed, workload) in (1..).zip(WORKLOADS) {
@@ -168,6 +199,8 @@ fn text_that_is_no_history_is_refused_with_its_line() {
         ("txn 0 atomic checks-failed=", "line 1: \"\" is no number"),
         ("txn 0 start=0\n  set a = 1:2:[] -> ok\n  set b = 1:3:[] -> ok", "line 3: mark 1 was"),
         ("txn 0 start=0\n  dance 1 -> ok", "line 2: there is no such operation"),
+        ("txn 0 start=0\n  set a%0 = 7 -> ok", "line 2: \"a%0\" is no key: an escape is `%00`"),
+        ("txn 0 start=0\n  rollback-to x -> ok", "line 2: \"x\" is no number"),
         ("txn 0 start=0\nend x", "line 2: \"x\" is no number"),
         ("txn 0 start=0\nend 1\n\ntxn 1 start=0", "line 4: there is more behind the end"),
         ("", "cut off: no `end 0` behind 0 transactions"),

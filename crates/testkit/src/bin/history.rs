@@ -32,9 +32,13 @@ const FAULTS: &[&str] = &[
     "tombstone-ignored",
     "endpoint-unchecked",
     "check-ignored",
+    "rollback-to-ignored",
+    "loop-found-twice",
 ];
 /// Of these, those that do not concern keyspaces.
-const FAULTS_OF_GRAPHS: &[&str] = &["endpoint-unchecked"];
+const FAULTS_OF_GRAPHS: &[&str] = &["endpoint-unchecked", "loop-found-twice"];
+/// Faults that concern keyspaces alone.
+const FAULTS_OF_KEYSPACES: &[&str] = &["stamped-key-late", "min-keeps-larger"];
 /// Faults in the way of indexes, which their workload has to find.
 const FAULTS_OF_INDEXES: &[&str] = &["index-entry-kept", "definition-unvalidated"];
 /// Faults in what a disk that fails leaves behind, which workloads have to find that
@@ -439,7 +443,8 @@ fn find_mutants(arguments: &Arguments) -> Result<bool, String> {
         is_well &= find_mutant(arguments, (workload, *medium), fault)?;
     }
     if workload.is_empty() && medium.is_none() {
-        for fault in FAULTS.iter().filter(|fault| !FAULTS_OF_GRAPHS.contains(fault)) {
+        let both = FAULTS.iter().filter(|fault| !FAULTS_OF_GRAPHS.contains(fault));
+        for fault in both.chain(FAULTS_OF_KEYSPACES) {
             is_well &= find_mutant(arguments, (OF_KEYSPACES, None), Some(fault))?;
         }
     }
