@@ -16,7 +16,7 @@ const TXNS: usize = 240;
 /// A history from its text, without the last line, which says that nothing is missing.
 fn history(text: &str) -> History {
     let count = text.lines().filter(|line| line.trim().starts_with("txn ")).count();
-    format!("{text}\nend {count}\n").parse().unwrap()
+    format!("{text}\nend {count}\n").parse().expect("written by hand")
 }
 
 /// Every file in `tests/histories` says in its first line what is to be found in it:
