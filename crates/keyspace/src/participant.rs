@@ -12,6 +12,7 @@ use crate::entry_names::{EntryName, NO_NAME};
 use crate::entry_writes::{CommitTime, EntryWrites, StampedWrite};
 use crate::error::Refusal;
 use crate::keyspace::Keyspace;
+use crate::leaves::ReplacedValue;
 use crate::staged::Plan;
 use crate::stamped_key::put_stamp;
 use crate::writer::EntryWriter;
@@ -93,12 +94,18 @@ impl Keyspace {
         let expires = version.header().expires;
         let bytes = version.bytes().len();
         let expired = old.map_or(0, |entry| entry.newest_expires(pin));
+        let replaced = old.map(|entry| {
+            let (commit, bytes) = (entry.record.stamp().commit(), entry.newest_bytes(pin));
+            ReplacedValue { commit, bytes }
+        });
         writer.expirations.change(key, expired, expires);
         let name = match old {
             Some(entry) => {
                 let name = writer.names.name(entry);
                 // SAFETY: the caller holds the lock and publishes.
                 unsafe { entry.record.install(version, commit) };
+                // SAFETY: as above; the entry is in the index until it is pruned.
+                unsafe { self.index.moved(key, entry) };
                 Some(name)
             }
             None => {
@@ -109,7 +116,7 @@ impl Keyspace {
             }
         };
         if let Some(leaves) = &mut writer.leaves
-            && let Some(too_large) = leaves.written(key, bytes, old.is_none())
+            && let Some(too_large) = leaves.written(key, bytes, commit, replaced)
         {
             // It is measured by a walk.
             pin.count_retired(inserts.publish());
@@ -166,10 +173,10 @@ impl Keyspace {
     /// Hands on what waits for the open snapshots, for a participant that the keyspace
     /// is a part of.
     pub fn settle_writer<R: Copy>(&self, writer: &mut EntryWriter, settling: &mut Settling<'_, R>) {
-        for retired in writer.retired.drain(..) {
+        while let Some(retired) = writer.retired.pop() {
             retire(retired, settling);
         }
-        for moved in writer.moved.drain(..) {
+        while let Some(moved) = writer.moved.pop() {
             settling.retire(moved);
         }
     }
