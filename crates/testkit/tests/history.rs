@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use selvedge_testkit::history::{
@@ -222,6 +223,19 @@ fn text_that_is_cut_off_is_refused() {
     }
     let fewer = text.replace("\nend 7\n", "\nend 60\n").parse::<History>().unwrap_err();
     assert_eq!(fewer, "cut off: there are 7 transactions of 60");
+}
+
+/// It panicked over what `head` did not read any more.
+#[test]
+fn who_reads_only_the_beginning_still_has_the_answer() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/histories/lost_update.txt");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_history"));
+    child.args(["--judge", file]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "there are anomalies");
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
 }
 
 #[test]
