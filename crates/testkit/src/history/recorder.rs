@@ -121,7 +121,7 @@ impl Worker {
     }
 
     /// The same on a disk that fails: all that it commits writes an entry, too, that
-    /// tells whether it has happened ([`receipt`]), and its snapshots, but for some,
+    /// tells whether it has happened, and its snapshots, but for some,
     /// wait until what they see is durable.
     ///
     /// # Panics
