@@ -62,8 +62,16 @@ pub(crate) struct Options {
 
 /// Runs the sample; true if enough was caught.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
+    run_in(root, &tools::target(root).join("mutation-testing"), options)
+}
+
+fn run_in(root: &Path, folder: &Path, options: &Options) -> Result<bool> {
+    let missed = if options.missed { Some(missed_before(folder)?) } else { None };
+    if missed.as_deref().is_some_and(str::is_empty) {
+        println!("mutation: the run before this missed nothing, so there is nothing to run");
+        return Ok(true);
+    }
     CARGO_MUTANTS.require()?;
-    let folder = tools::target(root).join("mutation-testing");
     let tree = folder.join("tree");
     std::fs::create_dir_all(&tree)?;
     let lock = File::create(folder.join("lock"))?;
@@ -71,20 +79,24 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
     lock.try_lock().context("another run is at work on the copy of the workspace")?;
     tree_copy::refresh(root, &tree)?;
     let all = list(&tree)?;
-    let drawn = if options.missed {
-        let names = std::fs::read_to_string(folder.join("missed.txt"))
-            .context("no run has left a list of what it missed")?;
-        named(&all, &names)?
-    } else {
-        sample::draw(&all, options.skip..options.skip + options.sample, options.seed)
+    let drawn = match missed {
+        Some(names) => named(&all, &names)?,
+        None => sample::draw(&all, options.skip..options.skip + options.sample, options.seed),
     };
     println!("{} of {} mutants, seed {}", drawn.len(), all.len(), options.seed);
     if options.list {
         drawn.iter().for_each(|mutant| println!("{}", mutant.name));
         return Ok(true);
     }
-    let outcomes = run_rounds(&tree, &folder, &drawn)?;
-    report(&folder, &drawn, &outcomes)
+    let outcomes = run_rounds(&tree, folder, &drawn)?;
+    report(folder, &drawn, &outcomes)
+}
+
+/// What the run before this missed, one name a line.
+fn missed_before(folder: &Path) -> Result<String> {
+    let names = std::fs::read_to_string(folder.join("missed.txt"));
+    let names = names.context("no run has left a list of what it missed")?;
+    Ok(names.trim().to_owned())
 }
 
 /// Every fault that can be planted in the files of the groups.
@@ -191,4 +203,24 @@ fn report(folder: &Path, drawn: &[Mutant], outcomes: &BTreeMap<String, Outcome>)
         println!("mutation: less than {CAUGHT_PERCENT_MIN} % were caught");
     }
     Ok(enough)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run that had missed nothing was run again, and failed: of nothing, 0 % were
+    /// caught. Here are no sources, so whatever is run fails.
+    #[test]
+    fn where_nothing_was_missed_nothing_is_run() {
+        let folder = std::env::temp_dir().join(format!("selvedge-missed-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let options = Options { sample: 200, seed: 1, skip: 0, list: false, missed: true };
+        let none = run_in(&folder.join("nowhere"), &folder, &options).unwrap_err();
+        std::fs::write(folder.join("missed.txt"), "").unwrap();
+        let empty = run_in(&folder.join("nowhere"), &folder, &options);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(none.to_string(), "no run has left a list of what it missed");
+        assert!(empty.unwrap());
+    }
 }

@@ -1,6 +1,7 @@
 //! Savepoints: positions inside a transaction to roll back to.
 
 use selvedge_base::limits::SAVEPOINTS_MAX;
+use selvedge_base::mutant;
 use selvedge_base::sync::atomic::{AtomicU64, Ordering};
 use selvedge_graph::{GraphError, GraphMark};
 use selvedge_keyspace::EntryMark;
@@ -47,6 +48,9 @@ impl Savepoints {
     ) -> Result<(), GraphError> {
         let at = self.position(savepoint)?;
         self.0.truncate(at + 1);
+        if mutant::is("rollback-to-ignored") {
+            return Ok(());
+        }
         let (_, graph, entries) = self.0[at];
         writes.graph.roll_back_to(graph)?;
         let undone = writes.entries.as_mut().is_none_or(|writes| writes.roll_back_to(entries));

@@ -28,6 +28,8 @@
 //! - of concurrent transactions that wrote the same, one was refused, and none without
 //!   a reason; no edge dangles; no key has two nodes;
 //! - commit timestamps are unique, and all timestamps keep to real time;
+//! - a commit of which nobody was told, since the disk failed or the machine crashed, has
+//!   happened as a whole, or not at all; what was told, or seen to last, lasts;
 //! - what a serializable transaction read was unchanged when it committed;
 //! - dependencies have no cycle but those that snapshot isolation permits, and those
 //!   among serializable transactions none at all.
@@ -35,8 +37,8 @@
 //! Which transactions a thread runs is determined by the seed; how they meet is up to
 //! the system, so a history with an anomaly is kept as text, to be judged again.
 //!
-//! Reading order: `txn`, `text`, `parse`, `state`, `judge`, `reading`, `misreading`, `indexed`,
-//! `committing`, `entries`, `entry_reading`, `checks`, `marks`, `changes`, `validation`,
+//! Reading order: `txn`, `text`, `parse`, `unknown`, `state`, `judge`, `reading`, `misreading`, `indexed`,
+//! `committing`, `concurrency`, `entries`, `entry_reading`, `checks`, `marks`, `changes`, `validation`,
 //! `real_time`, `cycles`, `components`, `anomaly`; then `workload` and the files behind it,
 //! `recorder`, `life`, `edn`.
 
@@ -45,6 +47,7 @@ mod changes;
 mod checks;
 mod committing;
 mod components;
+mod concurrency;
 mod cycles;
 mod edn;
 mod entries;
@@ -61,6 +64,7 @@ mod recorder;
 mod state;
 mod text;
 mod txn;
+mod unknown;
 mod validation;
 mod workload;
 
@@ -71,6 +75,6 @@ pub use self::life::{Medium, Plan, Ran, run, run_beside};
 pub use self::recorder::{Active, Atomic, Done, Seat, Worker};
 pub use self::txn::{
     Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, Name, NodeId,
-    NumberRange, Op, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
+    NumberRange, Op, Operation, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 pub use self::workload::{WORKLOADS, Workload};

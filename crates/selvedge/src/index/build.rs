@@ -390,3 +390,33 @@ mod tests {
         assert_eq!(db.check(), Ok(vec![]));
     }
 }
+
+/// With a fault planted, the test that is there to find it fails.
+///
+/// ```text
+/// RUSTFLAGS="--cfg selvedge_mutants" cargo test -p selvedge --lib --target-dir target/mutants faults
+/// ```
+#[cfg(all(test, selvedge_mutants))]
+mod faults {
+    use std::process::Command;
+
+    const TEST: &str = "index::build::tests::a_build_meets_who_commits_before_it_and_behind_it";
+
+    /// Whether the test passes with this fault.
+    fn passes(fault: &str) -> bool {
+        let mut child = Command::new(std::env::current_exe().expect("a test knows its binary"));
+        child.args([TEST, "--exact"]).env("SELVEDGE_MUTANT", fault).env("RUST_BACKTRACE", "0");
+        let run = child.output().expect("this binary runs again");
+        let told = String::from_utf8_lossy(&run.stdout);
+        assert!(told.contains("running 1 test"), "there is no test {TEST}:\n{told}");
+        run.status.success()
+    }
+
+    /// Who took a value away deleted no entry, since none was there at the start; the
+    /// build added it meanwhile, and nobody took it away any more.
+    #[test]
+    fn an_entry_that_a_build_adds_beside_its_deletion_is_found() {
+        assert!(passes("no-such-fault"));
+        assert!(!passes("absent-entry-undeleted"));
+    }
+}

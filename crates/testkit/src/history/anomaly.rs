@@ -55,8 +55,10 @@ pub enum Anomaly {
     GroundlessConflict,
     /// A range is not in the order of its keys, or longer than asked for.
     DisorderedRange,
-    /// A sum is not that of all who committed to it.
+    /// A computed number is not that of all who committed to it.
     WrongSum,
+    /// A key that ends with the stamp of its commit ends with another one.
+    WrongStamp,
     /// Committed, although a check did not hold right before.
     CheckIgnored,
     /// Checks failed, and no state of that time explains those and no others.
@@ -110,6 +112,7 @@ impl fmt::Display for Anomaly {
             Self::GroundlessConflict => "conflict without ground",
             Self::DisorderedRange => "range out of order",
             Self::WrongSum => "wrong sum",
+            Self::WrongStamp => "key with the stamp of another commit",
             Self::CheckIgnored => "committed though a check did not hold",
             Self::GroundlessCheckFailure => "failed checks that no state explains",
             Self::ReadOverwritten => "committed though what it read had changed",

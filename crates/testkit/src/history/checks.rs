@@ -19,7 +19,7 @@ impl Times {
     pub(super) fn of(history: &History) -> Self {
         let (mut visible, mut unasked) = (Vec::new(), Vec::new());
         for txn in &history.txns {
-            if !txn.is_atomic {
+            if !txn.is_atomic && txn.outcome != Outcome::Unknown {
                 visible.push((txn.begin.returned, txn.start));
             }
             if let Some(commit) = txn.commit() {
@@ -55,9 +55,9 @@ impl Times {
     }
 }
 
-/// The checks of a transaction, in their order.
+/// The checks of a transaction that stand, in their order.
 fn checks(txn: &Txn) -> impl Iterator<Item = (&Op, &Name, Option<Timestamp>)> {
-    txn.ops.iter().filter_map(|op| match op {
+    txn.standing_ops().filter_map(|op| match op {
         Op::Check { key, expected } => Some((op, key, *expected)),
         _ => None,
     })
@@ -93,15 +93,20 @@ impl<'h> Judge<'h> {
             };
             let first = times.visible_before(txn.end.called).max(txn.start);
             let end = times.unasked_at(txn.end.returned);
+            // What was lost may have been in the way of those of its entries.
+            let judged: Vec<_> = checks(txn)
+                .enumerate()
+                .filter(|(_, (_, key, _))| !self.lost.changed(self.history, txn, key))
+                .map(|(index, (_, key, expected))| (key, expected, failed.contains(&index)))
+                .collect();
             let is_explained = |at: Timestamp| {
-                let found = checks(txn)
-                    .enumerate()
-                    .filter(|(_, (_, key, expected))| self.entries.stamp_at(key, at) != *expected);
-                found.map(|(index, _)| index).eq(failed.iter().copied())
+                judged.iter().all(|(key, expected, has_failed)| {
+                    *has_failed == (self.entries.stamp_at(key, at) != *expected)
+                })
             };
-            let changed = checks(txn).flat_map(|(_, key, _)| self.entries.versions(key));
-            let mut states =
-                changed.map(|version| version.at).filter(|at| (first..end).contains(at));
+            let changed =
+                judged.iter().flat_map(|(key, ..)| self.entries.versions_of(key, first..end));
+            let mut states = changed.map(|version| version.at);
             if !is_explained(first) && !states.any(is_explained) {
                 let number = txn.number;
                 self.findings.add(Anomaly::GroundlessCheckFailure, [number], || {

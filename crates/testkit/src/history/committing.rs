@@ -182,6 +182,7 @@ impl<'h> Judge<'h> {
                 // Said of what histories do not hold: entries of indexes, definitions.
                 Clash::Other => true,
             };
+            let is_grounded = is_grounded || self.lost.explains(self.history, txn, clash);
             if !is_grounded || *at <= txn.start || !concerns(clash, txn) {
                 let (number, start) = (txn.number, txn.start);
                 self.findings.add(Anomaly::GroundlessConflict, [number], || {
@@ -194,7 +195,7 @@ impl<'h> Judge<'h> {
 
 /// Whether a conflict is over what the transaction wrote, or read to be validated. One
 /// that only reads has none.
-fn concerns(clash: &Clash, txn: &Txn) -> bool {
+pub(super) fn concerns(clash: &Clash, txn: &Txn) -> bool {
     let is_validated = txn.isolation == Isolation::Serializable;
     let is_over = |op: &Op| match (clash, op) {
         (Clash::Node(node), Op::Put { node: at, .. } | Op::Delete { node: at, .. }) => at == node,
@@ -215,5 +216,8 @@ fn concerns(clash: &Clash, txn: &Txn) -> bool {
         (Clash::Other, op) => op.is_write(),
         _ => false,
     };
-    txn.ops.iter().any(is_over) && txn.ops.iter().any(Op::is_write)
+    // What was read before it was rolled back stays read.
+    let mut counts = txn.ops.iter().zip(txn.standing());
+    counts.any(|(op, stands)| (stands || !op.is_write()) && is_over(op))
+        && txn.ops.iter().any(Op::is_write)
 }

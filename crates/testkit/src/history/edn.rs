@@ -1,7 +1,8 @@
 //! Histories of lists as Elle and other tools of Jepsen read them.
 //!
 //! Each transaction is two operations: invoked when it began, then `:ok`, or `:fail`
-//! if it conflicted or was rolled back. `:time` is in nanoseconds, `:process` the
+//! if it conflicted or was rolled back, or `:info` if nobody was told; then its process
+//! does nothing any more. `:time` is in nanoseconds, `:process` the
 //! thread, `:value` what it did: `[:append 3 17]`, `[:r 3 [16 17]]`, where 3 is the
 //! node and 17 the element.
 
@@ -26,6 +27,7 @@ pub fn list_append(history: &History) -> String {
         let kind = match txn.outcome {
             _ if !is_end => ":invoke",
             Outcome::Committed(_) | Outcome::ReadOnly => ":ok",
+            Outcome::Unknown => ":info",
             Outcome::RolledBack | Outcome::Conflict(..) | Outcome::ChecksFailed(_) => ":fail",
         };
         let process = if is_end { processes.end(txn) } else { processes.begin(txn, threads) };
@@ -63,6 +65,9 @@ impl Processes {
     }
 
     fn end(&mut self, txn: &Txn) -> usize {
+        if txn.outcome == Outcome::Unknown {
+            return self.busy.get(&txn.number).copied().unwrap_or(txn.thread);
+        }
         self.busy.remove(&txn.number).unwrap_or(txn.thread)
     }
 }

@@ -5,12 +5,13 @@
 //! checks that failed ask for a state at no known timestamp.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::anomaly::Anomaly;
 use super::changes::{Changed, Entity};
 use super::judge::Judge;
 use super::marks::Item;
-use super::txn::{EntryValue, KeyRange, Name, Op, Timestamp, Txn};
+use super::txn::{EntryValue, KeyRange, Name, Op, Operation, Timestamp, Txn, stamped};
 
 /// One version of an entry.
 #[derive(Clone, Debug)]
@@ -31,11 +32,25 @@ impl EntryVersion {
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     keys: BTreeMap<Name, Vec<EntryVersion>>,
+    /// Which entries came, changed and went, in the order of commits, and whether they
+    /// are there since.
+    pub(super) changes: Vec<(Timestamp, (Name, bool))>,
 }
 
 impl Entries {
     pub(super) fn versions(&self, key: &Name) -> &[EntryVersion] {
         self.keys.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// The versions of an entry of a time.
+    pub(super) fn versions_of(
+        &self,
+        key: &Name,
+        time: Range<Timestamp>,
+    ) -> impl Iterator<Item = &EntryVersion> {
+        let versions = self.versions(key);
+        let first = versions.partition_point(|version| version.at < time.start);
+        versions[first..].iter().take_while(move |version| version.at < time.end)
     }
 
     /// How many versions of an entry there were at a timestamp, and the newest of them.
@@ -52,12 +67,6 @@ impl Entries {
     pub(super) fn newest(&self, key: &Name) -> Option<Timestamp> {
         self.versions(key).last().and_then(EntryVersion::stamp)
     }
-
-    /// All keys of a range that ever had a value.
-    pub(super) fn keys(&self, range: &KeyRange) -> impl Iterator<Item = &Name> {
-        let bounds = (range.from < range.to).then(|| range.from.clone()..range.to.clone());
-        bounds.into_iter().flat_map(|bounds| self.keys.range(bounds).map(|(key, _)| key))
-    }
 }
 
 fn newest(versions: &[EntryVersion], at: Timestamp) -> (usize, Option<&EntryVersion>) {
@@ -66,17 +75,17 @@ fn newest(versions: &[EntryVersion], at: Timestamp) -> (usize, Option<&EntryVers
 }
 
 /// What a transaction has staged for one key: first a value, or nothing, in the place
-/// of what there is, then what is added to it.
+/// of what there is, then what is computed with it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Staged {
     replacement: Option<Option<EntryValue>>,
-    operand: Option<u64>,
+    steps: Vec<(Operation, u64)>,
     /// Set or removed by a transaction: nobody else may have written it since its
     /// start.
     is_snapshot_write: bool,
 }
 
-/// A sum over what is no number.
+/// A computation with what is no number.
 #[derive(Debug)]
 pub(super) struct NotANumber;
 
@@ -85,14 +94,14 @@ impl Staged {
         let replacement = match op {
             Op::Set { value, .. } => Some(value.clone()),
             Op::Remove { .. } => None,
-            Op::Sum { operand, .. } => {
-                self.operand = Some(self.operand.unwrap_or(0).wrapping_add(*operand));
+            Op::Compute { operation, operand, .. } => {
+                self.steps.push((*operation, *operand));
                 return;
             }
             _ => return,
         };
         let is_snapshot_write = self.is_snapshot_write || !is_atomic;
-        *self = Self { replacement: Some(replacement), operand: None, is_snapshot_write };
+        *self = Self { replacement: Some(replacement), steps: Vec::new(), is_snapshot_write };
     }
 
     /// Whether it depends on what there is.
@@ -106,34 +115,53 @@ impl Staged {
         before: Option<&EntryValue>,
     ) -> Result<Option<EntryValue>, NotANumber> {
         let base = self.replacement.as_ref().map_or(before, Option::as_ref);
-        match (self.operand, base) {
-            (None, base) => Ok(base.cloned()),
-            (Some(operand), None) => Ok(Some(EntryValue::Number(operand))),
-            (Some(operand), Some(EntryValue::Number(number))) => {
-                Ok(Some(EntryValue::Number(number.wrapping_add(operand))))
-            }
-            (Some(_), Some(EntryValue::Document(_))) => Err(NotANumber),
+        if self.steps.is_empty() {
+            return Ok(base.cloned());
         }
+        let first = match base {
+            None => None,
+            Some(EntryValue::Number(number)) => Some(*number),
+            Some(EntryValue::Document(_)) => return Err(NotANumber),
+        };
+        let steps = self.steps.iter();
+        let last = steps
+            .fold(first, |number, (operation, operand)| Some(operation.apply(number, *operand)));
+        Ok(last.map(EntryValue::Number))
     }
 }
 
 /// What a transaction has staged so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct OwnEntries(BTreeMap<Name, Staged>);
+pub(super) struct OwnEntries {
+    staged: BTreeMap<Name, Staged>,
+    /// What had been staged at each savepoint.
+    savepoints: Vec<(usize, BTreeMap<Name, Staged>)>,
+}
 
 impl OwnEntries {
     pub(super) fn stage(&mut self, txn: &Txn, op: &Op) {
-        if let Op::Set { key, .. } | Op::Remove { key } | Op::Sum { key, .. } = op {
-            self.0.entry(key.clone()).or_default().stage(op, txn.is_atomic);
+        match op {
+            Op::Set { key, .. } | Op::Remove { key } | Op::Compute { key, .. } => {
+                self.staged.entry(key.clone()).or_default().stage(op, txn.is_atomic);
+            }
+            Op::Savepoint { number } => self.savepoints.push((*number, self.staged.clone())),
+            Op::RollbackTo { number } => {
+                let place = self.savepoints.iter().rposition(|(known, _)| known == number);
+                if let Some(place) = place {
+                    self.savepoints.truncate(place + 1);
+                    self.staged.clone_from(&self.savepoints[place].1);
+                }
+            }
+            _ => {}
         }
     }
 
     pub(super) fn get(&self, key: &Name) -> Option<&Staged> {
-        self.0.get(key)
+        self.staged.get(key)
     }
 
     pub(super) fn keys(&self, range: &KeyRange) -> impl Iterator<Item = &Name> {
-        self.0.keys().filter(|key| range.from <= **key && **key < range.to)
+        self.staged.keys().filter(|key| range.from <= **key && **key < range.to)
     }
 }
 
@@ -150,10 +178,11 @@ impl<'h> Judge<'h> {
             self.checks_held(txn, commit);
             let mut own = OwnEntries::default();
             txn.ops.iter().for_each(|op| own.stage(txn, op));
-            for (key, staged) in &own.0 {
+            for (key, staged) in &own.staged {
                 self.commit_entry(txn, commit, key, staged);
             }
-            self.sums(txn);
+            self.stamps(txn, commit);
+            self.results(txn);
         }
     }
 
@@ -161,7 +190,7 @@ impl<'h> Judge<'h> {
     pub(super) fn changes_entries(&self, txn: &Txn) -> bool {
         let mut own = OwnEntries::default();
         txn.ops.iter().for_each(|op| own.stage(txn, op));
-        own.0.iter().any(|(key, staged)| {
+        own.staged.iter().any(|(key, staged)| {
             let before = self.entries.at(key, txn.start).1;
             let before = before.and_then(|version| version.value.as_ref());
             !staged.effect(before).is_ok_and(|after| after.as_ref() == before)
@@ -178,22 +207,37 @@ impl<'h> Judge<'h> {
         let (existed, number) = (before.is_some(), txn.number);
         let Ok(value) = staged.effect(before) else {
             self.findings.add(Anomaly::WrongRefusal, [number], || {
-                format!("txn {number} committed at {at} a sum over entry {key}, which is no number")
+                format!("txn {number} committed at {at} a number computed from entry {key}, which is none")
             });
             return;
         };
         // To remove what there is not is nothing.
         if existed || value.is_some() {
+            self.entries.changes.push((at, (key.clone(), value.is_some())));
             versions.push(EntryVersion { at, by: number, value });
             let is_blind = !staged.is_snapshot_write;
             self.changes.change(entity, Changed { at, by: number, is_blind });
         }
     }
 
+    /// The keys that end with the stamp of a commit do.
+    fn stamps(&mut self, txn: &Txn, at: Timestamp) {
+        for op in txn.standing_ops() {
+            let Op::Stamp { prefix, value, key: told } = op else { continue };
+            let key = stamped(prefix, at);
+            if told.as_ref().is_some_and(|told| *told != key) {
+                self.found(Anomaly::WrongStamp, txn, op, || format!("it committed at {at}"));
+            }
+            let replacement = Some(Some(value.clone()));
+            let staged = Staged { replacement, ..Staged::default() };
+            self.commit_entry(txn, at, &key, &staged);
+        }
+    }
+
     /// The numbers that a commit was told are those that it made.
-    fn sums(&mut self, txn: &Txn) {
+    fn results(&mut self, txn: &Txn) {
         for op in &txn.ops {
-            let Op::Sum { key, result: Some(told), .. } = op else { continue };
+            let Op::Compute { key, result: Some(told), .. } = op else { continue };
             let made = self.entries.versions(key).last().and_then(|version| version.value.clone());
             if made != Some(EntryValue::Number(*told)) {
                 let made = made.map_or("none".to_owned(), |made| made.to_string());

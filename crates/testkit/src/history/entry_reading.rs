@@ -9,7 +9,7 @@ use super::entries::{OwnEntries, Staged};
 use super::judge::Judge;
 use super::marks::{Item, Sight};
 use super::misreading::Misreading;
-use super::txn::{EntryValue, KeyRange, Name, Op, SeenEntry, Timestamp, Txn};
+use super::txn::{EntryValue, KeyRange, Name, Op, Outcome, SeenEntry, Timestamp, Txn};
 
 /// What a transaction has to see under a key, and who wrote it.
 struct Expected {
@@ -29,7 +29,21 @@ struct Reading<'h> {
 
 impl<'h> Judge<'h> {
     pub(super) fn read_entries(&mut self) {
-        for txn in self.history.txns.iter().filter(|txn| !txn.is_atomic) {
+        let is_judged = |txn: &&Txn| !txn.is_atomic && txn.outcome != Outcome::Unknown;
+        let mut txns: Vec<_> = self.history.txns.iter().filter(is_judged).collect();
+        txns.sort_by_key(|txn| txn.start);
+        let (mut there, mut count) = (BTreeSet::new(), 0);
+        for txn in txns {
+            while let Some((_, (key, is))) =
+                self.entries.changes.get(count).filter(|(at, _)| *at <= txn.start)
+            {
+                if *is {
+                    there.insert(key.clone());
+                } else {
+                    there.remove(key);
+                }
+                count += 1;
+            }
             let mut own = OwnEntries::default();
             for (index, op) in txn.ops.iter().enumerate() {
                 match op {
@@ -37,7 +51,10 @@ impl<'h> Judge<'h> {
                         let reading = Reading { txn, index, how: How::ByName };
                         self.read_entry(reading, &own, key, seen.as_ref());
                     }
-                    Op::Range { range, seen } => self.read_range(txn, index, &own, (range, seen)),
+                    Op::Range { range, seen } => {
+                        let known = self.known(txn, &there, &own, &covered(range, seen));
+                        self.read_range((txn, index), &own, &known, (range, seen));
+                    }
                     op => own.stage(txn, op),
                 }
             }
@@ -60,11 +77,30 @@ impl<'h> Judge<'h> {
         Some(Expected { value, version: None, writer: txn.number })
     }
 
+    /// The keys of a range that are there at the start of a transaction, that it wrote
+    /// itself, or that come or go beside it.
+    fn known(
+        &self,
+        txn: &Txn,
+        there: &BTreeSet<Name>,
+        own: &OwnEntries,
+        range: &KeyRange,
+    ) -> BTreeSet<Name> {
+        if range.from >= range.to {
+            return BTreeSet::new();
+        }
+        let there = there.range(range.from.clone()..range.to.clone());
+        let beside = self.concurrency.beside(txn, &self.entries.changes);
+        let beside = beside.iter().map(|(_, (key, _))| key);
+        let beside = beside.filter(|key| range.from <= **key && **key < range.to);
+        there.chain(own.keys(range)).chain(beside).cloned().collect()
+    }
+
     fn read_range(
         &mut self,
-        txn: &'h Txn,
-        index: usize,
+        (txn, index): (&'h Txn, usize),
         own: &OwnEntries,
+        known: &BTreeSet<Name>,
         (range, seen): (&'h KeyRange, &'h [(Name, SeenEntry)]),
     ) {
         let op = &txn.ops[index];
@@ -79,9 +115,6 @@ impl<'h> Judge<'h> {
         if seen.len() > limit {
             self.found(Anomaly::DisorderedRange, txn, op, || "over its limit".to_owned());
         }
-        let covered = covered(range, seen);
-        let known = self.entries.keys(&covered).chain(own.keys(&covered));
-        let known: BTreeSet<Name> = known.cloned().collect();
         let seen: BTreeMap<&Name, &SeenEntry> =
             seen.iter().map(|(key, seen)| (key, seen)).collect();
         let (mut more, mut fewer) = (Vec::new(), Vec::new());

@@ -1,34 +1,30 @@
 //! Nodes that are indexed by their number, and by their list, which no two share.
 
+use std::ops::RangeInclusive;
+
 use super::anomaly::Anomaly;
-use super::changes::{Changed, Entity};
+use super::changes::{Changed, Entity, How, Seen};
 use super::judge::Judge;
 use super::state::NodeState;
 use super::txn::{Name, NodeId, NumberRange, Op, Txn};
 
+/// A range of an index as far as it was read.
+pub(super) struct RangeRead {
+    txn: usize,
+    label: Name,
+    numbers: RangeInclusive<i64>,
+}
+
 impl<'h> Judge<'h> {
-    fn is_indexed(&self, label: &Name) -> bool {
-        self.history.indexed.contains(label)
-    }
-
-    /// The node of a label that has a list.
-    fn holder(&self, label: &Name, list: &[i64]) -> Option<NodeId> {
-        let mut nodes = self.state.with_label(label)?.iter();
-        let has = |id: &NodeId| {
-            self.state.node(*id).is_some_and(|node| node.written.content.list == list)
-        };
-        nodes.find(|id| has(id)).copied()
-    }
-
     /// Whether a node may have a list.
     pub(super) fn is_free(&self, label: &Name, list: &[i64], node: Option<NodeId>) -> bool {
-        let holder = if self.is_indexed(label) { self.holder(label, list) } else { None };
+        let holder = self.state.holder(label, list);
         holder.is_none() || holder == node
     }
 
     /// What is refused, or done, was so for who had the list.
     pub(super) fn depends_on_holder(&mut self, txn: &Txn, label: &Name, list: &[i64]) {
-        if self.is_indexed(label) {
+        if self.state.is_indexed(label) {
             self.depends(txn, Entity::Holder(label.clone(), list.to_vec()));
         }
     }
@@ -43,7 +39,7 @@ impl<'h> Judge<'h> {
     ) {
         let old = self.state.node(id);
         let Some(label) = old.or(new).map(|node| node.label.clone()) else { return };
-        if !self.is_indexed(&label) {
+        if !self.state.is_indexed(&label) {
             return;
         }
         let indexed = |node: &NodeState| {
@@ -55,6 +51,7 @@ impl<'h> Judge<'h> {
         if old_number != new_number {
             for number in old_number.into_iter().chain(new_number) {
                 self.changes.change(Entity::Number(label.clone(), number), by);
+                self.numbers.push((by.at, (label.clone(), number)));
             }
         }
         if old_list != new_list {
@@ -74,7 +71,7 @@ impl<'h> Judge<'h> {
         (label, list): (&Name, &[i64]),
         seen: Option<NodeId>,
     ) {
-        let expected = self.holder(label, list);
+        let expected = self.state.holder(label, list);
         self.read_set(txn, op, seen.as_slice(), expected.as_slice());
         self.depends_on_holder(txn, label, list);
     }
@@ -86,21 +83,14 @@ impl<'h> Judge<'h> {
         range: &NumberRange,
         seen: &[NodeId],
     ) {
-        let NumberRange { label, least, most, is_backward, limit } = range;
-        let nodes = self.state.with_label(label).into_iter().flatten();
-        let number = |id: &NodeId| self.state.node(*id).map(|node| node.written.content.number);
-        let mut expected: Vec<(i64, NodeId)> = nodes
-            .filter_map(|id| Some((number(id)?, *id)))
-            .filter(|(number, _)| (least..=most).contains(&number))
-            .collect();
-        expected.sort_unstable();
-        if *is_backward {
-            expected.reverse();
-        }
-        let limit = limit.unwrap_or(usize::MAX);
-        expected.truncate(limit);
-        let last = expected.last().map(|(number, _)| *number);
-        let expected: Vec<NodeId> = expected.into_iter().map(|(_, id)| id).collect();
+        let &NumberRange { ref label, least, most, is_backward, limit } = range;
+        let (limit, nodes) =
+            (limit.unwrap_or(usize::MAX), self.state.by_number(label, least, most));
+        let expected: Vec<(i64, NodeId)> = match is_backward {
+            true => nodes.rev().take(limit).collect(),
+            false => nodes.take(limit).collect(),
+        };
+        let (numbers, expected): (Vec<i64>, Vec<NodeId>) = expected.into_iter().unzip();
         if seen != expected {
             let before = self.findings.total;
             self.read_set(txn, op, seen, &expected);
@@ -111,16 +101,35 @@ impl<'h> Judge<'h> {
         }
         // Of the number where a limit was reached only a part was read.
         let is_cut = expected.len() >= limit;
-        let is_read = |number: &i64| match last {
-            Some(last) if is_cut && *is_backward => *number > last,
-            Some(last) if is_cut => *number < last,
-            _ => !is_cut,
+        let read = match (is_cut, numbers.last()) {
+            (false, _) => Some(least..=most),
+            (true, None) => None,
+            (true, Some(last)) if is_backward => last.checked_add(1).map(|first| first..=most),
+            (true, Some(last)) => last.checked_sub(1).map(|last| least..=last),
         };
-        // A number that no node ever has is no reason to depend on anybody.
-        let numbers = (least <= most).then(|| self.numbers.range(least..=most).copied());
-        let numbers: Vec<_> = numbers.into_iter().flatten().filter(is_read).collect();
-        for number in numbers {
-            self.depends(txn, Entity::Number(label.clone(), number));
+        let Some(read) = read.filter(|_| txn.is_committed()) else { return };
+        for number in numbers.chunk_by(|one, other| one == other).filter_map(|same| same.first()) {
+            if read.contains(number) {
+                self.depends(txn, Entity::Number(label.clone(), *number));
+            }
+        }
+        self.ranges.push(RangeRead { txn: txn.number, label: label.clone(), numbers: read });
+    }
+
+    /// Who read a range depends on those numbers, too, that no node had: as far as nodes
+    /// come to them, or left them, beside the reader.
+    pub(super) fn ranges_depend(&mut self) {
+        for RangeRead { txn, label, numbers } in std::mem::take(&mut self.ranges) {
+            let txn = &self.history.txns[txn];
+            for (_, (of, number)) in self.concurrency.beside(txn, &self.numbers) {
+                if *of != label || !numbers.contains(number) {
+                    continue;
+                }
+                let entity = Entity::Number(label.clone(), *number);
+                let changes = self.changes.of(&entity);
+                let seen = Seen::After(changes.partition_point(|change| change.at <= txn.start));
+                self.changes.read(txn.number, entity, seen, How::ByName);
+            }
         }
     }
 }

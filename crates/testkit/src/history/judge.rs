@@ -15,15 +15,18 @@
 //! Sorting aside, the work is that of the operations themselves: a set is compared
 //! with the set that it should be, and a walk is walked again.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use super::anomaly::{Anomaly, Finding, Findings};
 use super::changes::{Changes, Entity};
+use super::concurrency::Concurrency;
 use super::entries::Entries;
+use super::indexed::RangeRead;
 use super::marks::{Item, Marks};
 use super::state::{Change, NodeState, State, Written};
-use super::txn::{Content, History, NodeId, Op, Txn};
-use super::{cycles, real_time, validation};
+use super::txn::{Content, History, Name, NodeId, Op, Outcome, Timestamp, Txn};
+use super::unknown::{Lost, Settled};
+use super::{cycles, real_time, unknown, validation};
 
 /// What came of judging a history.
 #[derive(Debug, Default)]
@@ -35,20 +38,27 @@ pub struct Verdict {
     /// Pairs of transactions under snapshot isolation that each read what the other
     /// wrote: write skew, which is permitted there.
     pub write_skews: usize,
+    /// Commits of which nobody was told, and that have happened.
+    pub happened: usize,
 }
 
 /// Judges a history.
 #[must_use]
 pub fn judge(history: &History) -> Verdict {
+    let Settled { history, lost, happened } = unknown::settle(history);
+    let history = &*history;
     let mut findings = Findings::default();
     real_time::judge(history, &mut findings);
     let mut judge = Judge {
         history,
         marks: Marks::of(history),
-        state: State::default(),
+        state: State::indexing(&history.indexed),
         entries: Entries::default(),
         changes: Changes::default(),
-        numbers: numbers(history),
+        lost,
+        concurrency: Concurrency::of(history),
+        numbers: Vec::new(),
+        ranges: Vec::new(),
         nets: history.txns.iter().map(|_| Vec::new()).collect(),
         findings,
     };
@@ -56,13 +66,14 @@ pub fn judge(history: &History) -> Verdict {
     judge.read_entries();
     judge.checks_failed();
     judge.sweep();
+    judge.ranges_depend();
     judge.conflicts();
     judge.dropped();
     let Judge { changes, mut findings, .. } = judge;
     validation::judge(history, &changes, &mut findings);
     let write_skews = cycles::judge(history, &changes, &mut findings);
     let Findings { told, total } = findings;
-    Verdict { findings: told, total, write_skews }
+    Verdict { findings: told, total, write_skews, happened }
 }
 
 pub(super) struct Judge<'h> {
@@ -71,26 +82,23 @@ pub(super) struct Judge<'h> {
     pub(super) state: State,
     pub(super) entries: Entries,
     pub(super) changes: Changes,
-    /// All numbers that nodes ever had.
-    pub(super) numbers: BTreeSet<i64>,
+    /// What others may have met, though it is lost.
+    pub(super) lost: Lost<'h>,
+    pub(super) concurrency: Concurrency,
+    /// Of which numbers nodes came and went, in the order of commits.
+    pub(super) numbers: Vec<(Timestamp, (Name, i64))>,
+    /// Ranges of indexes that were read.
+    pub(super) ranges: Vec<RangeRead>,
     /// What each transaction changes if it commits.
     pub(super) nets: Vec<Vec<Change>>,
     pub(super) findings: Findings,
-}
-
-fn numbers(history: &History) -> BTreeSet<i64> {
-    let ops = history.txns.iter().flat_map(|txn| &txn.ops);
-    let numbers = ops.filter_map(|op| match op {
-        Op::Insert { content, .. } | Op::Put { content, .. } => Some(content.number),
-        _ => None,
-    });
-    numbers.collect()
 }
 
 impl<'h> Judge<'h> {
     fn sweep(&mut self) {
         let history = self.history;
         let mut starts: Vec<_> = history.txns.iter().collect();
+        starts.retain(|txn| txn.outcome != Outcome::Unknown);
         starts.sort_by_key(|txn| txn.start);
         // One that committed before it began is told of elsewhere.
         let committed = |txn: &'h Txn| Some((txn.commit()?, txn));
@@ -124,15 +132,20 @@ impl<'h> Judge<'h> {
     /// Holds a transaction against the state of its start, in which it leaves no
     /// trace.
     fn txn(&mut self, txn: &'h Txn) {
-        let mut undo = Vec::new();
+        let (mut undo, mut savepoints) = (Vec::new(), Vec::new());
         for (index, op) in txn.ops.iter().enumerate() {
-            if op.is_of_keyspace() {
-                continue;
-            }
-            if op.is_write() {
-                self.write(txn, op, &mut undo);
-            } else {
-                self.read(txn, index, op);
+            match op {
+                Op::Savepoint { number } => savepoints.push((*number, undo.len())),
+                Op::RollbackTo { number } => {
+                    let place = savepoints.iter().rposition(|(known, _)| known == number);
+                    let Some(place) = place else { continue };
+                    savepoints.truncate(place + 1);
+                    let undone = undo.drain(savepoints[place].1..).collect();
+                    self.undo(undone);
+                }
+                op if op.is_of_keyspace() => {}
+                op if op.is_write() => self.write(txn, op, &mut undo),
+                op => self.read(txn, index, op),
             }
         }
         let mut met = HashSet::new();
@@ -154,6 +167,10 @@ impl<'h> Judge<'h> {
                 self.nets[txn.number].push(after);
             }
         }
+        self.undo(undo);
+    }
+
+    fn undo(&mut self, undo: Vec<Change>) {
         for change in undo.into_iter().rev() {
             self.state.make(change);
         }

@@ -1,5 +1,8 @@
 //! One life of a database: rounds of threads that run transactions, and between the
-//! rounds, on disk, checkpoints and reopenings.
+//! rounds, on disk, checkpoints and reopenings; or several, on a disk that fails
+//! (`failing`).
+
+mod failing;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,6 +23,8 @@ pub enum Medium {
     Memory,
     /// In a directory of its own.
     Disk,
+    /// On a simulated disk that fails, or a machine that crashes, again and again.
+    Failing,
 }
 
 impl fmt::Display for Medium {
@@ -27,6 +32,7 @@ impl fmt::Display for Medium {
         f.write_str(match self {
             Self::Memory => "memory",
             Self::Disk => "disk",
+            Self::Failing => "failing",
         })
     }
 }
@@ -62,8 +68,16 @@ pub struct Ran {
     pub complaints: Vec<String>,
 }
 
-/// Rounds of a history.
-const ROUNDS: usize = 4;
+impl Medium {
+    /// Rounds of a history, each of which ends with a reopening, or may.
+    fn rounds(self) -> usize {
+        match self {
+            Self::Memory | Self::Disk => 4,
+            Self::Failing => 8,
+        }
+    }
+}
+
 /// One thread looks after the files, every so often.
 const UPKEEP_EVERY: Duration = Duration::from_millis(3);
 
@@ -111,7 +125,10 @@ pub fn run(plan: Plan) -> Result<Ran, String> {
     let yields = [2, 3, 8, 32][random.usize(..4)];
     let scratch = Scratch::new(&plan.to_string());
     let mut life = Life { plan, scratch, random, sync, yields, began: Instant::now() };
-    life.run()
+    match plan.medium {
+        Medium::Memory | Medium::Disk => life.run(),
+        Medium::Failing => life.run_failing(),
+    }
 }
 
 /// Runs a plan on a database that others use for other things, and removes what it
@@ -127,8 +144,8 @@ pub fn run_beside(db: &Db, plan: Plan) -> Result<History, String> {
     let first = life.worker(db, threads, 0);
     let ground = (workload.set_up)(&first, txns)?;
     let mut recorded = vec![first.into_txns()];
-    for round in 1..=ROUNDS {
-        recorded.extend(life.shares(db, &ground, round)?);
+    for round in 1..=plan.medium.rounds() {
+        recorded.extend(whole(life.shares(db, &ground, round))?);
         let last = life.worker(db, threads, round);
         let mut active = last.snapshot()?;
         look_at_all(&mut active, &ground)?;
@@ -148,6 +165,17 @@ pub fn run_beside(db: &Db, plan: Plan) -> Result<History, String> {
     Ok(merge(title, recorded, &ground))
 }
 
+/// What threads recorded, if nothing went wrong with any of them.
+fn whole(shares: Vec<Share>) -> Done<Vec<Vec<Txn>>> {
+    shares.into_iter().map(|share| share.ended.map(|()| share.txns)).collect()
+}
+
+/// What one thread recorded in a round, and what went wrong at last.
+struct Share {
+    txns: Vec<Txn>,
+    ended: Done,
+}
+
 fn merge(title: String, recorded: Vec<Vec<Txn>>, ground: &Ground) -> History {
     let indexed = ground.indexed.iter().map(|label| (*label).into()).collect();
     History { indexed, ..History::merge(title, recorded) }
@@ -158,7 +186,7 @@ impl Life {
         let builder = Db::builder().sync(self.sync);
         match self.plan.medium {
             Medium::Memory => Ok(builder.in_memory()),
-            Medium::Disk => {
+            Medium::Disk | Medium::Failing => {
                 builder.open(self.scratch.path()).map_err(|error| format!("open fails: {error}"))
             }
         }
@@ -166,7 +194,8 @@ impl Life {
 
     fn worker(&self, db: &Db, thread: usize, round: usize) -> Worker {
         let (seed, yields, began) = (self.plan.seed, self.yields, self.began);
-        Worker::new(db.clone(), Seat { seed, thread, round, began, yields })
+        let worker = Worker::new(db.clone(), Seat { seed, thread, round, began, yields });
+        if self.plan.medium == Medium::Failing { worker.with_receipts() } else { worker }
     }
 
     fn run(&mut self) -> Done<Ran> {
@@ -176,7 +205,7 @@ impl Life {
         let first = self.worker(&db, threads, 0);
         let ground = (workload.set_up)(&first, txns)?;
         recorded.push(first.into_txns());
-        for round in 1..=ROUNDS {
+        for round in 1..=self.plan.medium.rounds() {
             recorded.extend(self.round(&db, &ground, round)?);
             if self.plan.medium == Medium::Disk {
                 db = self.between(db)?;
@@ -197,38 +226,44 @@ impl Life {
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             let upkeep = scope.spawn(|| self.upkeep(db, &is_over));
-            let recorded = self.shares(db, ground, round);
+            let shares = self.shares(db, ground, round);
             // It tells the other nothing but that.
             is_over.store(true, Ordering::Relaxed);
             upkeep.join().map_err(|_| "upkeep panicked")??;
-            recorded
+            whole(shares)
         })
     }
 
     /// The same without anything beside it.
-    fn shares(&self, db: &Db, ground: &Ground, round: usize) -> Done<Vec<Vec<Txn>>> {
+    fn shares(&self, db: &Db, ground: &Ground, round: usize) -> Vec<Share> {
+        let panicked = |_| Share { txns: Vec::new(), ended: Err("a thread panicked".to_owned()) };
         thread::scope(|scope| {
             let running: Vec<_> = (0..self.plan.threads)
                 .map(|thread| scope.spawn(move || self.share(db, ground, thread, round)))
                 .collect();
-            let ended: Vec<_> = running.into_iter().map(thread::ScopedJoinHandle::join).collect();
-            let shares = ended.into_iter().map(|share| share.map_err(|_| "a thread panicked")?);
-            shares.collect()
+            let ended = running.into_iter().map(thread::ScopedJoinHandle::join);
+            ended.map(|share| share.unwrap_or_else(panicked)).collect()
         })
     }
 
-    /// What one thread does in a round, a long snapshot now and then beside it.
-    fn share(&self, db: &Db, ground: &Ground, thread: usize, round: usize) -> Done<Vec<Txn>> {
-        let Plan { workload, txns, threads, .. } = self.plan;
+    /// What one thread does in a round.
+    fn share(&self, db: &Db, ground: &Ground, thread: usize, round: usize) -> Share {
         let mut worker = self.worker(db, thread, round);
-        let steps = txns.div_ceil(ROUNDS * threads);
+        let ended = self.steps(&mut worker, ground, round);
+        Share { txns: worker.into_txns(), ended }
+    }
+
+    /// Its transactions, a long snapshot now and then beside them.
+    fn steps(&self, worker: &mut Worker, ground: &Ground, round: usize) -> Done {
+        let Plan { workload, txns, threads, medium, .. } = self.plan;
+        let steps = txns.div_ceil(medium.rounds() * threads);
         let mut held: Option<Active> = None;
         for step in 0..steps {
             let done = (round - 1) * steps + step;
-            worker.progress = done as f64 / (ROUNDS * steps) as f64;
-            (workload.step)(&worker, ground)?;
+            worker.progress = done as f64 / (medium.rounds() * steps) as f64;
+            (workload.step)(worker, ground)?;
             match &mut held {
-                Some(active) => look(&worker, active, ground)?,
+                Some(active) => look(worker, active, ground)?,
                 None if worker.one_in(24) => held = Some(worker.snapshot()?),
                 None => {}
             }
@@ -238,8 +273,7 @@ impl Life {
                 active.commit()?;
             }
         }
-        held.map_or(Ok(true), Active::commit)?;
-        Ok(worker.into_txns())
+        held.map_or(Ok(true), Active::commit).map(drop)
     }
 
     /// Checkpoints and compactions beside the transactions.

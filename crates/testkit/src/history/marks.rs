@@ -37,7 +37,7 @@ pub(super) struct Mark<'h> {
     pub(super) txn: usize,
     pub(super) item: Item,
     pub(super) content: &'h Content,
-    /// Not written over, nor deleted, by the same transaction.
+    /// Not written over, deleted or rolled back by the same transaction.
     pub(super) is_last: bool,
 }
 
@@ -53,8 +53,15 @@ impl<'h> Marks<'h> {
         let mut marks = HashMap::new();
         for txn in &history.txns {
             let mut last: HashMap<Item, u64> = HashMap::new();
-            for op in &txn.ops {
+            for (op, stands) in txn.ops.iter().zip(txn.standing()) {
                 let Some((item, content)) = written(op) else { continue };
+                if !stands {
+                    if let Some(content) = content {
+                        let mark = Mark { txn: txn.number, item, content, is_last: false };
+                        marks.insert(content.mark, mark);
+                    }
+                    continue;
+                }
                 let over = match content {
                     Some(content) => last.insert(item.clone(), content.mark),
                     None => last.remove(&item),
@@ -102,7 +109,10 @@ pub(super) fn written(op: &Op) -> Option<(Item, Option<&Content>)> {
         Op::Set { key, value: EntryValue::Document(content) } => {
             Some((Item::Entry(key.clone()), Some(content)))
         }
-        Op::Set { key, .. } | Op::Remove { key } | Op::Sum { key, .. } => {
+        Op::Stamp { key: Some(key), value: EntryValue::Document(content), .. } => {
+            Some((Item::Entry(key.clone()), Some(content)))
+        }
+        Op::Set { key, .. } | Op::Remove { key } | Op::Compute { key, .. } => {
             Some((Item::Entry(key.clone()), None))
         }
         _ => None,

@@ -3,7 +3,7 @@
 
 use super::anomaly::Anomaly;
 use super::marks::{self, Item, Marks, Sight};
-use super::txn::{Content, History, Txn};
+use super::txn::{Content, History, Op, Txn};
 
 /// One read that is wrong, and all there is to know around it.
 pub(super) struct Misreading<'j, 'h> {
@@ -99,7 +99,8 @@ impl Misreading<'_, '_> {
     /// it since.
     fn is_repeated(&self, item: &Item, seen: Option<Sight<'_>>) -> bool {
         for op in self.txn.ops[..self.index].iter().rev() {
-            if marks::written(op).is_some_and(|(written, _)| written == *item) {
+            let is_undone = matches!(op, Op::RollbackTo { .. });
+            if is_undone || marks::written(op).is_some_and(|(written, _)| written == *item) {
                 return false;
             }
             if let Some((_, before)) = marks::reads(op).into_iter().find(|(read, _)| read == item) {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::txn::{
     Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, Name, NodeId,
-    NumberRange, Op, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
+    NumberRange, Op, Operation, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 
 /// The document that an operation writes, or would have written.
@@ -13,7 +13,8 @@ fn written(op: &Op) -> Option<&Content> {
         Op::Insert { content, .. }
         | Op::Put { content, .. }
         | Op::Link { content, .. }
-        | Op::Set { value: EntryValue::Document(content), .. } => Some(content),
+        | Op::Set { value: EntryValue::Document(content), .. }
+        | Op::Stamp { value: EntryValue::Document(content), .. } => Some(content),
         _ => None,
     }
 }
@@ -23,7 +24,7 @@ impl std::str::FromStr for History {
 
     /// Reads a history back.
     fn from_str(text: &str) -> Result<Self, String> {
-        let (mut history, mut marks) = (Self::default(), HashSet::new());
+        let (mut history, mut marks, mut end) = (Self::default(), HashSet::new(), None);
         for (index, line) in text.lines().enumerate() {
             let told = |what: String| format!("line {}: {what}: {line}", index + 1);
             let line = line.trim();
@@ -31,12 +32,19 @@ impl std::str::FromStr for History {
                 if history.title.is_empty() {
                     history.title = comment.trim().to_owned();
                 }
+            } else if line.is_empty() {
+            } else if end.is_some() {
+                return Err(told("there is more behind the end".to_owned()));
+            } else if let Some(count) = line.strip_prefix("end ") {
+                end = Some(number::<usize>(count).map_err(told)?);
+            } else if line == "reopened" {
+                history.reopened.push(history.txns.len());
             } else if let Some(label) = line.strip_prefix("indexed ") {
                 history.indexed.push(label.to_owned().into());
             } else if line.starts_with("txn ") {
                 let number = history.txns.len();
                 history.txns.push(txn(number, line).map_err(told)?);
-            } else if !line.is_empty() {
+            } else {
                 let txn = history.txns.last_mut();
                 let txn = txn.ok_or_else(|| told("no transaction is open".to_owned()))?;
                 let op = op(line).map_err(told)?;
@@ -47,8 +55,32 @@ impl std::str::FromStr for History {
                 txn.ops.push(op);
             }
         }
-        Ok(history)
+        let count = history.txns.len();
+        match end {
+            None => Err(format!("cut off: no `end {count}` behind {count} transactions")),
+            Some(end) if end != count => {
+                Err(format!("cut off: there are {count} transactions of {end}"))
+            }
+            Some(_) => history.txns.iter().try_for_each(traced).map(|()| history),
+        }
     }
+}
+
+/// Whether others could tell by what they see that a transaction has happened.
+fn traced(txn: &Txn) -> Result<(), String> {
+    let is_trace = |op: &Op| {
+        matches!(
+            op,
+            Op::Insert { done: Some(_), .. }
+                | Op::Put { done: true, .. }
+                | Op::Set { value: EntryValue::Document(_), .. }
+        )
+    };
+    if txn.outcome != Outcome::Unknown || txn.standing_ops().any(is_trace) {
+        return Ok(());
+    }
+    let number = txn.number;
+    Err(format!("txn {number} writes no node or entry whose document tells that it has happened"))
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
@@ -79,6 +111,7 @@ fn txn(number_in_history: usize, line: &str) -> Result<Txn, String> {
         thread: 0,
         isolation: Isolation::Snapshot,
         is_atomic: false,
+        is_durable: false,
         start: Timestamp::ZERO,
         begin: Interval::UNKNOWN,
         end: Interval::UNKNOWN,
@@ -99,6 +132,8 @@ fn txn(number_in_history: usize, line: &str) -> Result<Txn, String> {
             ("end", at) => txn.end = interval(at)?,
             ("committed", at) => outcome = Outcome::Committed(timestamp(at)?),
             ("read-only", _) => outcome = Outcome::ReadOnly,
+            ("unknown", _) => outcome = Outcome::Unknown,
+            ("durable", _) => txn.is_durable = true,
             ("rolled-back", _) => outcome = Outcome::RolledBack,
             ("conflict", clash) => outcome = conflict(clash)?,
             ("checks-failed", failed) => {
@@ -119,7 +154,7 @@ fn conflict(text: &str) -> Result<Outcome, String> {
         ["node", id] => Clash::Node(node(id)?),
         ["key", label, key] => Clash::Key(label.to_owned().into(), key.to_owned()),
         ["edge", source, target] => Clash::Edge(node(source)?, node(target)?),
-        ["entry", key] => Clash::Entry(key.to_owned().into()),
+        ["entry", key] => Clash::Entry(entry_key(key)?),
         ["other"] => Clash::Other,
         _ => return Err(format!("there is no conflict over {clash:?}")),
     };
@@ -213,37 +248,64 @@ fn number_range(words: [&str; 4]) -> Result<NumberRange, String> {
     })
 }
 
+/// The key of an entry, as it is without its escapes.
+fn entry_key(text: &str) -> Result<Name, String> {
+    let mut parts = text.split('%');
+    let mut key = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let escaped = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        key.push(escaped.ok_or_else(|| format!("{text:?} is no key: an escape is `%00`"))?);
+        key.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    let key = String::from_utf8(key).map_err(|_| format!("{text:?} is no text"))?;
+    Ok(key.into())
+}
+
 fn range(keys: &str, way: &str, limit: &str) -> Result<KeyRange, String> {
     let (from, to) = keys.split_once("..").ok_or("a range is `a..b`")?;
     let is_backward = is_backward(way)?;
-    let (from, to) = (from.to_owned().into(), to.to_owned().into());
+    let (from, to) = (entry_key(from)?, entry_key(to)?);
     Ok(KeyRange { from, to, is_backward, limit: unless("*", limit, number)? })
 }
 
-/// An operation on a keyspace, if it is one.
+/// An operation on a keyspace, or a savepoint, if it is one.
 fn entry_op(words: &[&str], came: &str) -> Result<Option<Op>, String> {
-    let name = |name: &str| Name::from(name.to_owned());
+    let operation = |word| match word {
+        "sum" => Some(Operation::Sum),
+        "min" => Some(Operation::Min),
+        "max" => Some(Operation::Max),
+        _ => None,
+    };
     Ok(Some(match *words {
-        ["entry", key] => Op::Entry { key: name(key), seen: unless("none", came, seen_entry)? },
+        ["entry", key] => {
+            Op::Entry { key: entry_key(key)?, seen: unless("none", came, seen_entry)? }
+        }
         ["range", keys, way, limit] => {
             let entry = |entry: &str| {
                 let (key, seen) = entry.split_once('=').ok_or("an entry is `key=value@7`")?;
-                Ok::<_, String>((name(key), seen_entry(seen)?))
+                Ok::<_, String>((entry_key(key)?, seen_entry(seen)?))
             };
             let seen = came.split_whitespace().map(entry).collect::<Result<_, _>>()?;
             Op::Range { range: range(keys, way, limit)?, seen }
         }
-        ["set", key, "=", value] => Op::Set { key: name(key), value: entry_value(value)? },
-        ["remove", key] => Op::Remove { key: name(key) },
-        ["sum", key, operand] => {
-            let result = unless("ok", came, number)?;
-            Op::Sum { key: name(key), operand: number(operand)?, result }
+        ["set", key, "=", value] => Op::Set { key: entry_key(key)?, value: entry_value(value)? },
+        ["remove", key] => Op::Remove { key: entry_key(key)? },
+        ["stamp", prefix, "=", value] => {
+            let (prefix, value) = (entry_key(prefix)?, entry_value(value)?);
+            Op::Stamp { prefix, value, key: unless("ok", came, entry_key)? }
         }
         ["check", key, expected] => {
             let version = |text: &str| {
                 timestamp(text.strip_prefix('@').ok_or("a version is `@7` or `none`")?)
             };
-            Op::Check { key: name(key), expected: unless("none", expected, version)? }
+            Op::Check { key: entry_key(key)?, expected: unless("none", expected, version)? }
+        }
+        ["savepoint", of] => Op::Savepoint { number: number(of)? },
+        ["rollback-to", to] => Op::RollbackTo { number: number(to)? },
+        [word, key, operand] => {
+            let Some(operation) = operation(word) else { return Ok(None) };
+            let (operand, result) = (number(operand)?, unless("ok", came, number)?);
+            Op::Compute { key: entry_key(key)?, operation, operand, result }
         }
         _ => return Ok(None),
     }))

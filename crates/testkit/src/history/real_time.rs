@@ -1,7 +1,7 @@
 //! Timestamps against the clock: what returned before another began.
 
 use super::anomaly::{Anomaly, Findings};
-use super::txn::{History, Timestamp, Txn};
+use super::txn::{History, Outcome, Timestamp, Txn};
 
 /// Something known from a time on: a timestamp, and whose it is.
 type Known = (u64, Timestamp, usize);
@@ -26,9 +26,10 @@ fn each_behind(
     }
 }
 
-/// Those that began with a snapshot.
+/// Those that began with a snapshot, which is not lost.
 fn begun(history: &History) -> impl Iterator<Item = &Txn> {
-    history.txns.iter().filter(|txn| !txn.is_atomic)
+    let txns = history.txns.iter();
+    txns.filter(|txn| !txn.is_atomic && txn.outcome != Outcome::Unknown)
 }
 
 fn commits(history: &History) -> impl Iterator<Item = (&Txn, Timestamp)> {
@@ -55,7 +56,8 @@ fn judge_starts(history: &History, findings: &mut Findings) {
             });
         }
     });
-    let seen = begun(history).map(|txn| (txn.begin.returned, txn.start, txn.number));
+    let states = States::of(history);
+    let seen = begun(history).map(|txn| (txn.begin.returned, states.lasting(txn), txn.number));
     each_behind(seen.collect(), begins().collect(), |(other, by), (start, txn)| {
         if start < other {
             findings.add(Anomaly::StaleStart, [by, txn], || {
@@ -63,6 +65,35 @@ fn judge_starts(history: &History, findings: &mut Findings) {
             });
         }
     });
+}
+
+/// The states of a database: one for each commit, whatever timestamps lie between.
+struct States<'h> {
+    history: &'h History,
+    /// In order.
+    commits: Vec<(Timestamp, &'h Txn)>,
+}
+
+impl<'h> States<'h> {
+    fn of(history: &'h History) -> Self {
+        let mut commits: Vec<_> = commits(history).map(|(txn, commit)| (commit, txn)).collect();
+        commits.sort_by_key(|(commit, _)| *commit);
+        Self { history, commits }
+    }
+
+    /// The newest commit that a transaction began with, and that all who begin later
+    /// must see. One that nobody was told of may go for a while when the disk fails,
+    /// until the database is opened again.
+    fn lasting(&self, txn: &Txn) -> Timestamp {
+        let life = self.history.life(txn.number);
+        let lasts = |by: &Txn| {
+            let is_told = by.end.returned != u64::MAX;
+            is_told || txn.is_durable || self.history.life(by.number) != life
+        };
+        let count = self.commits.partition_point(|(commit, _)| *commit <= txn.start);
+        let newest = self.commits[..count].iter().rev().find(|(_, by)| lasts(by));
+        newest.map_or(Timestamp::ZERO, |(commit, _)| *commit)
+    }
 }
 
 /// Commit timestamps are unique, behind the start, and in the order of time.

@@ -12,12 +12,13 @@ use std::time::Instant;
 
 use selvedge::{
     Conflict, ConflictKind, Db, Direction, DocRef, Document, Entity, Error, ErrorKind, KvEntry,
-    Read, Selection, Snapshot, SyncLevel, Transaction, TransactionOptions, Versionstamp, doc,
+    Read, Savepoint, Selection, Snapshot, SyncLevel, Transaction, TransactionOptions, Versionstamp,
+    doc,
 };
 
 use super::txn::{
-    Clash, Content, EdgeName, EntryValue, Interval, Isolation, KeyRange, Name, NodeId, Op, Outcome,
-    SeenEntry, SeenNode, Timestamp, Txn, Way,
+    Clash, Content, EdgeName, EntryValue, Interval, Isolation, KeyRange, Name, NodeId, Op,
+    Operation, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 
 pub use self::atomic::Atomic;
@@ -29,6 +30,22 @@ fn fault(what: &str) -> impl Fn(Error) -> String {
     move |error| format!("{what} fails: {error}")
 }
 
+/// The key of the entry by which a thread on a disk that fails tells what it has
+/// committed last.
+pub(super) fn receipt(thread: usize) -> Name {
+    format!("z{thread:03}").into()
+}
+
+/// How a commit ended that did not go well.
+fn failed(error: &Error) -> Outcome {
+    match error {
+        Error::Conflict(conflict) => Outcome::Conflict(clash(conflict), conflict.committed),
+        Error::ChecksFailed(failed) => Outcome::ChecksFailed(failed.clone()),
+        Error::OutcomeUnknown(_) => Outcome::Unknown,
+        _ => Outcome::RolledBack,
+    }
+}
+
 /// What a thread records with.
 struct Pen {
     thread: usize,
@@ -38,6 +55,7 @@ struct Pen {
     random: RefCell<fastrand::Rng>,
     /// Of so many operations, one lets other threads run.
     yields: usize,
+    leaves_receipts: bool,
     txns: RefCell<Vec<Txn>>,
 }
 
@@ -96,9 +114,23 @@ impl Worker {
             next_mark: Cell::new(place),
             random: RefCell::new(random),
             yields,
+            leaves_receipts: false,
             txns: RefCell::default(),
         };
         Self { pen: Rc::new(pen), db, progress: 0.0 }
+    }
+
+    /// The same on a disk that fails: all that it commits writes an entry, too, that
+    /// tells whether it has happened, and its snapshots, but for some,
+    /// wait until what they see is durable.
+    ///
+    /// # Panics
+    /// While a transaction is open.
+    #[must_use]
+    pub fn with_receipts(mut self) -> Self {
+        let pen = Rc::get_mut(&mut self.pen).expect("no transaction is open");
+        pen.leaves_receipts = true;
+        self
     }
 
     /// A number below `end`, drawn.
@@ -133,7 +165,21 @@ impl Worker {
     /// # Errors
     /// For no good reason.
     pub fn snapshot(&self) -> Done<Active> {
+        if self.pen.leaves_receipts && !self.one_in(4) {
+            return self.durable_snapshot();
+        }
         self.open(Isolation::Snapshot, || Ok(Reader::Snapshot(self.db.snapshot()?)))
+    }
+
+    /// Opens a snapshot of what is durable.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn durable_snapshot(&self) -> Done<Active> {
+        let mut active =
+            self.open(Isolation::Snapshot, || Ok(Reader::Snapshot(self.db.snapshot_durable()?)))?;
+        active.txn.is_durable = true;
+        Ok(active)
     }
 
     /// An atomic operation that does nothing yet.
@@ -160,13 +206,14 @@ impl Worker {
             thread: self.pen.thread,
             isolation,
             is_atomic: false,
+            is_durable: false,
             start,
             begin,
             end: Interval::UNKNOWN,
             outcome: Outcome::ReadOnly,
             ops: Vec::new(),
         };
-        Ok(Active { pen: Rc::clone(&self.pen), reader, txn })
+        Ok(Active { pen: Rc::clone(&self.pen), reader, savepoints: Vec::new(), txn })
     }
 
     /// What was recorded.
@@ -184,6 +231,7 @@ enum Reader {
 pub struct Active {
     pen: Rc<Pen>,
     reader: Reader,
+    savepoints: Vec<Savepoint>,
     txn: Txn,
 }
 
@@ -543,8 +591,44 @@ impl Active {
     /// # Errors
     /// For no good reason.
     pub fn sum(&mut self, key: &Name, operand: u64) -> Done {
-        self.stage(|txn| txn.kv().sum(&**key, operand))?;
-        self.note(Op::Sum { key: key.clone(), operand, result: None });
+        self.compute(key, Operation::Sum, operand)
+    }
+
+    /// Computes the number of an entry when this commits.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn compute(&mut self, key: &Name, operation: Operation, operand: u64) -> Done {
+        self.stage(|txn| match operation {
+            Operation::Sum => txn.kv().sum(&**key, operand),
+            Operation::Min => txn.kv().min(&**key, operand),
+            Operation::Max => txn.kv().max(&**key, operand),
+        })?;
+        self.note(Op::Compute { key: key.clone(), operation, operand, result: None });
+        Ok(())
+    }
+
+    /// A position to roll back to.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn savepoint(&mut self) -> Done<usize> {
+        let savepoint = self.write(Transaction::savepoint)?.ok_or("a savepoint is refused")?;
+        let number = self.savepoints.len();
+        self.savepoints.push(savepoint);
+        self.note(Op::Savepoint { number });
+        Ok(number)
+    }
+
+    /// Undoes what was written since.
+    ///
+    /// # Errors
+    /// For no good reason.
+    pub fn rollback_to(&mut self, number: usize) -> Done {
+        let savepoint = *self.savepoints.get(number).ok_or("there is no such savepoint")?;
+        let done = self.write(|txn| txn.rollback_to(savepoint))?;
+        done.ok_or("rolling back to a savepoint is refused")?;
+        self.note(Op::RollbackTo { number });
         Ok(())
     }
 
@@ -561,33 +645,35 @@ impl Active {
     /// Commits; whether it did, or was refused.
     ///
     /// # Errors
-    /// Any other than a conflict, or a check that failed.
-    pub fn commit(self) -> Done<bool> {
-        let Self { pen, reader, mut txn } = self;
+    /// Any other than a conflict, or a check that failed. It is recorded all the same.
+    pub fn commit(mut self) -> Done<bool> {
+        if self.pen.leaves_receipts && self.txn.ops.iter().any(Op::is_write) {
+            self.set(&receipt(self.pen.thread), 0)?;
+        }
+        let Self { pen, reader, mut txn, .. } = self;
         let called = pen.now();
         let result = match reader {
             Reader::Transaction(transaction) => transaction.commit(),
             Reader::Snapshot(_) => Ok(txn.start),
         };
         txn.end = Interval { called, returned: pen.now() };
-        txn.outcome = match result {
+        txn.outcome = match &result {
             // Nothing was left to write: the timestamp is that of the snapshot.
-            Ok(at) if at == txn.start => Outcome::ReadOnly,
-            Ok(at) => Outcome::Committed(at),
-            Err(Error::Conflict(conflict)) => {
-                Outcome::Conflict(clash(&conflict), conflict.committed)
-            }
-            Err(Error::ChecksFailed(failed)) => Outcome::ChecksFailed(failed),
-            Err(error) => return Err(fault("a commit")(error)),
+            Ok(at) if *at == txn.start => Outcome::ReadOnly,
+            Ok(at) => Outcome::Committed(*at),
+            Err(error) => failed(error),
         };
         let is_committed = txn.is_committed();
         pen.txns.borrow_mut().push(txn);
-        Ok(is_committed)
+        match result {
+            Ok(_) | Err(Error::Conflict(_) | Error::ChecksFailed(_)) => Ok(is_committed),
+            Err(error) => Err(fault("a commit")(error)),
+        }
     }
 
     /// Rolls back.
     pub fn rollback(self) {
-        let Self { pen, reader, mut txn } = self;
+        let Self { pen, reader, mut txn, .. } = self;
         let called = pen.now();
         drop(reader);
         txn.end = Interval { called, returned: pen.now() };

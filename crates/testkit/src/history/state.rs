@@ -1,6 +1,6 @@
 //! The database as it should be at one timestamp: plain maps, changed one by one.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::txn::{Content, EdgeName, Name, NodeId, Timestamp, Way};
 
@@ -33,6 +33,37 @@ pub(super) struct State {
     out: Ends,
     incoming: Ends,
     edge_counts: HashMap<Name, u64>,
+    indexes: HashMap<Name, Indexes>,
+}
+
+/// Nodes of one label by what they are indexed by.
+#[derive(Debug, Default)]
+struct Indexes {
+    by_number: BTreeMap<i64, BTreeSet<NodeId>>,
+    /// More than one only where something is wrong.
+    by_list: HashMap<Vec<i64>, BTreeSet<NodeId>>,
+}
+
+impl Indexes {
+    fn insert(&mut self, id: NodeId, content: &Content) {
+        self.by_number.entry(content.number).or_default().insert(id);
+        self.by_list.entry(content.list.clone()).or_default().insert(id);
+    }
+
+    fn remove(&mut self, id: NodeId, content: &Content) {
+        if let Some(nodes) = self.by_number.get_mut(&content.number) {
+            nodes.remove(&id);
+            if nodes.is_empty() {
+                self.by_number.remove(&content.number);
+            }
+        }
+        if let Some(nodes) = self.by_list.get_mut(&content.list) {
+            nodes.remove(&id);
+            if nodes.is_empty() {
+                self.by_list.remove(&content.list);
+            }
+        }
+    }
 }
 
 /// A change, and what was there before: enough to take it back.
@@ -43,6 +74,34 @@ pub(super) enum Change {
 }
 
 impl State {
+    /// An empty database, with indexes of these labels.
+    pub(super) fn indexing(labels: &[Name]) -> Self {
+        let indexes = labels.iter().map(|label| (label.clone(), Indexes::default()));
+        Self { indexes: indexes.collect(), ..Self::default() }
+    }
+
+    /// Whether the nodes of a label are indexed.
+    pub(super) fn is_indexed(&self, label: &Name) -> bool {
+        self.indexes.contains_key(label)
+    }
+
+    /// The node of an indexed label that has a list.
+    pub(super) fn holder(&self, label: &Name, list: &[i64]) -> Option<NodeId> {
+        self.indexes.get(label)?.by_list.get(list)?.first().copied()
+    }
+
+    /// The nodes of an indexed label by their numbers, from one to another.
+    pub(super) fn by_number(
+        &self,
+        label: &Name,
+        least: i64,
+        most: i64,
+    ) -> impl DoubleEndedIterator<Item = (i64, NodeId)> {
+        let index = self.indexes.get(label).filter(|_| least <= most);
+        let nodes = index.into_iter().flat_map(move |index| index.by_number.range(least..=most));
+        nodes.flat_map(|(number, nodes)| nodes.iter().map(|node| (*number, *node)))
+    }
+
     pub(super) fn node(&self, id: NodeId) -> Option<&NodeState> {
         self.nodes.get(&id)
     }
@@ -140,11 +199,17 @@ impl State {
                     self.keys.remove(&key);
                 }
             }
+            if let Some(indexes) = self.indexes.get_mut(&old.label) {
+                indexes.remove(id, &old.written.content);
+            }
         }
         let Some(state) = state else { return self.nodes.remove(&id) };
         self.labels.entry(state.label.clone()).or_default().insert(id);
         if let Some(key) = &state.key {
             self.keys.insert((state.label.clone(), key.clone()), id);
+        }
+        if let Some(indexes) = self.indexes.get_mut(&state.label) {
+            indexes.insert(id, &state.written.content);
         }
         self.nodes.insert(id, state)
     }

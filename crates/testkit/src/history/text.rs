@@ -26,10 +26,18 @@
 //!   set a2 = 8 -> ok
 //!   remove a1 -> ok
 //!   sum a2 5 -> ok
+//!   min a2 5 -> ok
+//!   max a2 5 -> ok
+//!   savepoint 0 -> ok
+//!   rollback-to 0 -> ok
 //!   check a1 @1 -> ok
 //! txn 3 thread=0 atomic begin=500..550 end=500..550 committed=3
 //!   check a3 none -> ok
 //!   sum a2 5 -> 18
+//!   stamp b = 22:0:[] -> b%0200000000000000030000%00
+//! reopened
+//! txn 4 thread=0 snapshot start=3 begin=600..610 end=620..630 durable
+//! end 3
 //! ```
 //!
 //! `txn`: a number, anything; then in any order, all but the start with a default,
@@ -37,13 +45,20 @@
 //! atomic operation does not have; when it was begun and ended, in nanoseconds, called
 //! and returned; and how it ended: `committed=` and the commit timestamp, `read-only`,
 //! `rolled-back`, `conflict=` and `node:5@7`, `key:Label:key@7`, `edge:5:6@7`,
-//! `entry:a1@7` or `other@7`, or `checks-failed=` and which, `0,2`.
+//! `entry:a1@7` or `other@7`, `checks-failed=` and which, `0,2`, or `unknown`: nobody was
+//! told, for the disk failed. A snapshot that waits until what it sees is durable is
+//! `durable`.
+//!
+//! `reopened` stands between what was before and what was after the database was opened
+//! again. `end` and the number of transactions is the last line: without it something is
+//! missing.
 //!
 //! `indexed Account` says that nodes of the label are indexed by number, and that no two
 //! have the same list.
 //!
 //! Documents are `mark:number:[list]`, each with a mark that no other one has, with `!` behind the mark if first and last
-//! field did not belong together; nodes are numbers; a missing key is `-`, an own
+//! field did not belong together; of keys of entries what is neither a letter nor a digit
+//! may be written `%00`, in hexadecimal digits; nodes are numbers; a missing key is `-`, an own
 //! version `@own`, what does not exist `none`, what was refused `refused`, and any
 //! edge type `*`.
 
@@ -51,7 +66,7 @@ use std::fmt;
 
 use super::txn::{
     Clash, Content, EdgeName, EntryValue, History, Interval, Isolation, KeyRange, NodeId,
-    NumberRange, Op, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
+    NumberRange, Op, Operation, Outcome, SeenEntry, SeenNode, Timestamp, Txn, Way,
 };
 
 impl fmt::Display for Content {
@@ -141,11 +156,34 @@ impl fmt::Display for SeenEntry {
     }
 }
 
+/// The key of an entry, without what would be mistaken for something else.
+struct Key<'k>(&'k str);
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.bytes().try_for_each(|byte| match byte {
+            b'%' | b'=' | b'@' => write!(f, "%{byte:02x}"),
+            byte if byte.is_ascii_graphic() => write!(f, "{}", char::from(byte)),
+            byte => write!(f, "%{byte:02x}"),
+        })
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sum => "sum",
+            Self::Min => "min",
+            Self::Max => "max",
+        })
+    }
+}
+
 impl fmt::Display for KeyRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to, is_backward, limit } = self;
         let way = if *is_backward { "backward" } else { "forward" };
-        write!(f, "{from}..{to} {way} {}", Or(limit.as_ref(), "*"))
+        write!(f, "{}..{} {way} {}", Key(from), Key(to), Or(limit.as_ref(), "*"))
     }
 }
 
@@ -207,19 +245,27 @@ impl fmt::Display for Op {
                 write!(f, "link {edge} = {content} -> {}", done(*ok))
             }
             Self::Unlink { edge, done: ok } => write!(f, "unlink {edge} -> {}", done(*ok)),
-            Self::Entry { key, seen } => write!(f, "entry {key} -> {}", Or(seen.as_ref(), "none")),
+            Self::Entry { key, seen } => {
+                write!(f, "entry {} -> {}", Key(key), Or(seen.as_ref(), "none"))
+            }
             Self::Range { range, seen } => {
                 write!(f, "range {range} ->")?;
-                seen.iter().try_for_each(|(key, seen)| write!(f, " {key}={seen}"))
+                seen.iter().try_for_each(|(key, seen)| write!(f, " {}={seen}", Key(key)))
             }
-            Self::Set { key, value } => write!(f, "set {key} = {value} -> ok"),
-            Self::Remove { key } => write!(f, "remove {key} -> ok"),
-            Self::Sum { key, operand, result } => {
-                write!(f, "sum {key} {operand} -> {}", Or(result.as_ref(), "ok"))
+            Self::Set { key, value } => write!(f, "set {} = {value} -> ok", Key(key)),
+            Self::Remove { key } => write!(f, "remove {} -> ok", Key(key)),
+            Self::Stamp { prefix, value, key } => {
+                let (prefix, key) = (Key(prefix), key.as_deref().map(Key));
+                write!(f, "stamp {prefix} = {value} -> {}", Or(key.as_ref(), "ok"))
+            }
+            Self::Compute { key, operation, operand, result } => {
+                write!(f, "{operation} {} {operand} -> {}", Key(key), Or(result.as_ref(), "ok"))
             }
             Self::Check { key, expected } => {
-                write!(f, "check {key} {} -> ok", Version(*expected, "none"))
+                write!(f, "check {} {} -> ok", Key(key), Version(*expected, "none"))
             }
+            Self::Savepoint { number } => write!(f, "savepoint {number} -> ok"),
+            Self::RollbackTo { number } => write!(f, "rollback-to {number} -> ok"),
         }
     }
 }
@@ -230,7 +276,7 @@ impl fmt::Display for Clash {
             Self::Node(node) => write!(f, "node:{}", node.get()),
             Self::Key(label, key) => write!(f, "key:{label}:{key}"),
             Self::Edge(source, target) => write!(f, "edge:{}:{}", source.get(), target.get()),
-            Self::Entry(key) => write!(f, "entry:{key}"),
+            Self::Entry(key) => write!(f, "entry:{}", Key(key)),
             Self::Other => f.write_str("other"),
         }
     }
@@ -248,7 +294,11 @@ impl fmt::Display for Txn {
         for (name, Interval { called, returned }) in [("begin", self.begin), ("end", self.end)] {
             write!(f, " {name}={called}..{returned}")?;
         }
+        if self.is_durable {
+            write!(f, " durable")?;
+        }
         match &self.outcome {
+            Outcome::Unknown => writeln!(f, " unknown")?,
             Outcome::Committed(commit) => writeln!(f, " committed={}", commit.get())?,
             Outcome::ReadOnly => writeln!(f, " read-only")?,
             Outcome::RolledBack => writeln!(f, " rolled-back")?,
@@ -266,6 +316,13 @@ impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# {}", self.title)?;
         self.indexed.iter().try_for_each(|label| writeln!(f, "indexed {label}"))?;
-        self.txns.iter().try_for_each(|txn| txn.fmt(f))
+        let mut reopened = self.reopened.iter().peekable();
+        for number in 0..=self.txns.len() {
+            while reopened.next_if_eq(&&number).is_some() {
+                writeln!(f, "reopened")?;
+            }
+            self.txns.get(number).map_or(Ok(()), |txn| txn.fmt(f))?;
+        }
+        writeln!(f, "end {}", self.txns.len())
     }
 }

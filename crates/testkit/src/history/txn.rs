@@ -103,6 +103,36 @@ pub struct EdgeName {
     pub target: NodeId,
 }
 
+/// What a number is computed with.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Operation {
+    /// The sum, modulo 2^64.
+    Sum,
+    /// The smaller one.
+    Min,
+    /// The larger one.
+    Max,
+}
+
+impl Operation {
+    /// What becomes of a number, or of none.
+    #[must_use]
+    pub fn apply(self, stored: Option<u64>, operand: u64) -> u64 {
+        match (self, stored) {
+            (_, None) => operand,
+            (Self::Sum, Some(stored)) => stored.wrapping_add(operand),
+            (Self::Min, Some(stored)) => stored.min(operand),
+            (Self::Max, Some(stored)) => stored.max(operand),
+        }
+    }
+}
+
+/// The key that begins with `prefix` and ends with the stamp of a commit: as a part of an
+/// ordered key, a string of 20 hexadecimal digits.
+pub(super) fn stamped(prefix: &Name, commit: Timestamp) -> Name {
+    format!("{prefix}\u{2}{:016x}0000\0", commit.get()).into()
+}
+
 /// One operation, and what came of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "a variant tells of its fields")]
@@ -149,12 +179,20 @@ pub enum Op {
     Set { key: Name, value: EntryValue },
     /// An entry removed, if there is one.
     Remove { key: Name },
-    /// Adds to the number of an entry when the transaction commits; then the new one,
+    /// A value for a key that ends with the stamp of the commit; then the key, where it
+    /// is told.
+    Stamp { prefix: Name, value: EntryValue, key: Option<Name> },
+    /// Computes the number of an entry when the transaction commits; then the new one,
     /// where it is told.
-    Sum { key: Name, operand: u64, result: Option<u64> },
+    Compute { key: Name, operation: Operation, operand: u64, result: Option<u64> },
     /// An entry that is expected to have this version, or not to exist, right before
     /// the commit.
     Check { key: Name, expected: Option<Timestamp> },
+    /// A position to roll back to, by its number.
+    Savepoint { number: usize },
+    /// What was written since a savepoint is undone, and later savepoints end; what was
+    /// read stays read.
+    RollbackTo { number: usize },
 }
 
 impl Op {
@@ -170,7 +208,8 @@ impl Op {
                 | Self::Unlink { .. }
                 | Self::Set { .. }
                 | Self::Remove { .. }
-                | Self::Sum { .. }
+                | Self::Stamp { .. }
+                | Self::Compute { .. }
         )
     }
 
@@ -183,7 +222,8 @@ impl Op {
                 | Self::Range { .. }
                 | Self::Set { .. }
                 | Self::Remove { .. }
-                | Self::Sum { .. }
+                | Self::Stamp { .. }
+                | Self::Compute { .. }
                 | Self::Check { .. }
         )
     }
@@ -226,12 +266,15 @@ pub enum Outcome {
     Committed(Timestamp),
     /// Committed without having written.
     ReadOnly,
-    /// Rolled back of its own will.
+    /// Rolled back of its own will, or refused for a disk that fails.
     RolledBack,
     /// Refused: something was written at this timestamp.
     Conflict(Clash, Timestamp),
     /// Refused: these of its checks did not hold, counted from 0.
     ChecksFailed(Vec<usize>),
+    /// The disk failed, or the machine crashed, before anybody was told: it has
+    /// happened, or not.
+    Unknown,
 }
 
 /// A transaction, a snapshot, or an atomic operation.
@@ -246,6 +289,9 @@ pub struct Txn {
     /// An atomic operation, which has no start: it is judged by the state right before
     /// its commit, and counts as serializable.
     pub is_atomic: bool,
+    /// A snapshot that waits until what it sees is durable. Others may see a commit
+    /// that is lost when the disk fails.
+    pub is_durable: bool,
     /// Its start timestamp; zero for an atomic operation.
     pub start: Timestamp,
     /// Its beginning.
@@ -275,6 +321,31 @@ impl Txn {
         self.isolation == Isolation::Snapshot && !self.is_atomic
     }
 
+    /// Which of its operations stand: those that it did not roll back itself.
+    #[must_use]
+    pub fn standing(&self) -> Vec<bool> {
+        let mut stands = vec![true; self.ops.len()];
+        let mut savepoints: Vec<(usize, usize)> = Vec::new();
+        for (index, op) in self.ops.iter().enumerate() {
+            match op {
+                Op::Savepoint { number } => savepoints.push((*number, index)),
+                Op::RollbackTo { number } => {
+                    let known = savepoints.iter().rposition(|(known, _)| known == number);
+                    let Some(place) = known else { continue };
+                    savepoints.truncate(place + 1);
+                    stands[savepoints[place].1 + 1..index].fill(false);
+                }
+                _ => {}
+            }
+        }
+        stands
+    }
+
+    /// The operations that stand.
+    pub fn standing_ops(&self) -> impl Iterator<Item = &Op> {
+        self.ops.iter().zip(self.standing()).filter(|(_, stands)| *stands).map(|(op, _)| op)
+    }
+
     /// Whether what it read counts: it was not given up.
     #[must_use]
     pub fn is_committed(&self) -> bool {
@@ -291,6 +362,9 @@ pub struct History {
     pub indexed: Vec<Name>,
     /// The transactions; each one's number is its index.
     pub txns: Vec<Txn>,
+    /// The first transactions after each reopening that may have lost what nobody was
+    /// told of.
+    pub reopened: Vec<usize>,
 }
 
 impl History {
@@ -302,6 +376,23 @@ impl History {
         for (number, txn) in txns.iter_mut().enumerate() {
             txn.number = number;
         }
-        Self { title, indexed: Vec::new(), txns }
+        Self { title, txns, ..Self::default() }
+    }
+
+    /// Which life of the database a transaction belongs to, counted from 0.
+    #[must_use]
+    pub fn life(&self, number: usize) -> usize {
+        self.reopened.partition_point(|first| *first <= number)
+    }
+
+    /// Goes on after a reopening with what threads recorded since.
+    #[must_use]
+    pub fn reopened(mut self, threads: Vec<Vec<Txn>>) -> Self {
+        let first = self.txns.len();
+        let mut later = Self::merge(String::new(), threads).txns;
+        later.iter_mut().for_each(|txn| txn.number += first);
+        self.reopened.push(first);
+        self.txns.extend(later);
+        self
     }
 }

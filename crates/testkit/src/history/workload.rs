@@ -17,6 +17,7 @@ mod write_skew;
 
 use super::anomaly::Findings;
 use super::judge::Verdict;
+use super::life::Medium;
 use super::recorder::{Active, Done, Worker};
 use super::txn::{EdgeName, History, Isolation, KeyRange, Name, NodeId, Way};
 
@@ -31,7 +32,14 @@ pub struct Workload {
     pub(super) step: fn(&Worker, &Ground) -> Done,
     /// What must hold besides.
     pub(super) law: fn(&History, &mut Findings),
+    /// Where it runs.
+    pub media: &'static [Medium],
 }
+
+/// Where every workload runs.
+const USUAL: &[Medium] = &[Medium::Memory, Medium::Disk];
+/// Where those run, too, whose law does not count what was told.
+const ALSO_FAILING: &[Medium] = &[Medium::Memory, Medium::Disk, Medium::Failing];
 
 impl Workload {
     /// Judges a history by the law of the workload.
@@ -128,6 +136,20 @@ fn end(worker: &Worker, active: Active) -> Done {
         active.commit()?;
     }
     Ok(())
+}
+
+/// Does something, and takes it back now and then.
+fn tentatively(
+    worker: &Worker,
+    active: &mut Active,
+    act: impl FnOnce(&mut Active) -> Done,
+) -> Done {
+    if !worker.one_in(5) {
+        return act(active);
+    }
+    let before = active.savepoint()?;
+    act(active)?;
+    if worker.one_in(2) { active.rollback_to(before) } else { Ok(()) }
 }
 
 /// Reads a node and writes it with another number.

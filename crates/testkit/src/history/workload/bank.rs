@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Ground, Workload, add, drawn_isolation, end, insert_all};
+use super::{Ground, USUAL, Workload, add, drawn_isolation, end, insert_all};
 use crate::history::anomaly::{Anomaly, Findings};
 use crate::history::recorder::{Done, Worker};
 use crate::history::txn::{History, Op, Txn};
@@ -11,7 +11,7 @@ const LABELS: &[&str] = &["Account"];
 const ACCOUNTS: usize = 10;
 const BALANCE: i64 = 100;
 
-pub(super) const WORKLOAD: Workload = Workload { name: "bank", set_up, step, law };
+pub(super) const WORKLOAD: Workload = Workload { name: "bank", set_up, step, law, media: USUAL };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], ACCOUNTS, BALANCE)?;

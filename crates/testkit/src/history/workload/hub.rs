@@ -1,7 +1,7 @@
 //! One node that many link to at the same time: different edges do not conflict, and
 //! whoever looks sees all of a transaction's edges or none.
 
-use super::{Ground, Workload, drawn_isolation, edge, end, insert_all, look_around, no_law};
+use super::{Ground, USUAL, Workload, drawn_isolation, edge, end, insert_all, look_around, no_law};
 use crate::history::recorder::{Done, Worker};
 
 const LABELS: &[&str] = &["Spoke"];
@@ -9,7 +9,8 @@ const EDGE_TYPES: &[&str] = &["LIKES", "SEES"];
 /// The first of these is the hub.
 const NODES: usize = 60;
 
-pub(super) const WORKLOAD: Workload = Workload { name: "hub", set_up, step, law: no_law };
+pub(super) const WORKLOAD: Workload =
+    Workload { name: "hub", set_up, step, law: no_law, media: USUAL };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], NODES, 0)?;

@@ -2,7 +2,7 @@
 //! have. Numbers and badges change hands, nodes come and go, and the index by number is
 //! dropped and built again beside all that.
 
-use super::{Ground, Workload, end};
+use super::{Ground, USUAL, Workload, end};
 use crate::history::anomaly::{Anomaly, Findings};
 use crate::history::recorder::{Active, Done, Worker};
 use crate::history::txn::{History, Isolation, NodeId, NumberRange, Op};
@@ -18,7 +18,7 @@ const NUMBERS: usize = 20;
 /// Of so many transactions of the one that builds, one does.
 const BUILD_EVERY: usize = 8;
 
-pub(super) const WORKLOAD: Workload = Workload { name: "index", set_up, step, law };
+pub(super) const WORKLOAD: Workload = Workload { name: "index", set_up, step, law, media: USUAL };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     worker.define_indexed(LABEL)?;

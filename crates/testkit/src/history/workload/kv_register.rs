@@ -1,13 +1,19 @@
 //! Entries that come, change and go under a few hundred keys, one by one and by ranges,
 //! from transactions and atomic operations.
 
-use super::{Ground, Workload, drawn_isolation, drawn_range, end, entry_keys, look, no_law};
+use super::{
+    ALSO_FAILING, Ground, Workload, drawn_isolation, drawn_range, end, entry_keys, look, no_law,
+    tentatively,
+};
 use crate::history::recorder::{Active, Done, Worker};
 use crate::history::txn::{EntryValue, Isolation, Name, SeenEntry};
 
 const KEYS: usize = 300;
+/// How the keys begin that end with the stamp of their commit: behind all others.
+const STAMPED: &str = "stamped";
 
-pub(super) const WORKLOAD: Workload = Workload { name: "kv-register", set_up, step, law: no_law };
+pub(super) const WORKLOAD: Workload =
+    Workload { name: "kv-register", set_up, step, law: no_law, media: ALSO_FAILING };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let entries = entry_keys('r', KEYS);
@@ -45,7 +51,7 @@ fn step(worker: &Worker, ground: &Ground) -> Done {
         _ => {
             let mut active = worker.begin(drawn_isolation(worker))?;
             for _ in 0..1 + worker.below(3) {
-                change(worker, &mut active, ground)?;
+                tentatively(worker, &mut active, |active| change(worker, active, ground))?;
             }
             end(worker, active)
         }
@@ -61,7 +67,10 @@ fn change(worker: &Worker, active: &mut Active, ground: &Ground) -> Done {
             // What is found decides what becomes of its neighbour.
             let seen = active.range(drawn_range(worker, &ground.entries))?;
             match seen.first() {
-                Some((first, _)) if worker.one_in(2) => active.remove(first)?,
+                // Of what is stamped there would be more and more.
+                Some((first, _)) if first.starts_with(STAMPED) || worker.one_in(2) => {
+                    active.remove(first)?;
+                }
                 _ => active.set(key, seen.len() as i64)?,
             }
         }
@@ -100,6 +109,9 @@ fn blind(worker: &Worker, ground: &Ground) -> Done {
             atomic = atomic.check(key, seen.and_then(|seen| seen.version));
         }
         active.commit()?;
+    }
+    if worker.one_in(4) {
+        atomic = atomic.stamp(&STAMPED.into(), 4);
     }
     for key in keys {
         atomic = if worker.one_in(3) { atomic.remove(key) } else { atomic.set(key, 3) };

@@ -2,7 +2,7 @@
 //! entries, over an entry and a node, over the members of two ranges. Each comes under
 //! snapshot isolation, where the skew is permitted, and serializable, where it is not.
 
-use super::{Ground, Workload, end, entry_keys, insert_all, no_law};
+use super::{Ground, USUAL, Workload, end, entry_keys, insert_all, no_law};
 use crate::history::recorder::{Active, Done, Worker};
 use crate::history::txn::{Isolation, KeyRange, Name, NodeId};
 
@@ -15,7 +15,8 @@ const MEMBERS_MAX: usize = 6;
 /// Where the ranges lie in the keys of the ground: two for each isolation.
 const RANGE: usize = 10;
 
-pub(super) const WORKLOAD: Workload = Workload { name: "kv-skew", set_up, step, law: no_law };
+pub(super) const WORKLOAD: Workload =
+    Workload { name: "kv-skew", set_up, step, law: no_law, media: USUAL };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], PAIRS, 1)?;

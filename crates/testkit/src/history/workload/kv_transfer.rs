@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Ground, Workload, entry_keys, whole};
+use super::{Ground, USUAL, Workload, entry_keys, whole};
 use crate::history::anomaly::{Anomaly, Findings};
 use crate::history::recorder::{Atomic, Done, Worker};
 use crate::history::txn::{EntryValue, History, Isolation, Name, Op, SeenEntry, Timestamp};
@@ -12,7 +12,8 @@ use crate::history::txn::{EntryValue, History, Isolation, Name, Op, SeenEntry, T
 const ACCOUNTS: usize = 10;
 const BALANCE: i64 = 100;
 
-pub(super) const WORKLOAD: Workload = Workload { name: "kv-transfer", set_up, step, law };
+pub(super) const WORKLOAD: Workload =
+    Workload { name: "kv-transfer", set_up, step, law, media: USUAL };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let entries = entry_keys('a', ACCOUNTS);

@@ -1,7 +1,7 @@
 //! Lists that are read and appended to, as Elle has them: each list tells the order
 //! of all who appended.
 
-use super::{Ground, Workload, drawn_isolation, end, insert_all, no_law};
+use super::{ALSO_FAILING, Ground, Workload, drawn_isolation, end, insert_all, no_law};
 use crate::history::recorder::{Done, Worker};
 
 const LABELS: &[&str] = &["List"];
@@ -10,7 +10,8 @@ const IN_USE: usize = 6;
 /// Transactions after which a list goes out of use, for it gets long.
 const TRANSACTIONS: usize = 16;
 
-pub(super) const WORKLOAD: Workload = Workload { name: "list-append", set_up, step, law: no_law };
+pub(super) const WORKLOAD: Workload =
+    Workload { name: "list-append", set_up, step, law: no_law, media: ALSO_FAILING };
 
 fn set_up(worker: &Worker, txns: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], IN_USE + txns / TRANSACTIONS, 0)?;

@@ -1,14 +1,15 @@
 //! Writers of one node each and readers of all: readers must agree on the order of
 //! the writers.
 
-use super::{Ground, Workload, insert_all, no_law};
+use super::{Ground, USUAL, Workload, insert_all, no_law};
 use crate::history::recorder::{Done, Worker};
 use crate::history::txn::Isolation;
 
 const LABELS: &[&str] = &["Fork"];
 const NODES: usize = 6;
 
-pub(super) const WORKLOAD: Workload = Workload { name: "long-fork", set_up, step, law: no_law };
+pub(super) const WORKLOAD: Workload =
+    Workload { name: "long-fork", set_up, step, law: no_law, media: USUAL };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], NODES, 0)?;

@@ -3,7 +3,7 @@
 //! under snapshot isolation, where the skew is permitted, and serializable, where it
 //! is not.
 
-use super::{Ground, Workload, edge, end, insert_all, no_law};
+use super::{Ground, USUAL, Workload, edge, end, insert_all, no_law};
 use crate::history::recorder::{Active, Done, Worker};
 use crate::history::txn::{Isolation, NodeId, Way};
 
@@ -14,7 +14,8 @@ const NODES: usize = 12;
 /// Members of a label beyond which it loses one.
 const MEMBERS_MAX: usize = 6;
 
-pub(super) const WORKLOAD: Workload = Workload { name: "write-skew", set_up, step, law: no_law };
+pub(super) const WORKLOAD: Workload =
+    Workload { name: "write-skew", set_up, step, law: no_law, media: USUAL };
 
 fn set_up(worker: &Worker, _: usize) -> Done<Ground> {
     let nodes = insert_all(worker, LABELS[0], NODES, 1)?;
