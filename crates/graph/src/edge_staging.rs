@@ -268,7 +268,9 @@ impl GraphTransaction<'_> {
         } else {
             view.track_neighbourhood(edge.source, Direction::Out);
         }
-        found.map(|half| half.id).ok_or(GraphError::NotFound(Entity::Edge(edge)))
+        found
+            .map(|half| half.id)
+            .ok_or_else(|| GraphError::NotFound(Entity::Edge(view.named_edge(edge))))
     }
 
     /// Sets fields of an edge's document; the others stay.
@@ -319,7 +321,7 @@ impl GraphTransaction<'_> {
                 base = DocRef::trusted(&upgraded);
             }
             let edited = edit(base.as_bytes(), &mut scratch);
-            edited.map_err(|source| document_error(Entity::Edge(edge).to_string(), source))?;
+            edited.map_err(|source| document_error(now.named().to_string(), source))?;
             check_document(&scratch)?;
             match &mut rules {
                 Some(rules) => rules.edge_changes(now.edge_type(), &mut scratch),

@@ -51,7 +51,7 @@ pub(crate) fn verify(
                 && edge.verify().is_ok()
                 && let Err(violation) = judge(definition, edge.document(), None)
             {
-                tell(Entity::Edge(edge.edge()), &owner, violation);
+                tell(Entity::Edge(edge.named()), &owner, violation);
             }
         }
     }
