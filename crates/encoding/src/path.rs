@@ -88,6 +88,16 @@ pub struct PathError {
     pub step: usize,
 }
 
+/// Whether a path is a name, without further steps.
+pub(crate) fn is_name(path: &str) -> bool {
+    path.bytes().all(|byte| !ends_name(byte))
+}
+
+/// No letter but these has such a byte.
+fn ends_name(byte: u8) -> bool {
+    matches!(byte, b'.' | b'[')
+}
+
 /// One step of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step<'p> {
@@ -112,7 +122,7 @@ impl<'p> Steps<'p> {
 
     fn step(&mut self, rest: &'p str) -> Option<Step<'p>> {
         let (step, rest) = if self.at_name {
-            let end = rest.find(['.', '[']).unwrap_or(rest.len());
+            let end = rest.bytes().position(ends_name).unwrap_or(rest.len());
             let (name, rest) = rest.split_at(end);
             (Step::Field(name), rest)
         } else {

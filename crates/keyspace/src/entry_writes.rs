@@ -177,8 +177,8 @@ impl EntryWrites {
     /// Removes an entry if it has expired when this is committed; blind.
     pub(crate) fn expire(&mut self, key: &[u8]) -> Result<(), InputError> {
         self.replace(key, None, false)?;
-        let staged = Staged { only_expired: true, ..self.staged(key).unwrap_or_default() };
-        self.stage(key, staged);
+        let old = self.staged(key);
+        self.stage(key, old, Staged { only_expired: true, ..old.unwrap_or_default() });
         Ok(())
     }
 
@@ -356,7 +356,8 @@ impl EntryWrites {
         value: Option<(EntryHeader, &[u8])>,
         at_snapshot: bool,
     ) -> Result<(), InputError> {
-        let old = self.admit(key, self.versions.len())?;
+        let found = self.admit(key, self.versions.len())?;
+        let old = found.unwrap_or_default();
         let version = match value {
             Some((header, bytes)) => {
                 check_value(header.encoding, bytes)?;
@@ -367,7 +368,8 @@ impl EntryWrites {
         let replacement = Some(self.versions.put(old.replacement, version));
         let conflicts = old.conflicts || at_snapshot;
         let only_expired = false;
-        self.stage(key, Staged { conflicts, only_expired, replacement, steps: None, ..old });
+        let staged = Staged { conflicts, only_expired, replacement, steps: None, ..old };
+        self.stage(key, found, staged);
         Ok(())
     }
 
@@ -378,32 +380,38 @@ impl EntryWrites {
         operation: Operation,
         operand: Operand,
     ) -> Result<(), InputError> {
-        let old = self.admit(key, self.steps.len())?;
+        let found = self.admit(key, self.steps.len())?;
+        let old = found.unwrap_or_default();
         // The version that will hold the number, allocated before the lock.
         let result = old.result.unwrap_or_else(|| {
             let header = EntryHeader { encoding: Encoding::LE64, expires: 0 };
             self.versions.put(None, VersionBox::zeroed(header, size_of::<u64>()))
         });
         let steps = Some(self.steps.append(old.steps, operation, operand));
-        self.stage(key, Staged { steps, result: Some(result), ..old });
+        self.stage(key, found, Staged { steps, result: Some(result), ..old });
         Ok(())
     }
 
     /// What is staged for the key so far, if more may be: behind `others` of the
     /// same kind.
-    fn admit(&self, key: &[u8], others: usize) -> Result<Staged, InputError> {
+    fn admit(&self, key: &[u8], others: usize) -> Result<Option<Staged>, InputError> {
         check_key(key)?;
         room_behind(others)?;
-        if let Some(old) = self.staged(key) {
-            return Ok(old);
+        let found = self.staged(key);
+        if found.is_none() {
+            room_behind(self.entries.len())?;
         }
-        room_behind(self.entries.len())?;
-        Ok(Staged::default())
+        Ok(found)
     }
 
-    fn stage(&mut self, key: &[u8], staged: Staged) {
+    /// Stages something for a key in the place of what was found to be staged for it.
+    fn stage(&mut self, key: &[u8], found: Option<Staged>, staged: Staged) {
         self.journal.note();
-        let Err(staged) = self.entries.replace(key, staged) else { return };
+        if found.is_some() {
+            let replaced = self.entries.replace(key, staged).is_ok();
+            debug_assert!(replaced, "what was found is still there");
+            return;
+        }
         let at = self.entries.add(KeptKey::from_slice(key), staged);
         if let Some(order) = self.order.get_mut() {
             order.insert(KeptKey::from_slice(key), position(at));

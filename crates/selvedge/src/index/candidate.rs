@@ -8,7 +8,7 @@ use selvedge_encoding::DocRef;
 use selvedge_graph::GraphError;
 use selvedge_schema::{DocumentDef, IndexDef, IndexKey, IndexPath, Presence};
 
-use crate::index::maintenance::{keys_of, shown_values};
+use crate::index::maintenance::{misfit, shown_values};
 
 /// Indexes that a change of a definition adds, or whose values it makes, and, of the
 /// unique ones, which node has which values: that takes memory for each of them.
@@ -44,7 +44,8 @@ impl<'d> Candidates<'d> {
     /// Adds a node with the document that it will have.
     pub(crate) fn add(&mut self, node: NodeId, document: DocRef<'_>) -> Result<(), GraphError> {
         for (index, holders) in &mut self.indexes {
-            let keys = keys_of(self.label, index, document)?;
+            let keys = index.keys(document);
+            let keys = keys.map_err(|source| misfit(self.label, index, source))?;
             for key in keys.into_iter().filter(|_| index.is_unique()) {
                 match holders.entry(key) {
                     Entry::Vacant(free) => {

@@ -9,8 +9,8 @@
 //! 128, else four with the highest bit set: so no number begins another.
 
 use selvedge_base::NodeId;
-use selvedge_schema::{IndexDef, IndexNumber};
-use smallvec::SmallVec;
+use selvedge_encoding::DocRef;
+use selvedge_schema::{IndexDef, IndexKeyError, IndexKeys, IndexNumber};
 
 use crate::kv::space::{FullKey, Own};
 
@@ -57,14 +57,31 @@ impl Place {
         key
     }
 
-    /// The key of the entry of a node with these values, and what it holds.
-    pub(crate) fn entry(&self, values: &[u8], node: NodeId) -> (FullKey, SmallVec<[u8; 8]>) {
-        let (mut key, node) = (self.values(values), node.get().to_be_bytes());
-        if self.unique {
-            return (key, SmallVec::from_slice(&node));
+    /// The key of the entry of a node with these values.
+    pub(crate) fn entry(&self, values: &[u8], node: NodeId) -> FullKey {
+        let mut key = self.values(values);
+        self.end_with(&mut key, node);
+        key
+    }
+
+    /// The keys of the entries of a node with this document, ascending. Uses `scratch`,
+    /// whatever it holds.
+    pub(crate) fn entries(
+        &self,
+        index: &IndexDef,
+        document: DocRef<'_>,
+        node: NodeId,
+        scratch: &mut Vec<u8>,
+    ) -> Result<IndexKeys, IndexKeyError> {
+        let mut keys = index.keys_behind(&self.prefix, document, scratch)?;
+        keys.iter_mut().for_each(|key| self.end_with(key, node));
+        Ok(keys)
+    }
+
+    fn end_with(&self, key: &mut FullKey, node: NodeId) {
+        if !self.unique {
+            key.extend_from_slice(&node.get().to_be_bytes());
         }
-        key.extend_from_slice(&node);
-        (key, SmallVec::new())
     }
 
     /// The node of an entry; `None` if these are no bytes of one.
@@ -82,4 +99,9 @@ impl Place {
             behind.len().checked_sub(NODE_BYTES).map(|end| &behind[..end])
         }
     }
+}
+
+/// What the entry of a node holds, whose id is these bytes.
+pub(crate) fn held(is_unique: bool, node: &[u8; NODE_BYTES]) -> &[u8] {
+    if is_unique { node } else { &[] }
 }
