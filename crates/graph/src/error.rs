@@ -89,6 +89,18 @@ pub enum GraphError {
         /// The node that has them.
         holder: NodeId,
     },
+    /// A migration under way brings a default to a field of a unique index, and keeps its
+    /// place there for the nodes that are to get it.
+    #[error(
+        "the node would have, in the unique index {index:?} of {label:?}, the default of a \
+         migration that is under way: give it another value, or wait until that has ended"
+    )]
+    DefaultKept {
+        /// The label.
+        label: String,
+        /// The index.
+        index: String,
+    },
     /// Two nodes have the same values, so that an index of them cannot be unique.
     #[error(
         "index {index:?} of {label:?} cannot be unique: {} and {} both have {values}; \

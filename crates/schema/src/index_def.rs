@@ -44,6 +44,12 @@ impl IndexPath {
         &self.path
     }
 
+    /// The field that the path begins with: `address`.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        self.path.split_once('.').map_or(&*self.path, |(field, _)| field)
+    }
+
     /// Whether each distinct element of a list gives an entry (`tags[]`). A value that
     /// is no list gives one.
     #[must_use]

@@ -27,7 +27,7 @@ impl<'d> Candidates<'d> {
             known.iter().any(|known| known.number().is_some() && known.number() == index.number())
         };
         let has_default = |path: &IndexPath| {
-            let field = path.path().split('.').next().and_then(|first| to.field(first));
+            let field = to.field(path.field());
             field.is_some_and(|field| matches!(field.presence(), Presence::Default(_)))
         };
         let makes_values =
