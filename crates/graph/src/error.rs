@@ -64,7 +64,7 @@ pub enum GraphError {
         limit: u64,
     },
     /// The name of a label or edge type is empty.
-    #[error("the name of a {what} may not be empty")]
+    #[error("the name of {what} may not be empty")]
     EmptyName {
         /// What was to be named.
         what: &'static str,
