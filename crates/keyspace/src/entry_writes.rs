@@ -177,8 +177,8 @@ impl EntryWrites {
     /// Removes an entry if it has expired when this is committed; blind.
     pub(crate) fn expire(&mut self, key: &[u8]) -> Result<(), InputError> {
         self.replace(key, None, false)?;
-        let old = self.staged(key);
-        self.stage(key, old, Staged { only_expired: true, ..old.unwrap_or_default() });
+        let old = self.staged(key).unwrap_or_default();
+        self.stage(key, false, Staged { only_expired: true, ..old });
         Ok(())
     }
 
@@ -356,8 +356,7 @@ impl EntryWrites {
         value: Option<(EntryHeader, &[u8])>,
         at_snapshot: bool,
     ) -> Result<(), InputError> {
-        let found = self.admit(key, self.versions.len())?;
-        let old = found.unwrap_or_default();
+        let (old, is_new) = self.admit(key, self.versions.len())?;
         let version = match value {
             Some((header, bytes)) => {
                 check_value(header.encoding, bytes)?;
@@ -369,7 +368,7 @@ impl EntryWrites {
         let conflicts = old.conflicts || at_snapshot;
         let only_expired = false;
         let staged = Staged { conflicts, only_expired, replacement, steps: None, ..old };
-        self.stage(key, found, staged);
+        self.stage(key, is_new, staged);
         Ok(())
     }
 
@@ -380,34 +379,33 @@ impl EntryWrites {
         operation: Operation,
         operand: Operand,
     ) -> Result<(), InputError> {
-        let found = self.admit(key, self.steps.len())?;
-        let old = found.unwrap_or_default();
+        let (old, is_new) = self.admit(key, self.steps.len())?;
         // The version that will hold the number, allocated before the lock.
         let result = old.result.unwrap_or_else(|| {
             let header = EntryHeader { encoding: Encoding::LE64, expires: 0 };
             self.versions.put(None, VersionBox::zeroed(header, size_of::<u64>()))
         });
         let steps = Some(self.steps.append(old.steps, operation, operand));
-        self.stage(key, found, Staged { steps, result: Some(result), ..old });
+        self.stage(key, is_new, Staged { steps, result: Some(result), ..old });
         Ok(())
     }
 
-    /// What is staged for the key so far, if more may be: behind `others` of the
-    /// same kind.
-    fn admit(&self, key: &[u8], others: usize) -> Result<Option<Staged>, InputError> {
+    /// What is staged for the key so far, and whether it is new, if more may be staged:
+    /// behind `others` of the same kind.
+    fn admit(&self, key: &[u8], others: usize) -> Result<(Staged, bool), InputError> {
         check_key(key)?;
         room_behind(others)?;
-        let found = self.staged(key);
-        if found.is_none() {
-            room_behind(self.entries.len())?;
+        if let Some(old) = self.staged(key) {
+            return Ok((old, false));
         }
-        Ok(found)
+        room_behind(self.entries.len())?;
+        Ok((Staged::default(), true))
     }
 
-    /// Stages something for a key in the place of what was found to be staged for it.
-    fn stage(&mut self, key: &[u8], found: Option<Staged>, staged: Staged) {
+    /// Stages something for a key that is new, or in the place of what is staged for it.
+    fn stage(&mut self, key: &[u8], is_new: bool, staged: Staged) {
         self.journal.note();
-        if found.is_some() {
+        if !is_new {
             let replaced = self.entries.replace(key, staged).is_ok();
             debug_assert!(replaced, "what was found is still there");
             return;

@@ -141,7 +141,9 @@ impl DocumentDef {
             let (first, inside) = path.split_once('.').map_or((path, false), |(at, _)| (at, true));
             match self.field(first).map(|field| field.field_type.without_null()) {
                 None if !self.open => {
-                    return refuse(format!("there is no field `{first}`: define it, or drop the index"));
+                    return refuse(format!(
+                        "there is no field `{first}`: define it, or drop the index"
+                    ));
                 }
                 Some(FieldType::Map | FieldType::Any) | None => {}
                 Some(other) if inside => {
