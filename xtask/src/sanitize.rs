@@ -69,7 +69,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
     let programs = Programs::require()?;
     let folder = tools::target(root).join("sanitizers").join(sanitizer.name());
     std::fs::create_dir_all(&folder)?;
-    let flags = sanitizer.flags(root, &folder)?;
+    let mut flags = sanitizer.flags(root, &folder)?;
+    // What is freed goes to the allocator, where the sanitizer sees it go.
+    flags.extend(["--cfg", "selvedge_unpooled"].map(String::from));
     control::run(sanitizer, &programs, &flags, root, &folder)?;
     let seconds = options.seconds.unwrap_or(sanitizer.seconds());
     let tests = if sanitizer == Sanitizer::Valgrind { SHORT_TESTS } else { TESTS };

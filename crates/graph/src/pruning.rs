@@ -133,7 +133,7 @@ impl Graph {
         writer.settle(settling.visible(), settling.active());
         // SAFETY: the caller's contract.
         unsafe { self.unlink_dead_leaves(writer) };
-        for retired in writer.retired.drain(..) {
+        while let Some(retired) = writer.retired.pop() {
             settling.retire(retired);
         }
     }

@@ -383,7 +383,15 @@ pub(crate) fn document_error(entity: String, source: EncodeError) -> GraphError 
 
 impl Graph {
     /// Ends a transaction's use of names that no commit made permanent.
+    #[inline]
     pub fn release_names(&self, writes: &mut GraphWrites) {
+        if !writes.reserved_labels.is_empty() || !writes.reserved_edge_types.is_empty() {
+            self.release_reserved(writes);
+        }
+    }
+
+    #[cold]
+    fn release_reserved(&self, writes: &mut GraphWrites) {
         for label in writes.reserved_labels.drain(..) {
             self.labels.release(&label);
         }

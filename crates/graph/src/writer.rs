@@ -79,7 +79,14 @@ impl GraphWriter {
     /// Remembers what the commit at `visible` wrote, if a transaction is open
     /// that began before, and forgets what no open transaction can conflict
     /// with.
+    #[inline]
     pub(crate) fn settle(&mut self, visible: Timestamp, active: &ActiveStarts) {
+        if !self.written.is_empty() || self.remembers_edges() {
+            self.settle_edges(visible, active);
+        }
+    }
+
+    fn settle_edges(&mut self, visible: Timestamp, active: &ActiveStarts) {
         if active.before(visible).is_some() {
             for edge in self.written.drain(..) {
                 // One entry for each edge, however often it is written.

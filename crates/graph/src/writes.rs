@@ -210,9 +210,39 @@ impl GraphWrites {
             && self.checks.is_empty()
     }
 
+    /// Whether reads are to be judged at the commit.
+    #[must_use]
+    #[inline]
+    pub fn has_reads(&self) -> bool {
+        self.reads.borrow().used
+    }
+
+    /// Whether nothing was staged or read, not even to be rolled back.
+    #[inline]
+    fn is_untouched(&mut self) -> bool {
+        self.nodes.is_as_new()
+            && self.keys.is_as_new()
+            && self.edges.is_as_new()
+            && self.edge_types.is_as_new()
+            && self.label_counts.is_as_new()
+            && self.edge_type_counts.is_as_new()
+            && self.checks.is_empty()
+            && self.scratch.is_empty()
+            && self.scratch.capacity() <= SCRATCH_BYTES_KEPT
+            && !self.reads.get_mut().used
+    }
+
     /// Empties the writes for the next transaction; they keep some room. The
     /// names they reserved have been released.
+    #[inline]
     pub fn clear(&mut self) {
+        self.writes_max = None;
+        if !self.is_untouched() {
+            self.clear_all();
+        }
+    }
+
+    fn clear_all(&mut self) {
         debug_assert!(self.reserved_labels.is_empty() && self.reserved_edge_types.is_empty());
         self.nodes.clear();
         self.keys.clear();
@@ -232,7 +262,6 @@ impl GraphWrites {
         self.changed_nodes.shrink_to(CHANGES_KEPT);
         self.scratch.clear();
         self.scratch.shrink_to(SCRATCH_BYTES_KEPT);
-        self.writes_max = None;
     }
 
     /// Expects a node to have this version when the transaction commits.

@@ -58,6 +58,12 @@ fn layout<V>(key_len: usize) -> Layout {
     Layout::from_size_align(bytes, align_of::<Block<V>>()).expect("a key is below 4 GiB")
 }
 
+/// The block that a value is in.
+pub(crate) fn block_of<V>(value: &V) -> NonNull<Block<V>> {
+    const { assert!(offset_of!(Block<V>, value) == 0, "the value comes first") };
+    NonNull::from(value).cast()
+}
+
 /// Allocates the block of an entry.
 pub(crate) fn allocate<V>(key: &[u8], value: V) -> NonNull<Block<V>> {
     let key_len = u32::try_from(key.len()).expect("a key is below 4 GiB");

@@ -29,10 +29,26 @@ const TAKEN: u8 = 2;
 const NO_ENTRIES: u64 = (REMOVED as u64) << 56;
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 
-#[repr(C, align(64))]
+/// Two lines of the cache, which are asked for together.
+#[repr(C, align(128))]
 pub(crate) struct Line<V> {
     marks: AtomicU64,
     entries: [AtomicPtr<Block<V>>; LINE_SLOTS],
+    /// Where what the value of an entry leads to lies, or lay: it is asked for together
+    /// with the entry, which is one wait for memory less. Relaxed without a partner: no
+    /// access is made through them.
+    hints: [AtomicPtr<()>; LINE_SLOTS],
+}
+
+/// How far the hints are from the beginning of a line.
+const HINTS_AT: usize = 64;
+
+/// Where an entry is: in a line with these marks, in which walks end or do not.
+struct Place<'t, V> {
+    line: &'t Line<V>,
+    slot: usize,
+    marks: u64,
+    ends_here: bool,
 }
 
 /// A table that is not freed during `'t`: a power of two of lines, of which at least one
@@ -146,7 +162,8 @@ fn with_mark(marks: u64, slot: usize, mark: u8) -> u64 {
 impl<V> Line<V> {
     fn new() -> Self {
         let entries = std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()));
-        Self { marks: AtomicU64::new(NO_ENTRIES), entries }
+        let hints = std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()));
+        Self { marks: AtomicU64::new(NO_ENTRIES), entries, hints }
     }
 
     /// The entry in a slot that is marked, now or a moment ago.
@@ -155,6 +172,17 @@ impl<V> Line<V> {
         // Acquire, partner: the Release store in `insert`. The mark that led here may
         // be that of an earlier entry: then the key says so.
         NonNull::new(self.entries.get(slot)?.load(Ordering::Acquire))
+    }
+
+    /// Asks for what the entry in a slot probably leads to.
+    #[inline]
+    fn prefetch_hinted(&self, slot: usize) {
+        // The model checker would follow every value that a hint may have.
+        if cfg!(not(loom))
+            && let Some(hint) = self.hints.get(slot)
+        {
+            prefetch(hint.load(Ordering::Relaxed), [0, 64, 128]);
+        }
     }
 }
 
@@ -210,11 +238,13 @@ impl<'t, V> KeyTable<'t, V> {
         // Ends at a line with an empty slot, and every table keeps one.
         loop {
             let line = &self.all[at];
+            prefetch(line, [HINTS_AT]);
             // Acquire, partner: the Release store of the marks in `insert`.
             let marks = line.marks.load(Ordering::Acquire);
             let mut same = bytes_like(marks, mark_of(hash));
             while same != 0 {
                 if let Some(block) = line.entry(first(same)) {
+                    line.prefetch_hinted(first(same));
                     // SAFETY: alive, by the contract.
                     let entry = unsafe { Entry::from_raw(block) };
                     if entry.key() == key {
@@ -232,24 +262,65 @@ impl<'t, V> KeyTable<'t, V> {
 
     /// Asks for the line where the walk for `hash` begins.
     pub(crate) fn prefetch(&self, hash: u64) {
-        prefetch(&raw const self.all[self.home(hash)], [0]);
+        prefetch(&raw const self.all[self.home(hash)], [0, HINTS_AT]);
     }
 
-    /// What is probably the entry that the walk for `hash` ends at.
+    /// Asks for what is probably the entry that the walk for `hash` ends at, and for what
+    /// that leads to.
     ///
     /// # Safety
     ///
     /// As for [`find`](Self::find).
-    pub(crate) unsafe fn likely(&self, hash: u64) -> Option<Entry<'t, V>> {
+    pub(crate) unsafe fn prefetch_likely(&self, hash: u64) {
         let line = &self.all[self.home(hash)];
-        let same = bytes_like(line.marks.load(Ordering::Acquire), mark_of(hash));
-        // SAFETY: alive, by the contract.
-        line.entry(first(same)).map(|block| unsafe { Entry::from_raw(block) })
+        let slot = first(bytes_like(line.marks.load(Ordering::Acquire), mark_of(hash)));
+        if let Some(block) = line.entry(slot) {
+            // SAFETY: alive, by the contract.
+            unsafe { Entry::from_raw(block) }.prefetch();
+            line.prefetch_hinted(slot);
+        }
     }
 
-    /// Writer only: adds an entry; whether in a slot that was empty. The caller has
-    /// made sure that an empty one remains.
-    pub(crate) fn insert(&self, hash: u64, entry: NonNull<Block<V>>) -> bool {
+    /// Writer only: where an entry is, if it is here.
+    fn place(&self, hash: u64, entry: NonNull<Block<V>>) -> Option<Place<'t, V>> {
+        let mut at = self.home(hash);
+        loop {
+            let line = &self.all[at];
+            // Relaxed: as in `insert`.
+            let marks = line.marks.load(Ordering::Relaxed);
+            let ends_here = zero_bytes(marks) != 0;
+            let mut same = bytes_like(marks, mark_of(hash));
+            while same != 0 {
+                let slot = first(same);
+                if line.entry(slot) == Some(entry) {
+                    return Some(Place { line, slot, marks, ends_here });
+                }
+                same &= same - 1;
+            }
+            if ends_here {
+                return None;
+            }
+            at = self.behind(at);
+        }
+    }
+
+    /// Writer only: what an entry leads to lies there from now on.
+    pub(crate) fn hint(&self, hash: u64, entry: NonNull<Block<V>>, address: *const ()) {
+        if let Some(Place { line, slot, .. }) = self.place(hash, entry) {
+            line.hints[slot].store(address.cast_mut(), Ordering::Relaxed);
+        }
+    }
+
+    /// Where what an entry leads to lies, as was told last.
+    #[cfg(test)]
+    pub(crate) fn hinted(&self, hash: u64, entry: NonNull<Block<V>>) -> Option<*const ()> {
+        let Place { line, slot, .. } = self.place(hash, entry)?;
+        Some(line.hints[slot].load(Ordering::Relaxed).cast_const())
+    }
+
+    /// Writer only: adds an entry, and where what it leads to lies; whether in a slot that
+    /// was empty. The caller has made sure that an empty one remains.
+    pub(crate) fn insert(&self, hash: u64, entry: NonNull<Block<V>>, hint: *const ()) -> bool {
         let mut at = self.home(hash);
         loop {
             let line = &self.all[at];
@@ -261,6 +332,7 @@ impl<'t, V> KeyTable<'t, V> {
                 let slot = first(free);
                 // Release, partner: the Acquire load in `Line::entry`.
                 line.entries[slot].store(entry.as_ptr(), Ordering::Release);
+                line.hints[slot].store(hint.cast_mut(), Ordering::Relaxed);
                 let marked = with_mark(marks, slot, mark_of(hash));
                 // Release, partner: the Acquire load in `find`.
                 line.marks.store(marked, Ordering::Release);
@@ -276,27 +348,11 @@ impl<'t, V> KeyTable<'t, V> {
     /// In a line with an empty slot every walk ends, whichever slot that is; in a full
     /// one the slot only keeps its place.
     pub(crate) fn remove(&self, hash: u64, entry: NonNull<Block<V>>) -> Option<bool> {
-        let mut at = self.home(hash);
-        loop {
-            let line = &self.all[at];
-            // Relaxed, here and below: as in `insert`. A removal carries nothing.
-            let marks = line.marks.load(Ordering::Relaxed);
-            let ends_here = zero_bytes(marks) != 0;
-            let mut same = bytes_like(marks, mark_of(hash));
-            while same != 0 {
-                let slot = first(same);
-                if line.entry(slot) == Some(entry) {
-                    let mark = if ends_here { EMPTY } else { REMOVED };
-                    line.marks.store(with_mark(marks, slot, mark), Ordering::Relaxed);
-                    return Some(ends_here);
-                }
-                same &= same - 1;
-            }
-            if ends_here {
-                return None;
-            }
-            at = self.behind(at);
-        }
+        let Place { line, slot, marks, ends_here } = self.place(hash, entry)?;
+        let mark = if ends_here { EMPTY } else { REMOVED };
+        // Relaxed: a removal carries nothing.
+        line.marks.store(with_mark(marks, slot, mark), Ordering::Relaxed);
+        Some(ends_here)
     }
 
     /// Writer only: each entry. Asks for the entries of a line while it gives those of the
@@ -333,16 +389,16 @@ mod tests {
             // SAFETY: freed at the end.
             unsafe { table.find(hash, &[key]) }.map(|entry| *entry.value())
         };
-        blocks[..9].iter().for_each(|block| assert!(table.insert(hash, *block)));
+        blocks[..9].iter().for_each(|block| assert!(table.insert(hash, *block, ptr::null())));
         assert!((0..9).all(|key| found(key) == Some(key)) && found(9).is_none());
         assert_eq!(table.remove(hash, blocks[1]), Some(false), "others are behind that line");
         assert_eq!(table.remove(hash, blocks[1]), None);
         assert_eq!([1, 8].map(found), [None, Some(8)]);
-        assert!(!table.insert(hash, blocks[9]), "in the place that is free");
+        assert!(!table.insert(hash, blocks[9], ptr::null()), "in the place that is free");
         assert_eq!([9, 8].map(found), [Some(9), Some(8)]);
         assert_eq!(table.remove(hash, blocks[8]), Some(true), "walks end in its line");
         assert_eq!([7, 8].map(found), [Some(7), None]);
-        assert!(table.insert(hash, blocks[8]));
+        assert!(table.insert(hash, blocks[8], ptr::null()));
         let mut each = Vec::new();
         table.each(|block| each.push(block));
         each.sort_unstable();

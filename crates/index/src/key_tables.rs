@@ -40,6 +40,8 @@ type RawDirectory<V> = *mut Piece<V>;
 pub(crate) struct KeyTables<V> {
     hasher: RandomState,
     lines_max: usize,
+    /// Where what a value leads to lies.
+    address: fn(&V) -> *const (),
     directory: CachePadded<AtomicPtr<Piece<V>>>,
     /// Written by the writer only, read by anyone as a hint: Relaxed without a partner.
     bytes: AtomicUsize,
@@ -73,15 +75,34 @@ impl<V> KeyTables<V> {
         Self {
             hasher: RandomState::with_seeds(seed, !seed, 0x5e1_7ed6e, 0x6e7a),
             lines_max,
+            address: |_| ptr::null(),
             directory: CachePadded::new(AtomicPtr::new(directory)),
             bytes: AtomicUsize::new(size_of::<Piece<V>>()),
         }
     }
 
+    /// The same, with hints where what a value leads to lies.
+    pub(crate) fn hinting(mut self, address: fn(&V) -> *const ()) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// The hash of a key: of its first two bytes, and of the rest.
+    ///
+    /// Keys are often put together just before, from a short prefix and what somebody
+    /// gave. A load over both cannot be served from stores that have not left the
+    /// processor yet, and waits until they have: until every earlier instruction has
+    /// ended, cache misses of earlier look-ups included.
     #[inline]
     pub(crate) fn hash(&self, key: &[u8]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write(key);
+        match key.split_first_chunk() {
+            Some((first, rest)) => {
+                hasher.write_u16(u16::from_ne_bytes(*first));
+                hasher.write(rest);
+            }
+            None => hasher.write(key),
+        }
         hasher.finish()
     }
 
@@ -153,7 +174,8 @@ impl<V> KeyTables<V> {
         };
         // SAFETY: as above.
         let table = unsafe { self.table(hash) }.expect("put there, if none was");
-        add(&table, hash, entry);
+        // SAFETY: as above.
+        unsafe { self.add(&table, hash, entry) };
         replaced
     }
 
@@ -211,7 +233,7 @@ impl<V> KeyTables<V> {
         // SAFETY: not null, and nobody else has it.
         let new = unsafe { KeyTable::from_raw(raw) }.expect("just allocated");
         // SAFETY: the caller's contract.
-        table.each(|block| add(&new, unsafe { self.hash_of(block) }, block));
+        table.each(|block| unsafe { self.add(&new, self.hash_of(block), block) });
         self.count_bytes(KeyTable::<V>::bytes(lines), KeyTable::<V>::bytes(table.lines()));
         // SAFETY: the caller's contract.
         let table = unsafe { self.put(hash, raw) };
@@ -243,7 +265,10 @@ impl<V> KeyTables<V> {
             let raw = key_table::allocate(lines, depth + 1);
             // SAFETY: not null, and nobody else has it.
             let new = unsafe { KeyTable::from_raw(raw) }.expect("just allocated");
-            entries.into_iter().for_each(|(hash, block)| add(&new, hash, block));
+            for (hash, block) in entries {
+                // SAFETY: the caller's contract.
+                unsafe { self.add(&new, hash, block) };
+            }
             self.count_bytes(KeyTable::<V>::bytes(lines), 0);
             let side = (index_of(hash) & !bit | side) as u64;
             // SAFETY: the caller's contract; both give the table that is split.
@@ -285,6 +310,42 @@ impl<V> KeyTables<V> {
         self.hash(unsafe { Entry::from_raw(block) }.key())
     }
 
+    /// Adds an entry to a table with room, and counts it.
+    ///
+    /// # Safety
+    ///
+    /// The entry is alive.
+    unsafe fn add(&self, table: &KeyTable<'_, V>, hash: u64, entry: NonNull<Block<V>>) {
+        // SAFETY: the caller's contract.
+        let hint = unsafe { self.hint_of(entry) };
+        let fresh = table.insert(hash, entry, hint);
+        let Counts { live, used, depth } = table.counts();
+        table.count(Counts { live: live + 1, used: used + usize::from(fresh), depth });
+    }
+
+    /// Where what the entry leads to lies.
+    ///
+    /// # Safety
+    ///
+    /// The entry is alive.
+    unsafe fn hint_of(&self, entry: NonNull<Block<V>>) -> *const () {
+        // SAFETY: the caller's contract.
+        (self.address)(unsafe { Entry::from_raw(entry) }.value())
+    }
+
+    /// Writer only: what the entry leads to has moved.
+    ///
+    /// # Safety
+    ///
+    /// As for [`remove`](Self::remove).
+    pub(crate) unsafe fn hint(&self, hash: u64, entry: NonNull<Block<V>>) {
+        // SAFETY: as in `insert`.
+        if let Some(table) = unsafe { self.table(hash) } {
+            // SAFETY: the caller's contract.
+            table.hint(hash, entry, unsafe { self.hint_of(entry) });
+        }
+    }
+
     fn count_bytes(&self, more: usize, less: usize) {
         self.bytes.store(self.bytes.load(Ordering::Relaxed) + more - less, Ordering::Relaxed);
     }
@@ -293,13 +354,6 @@ impl<V> KeyTables<V> {
 /// Lines for so many entries: half of their slots stay free, at least.
 fn lines_for(live: usize) -> usize {
     (2 * live).div_ceil(LINE_SLOTS).next_power_of_two()
-}
-
-/// Adds an entry to a table with room, and counts it.
-fn add<V>(table: &KeyTable<'_, V>, hash: u64, entry: NonNull<Block<V>>) {
-    let fresh = table.insert(hash, entry);
-    let Counts { live, used, depth } = table.counts();
-    table.count(Counts { live: live + 1, used: used + usize::from(fresh), depth });
 }
 
 impl<V> Drop for KeyTables<V> {
@@ -374,5 +428,55 @@ impl<V> Drop for Replaced<V> {
             // SAFETY: as above.
             unsafe { free(self.directory) };
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::entry;
+
+    /// What a value leads to: whatever it says.
+    fn address(value: &AtomicUsize) -> *const () {
+        ptr::without_provenance(value.load(Ordering::Relaxed))
+    }
+
+    /// Tables are rebuilt and split again and again; the hints go with the entries.
+    #[test]
+    fn hints_say_where_what_values_lead_to_lies() {
+        let tables = KeyTables::new(7, 4).hinting(address);
+        let keys: Vec<_> = (0..500_u16).map(u16::to_be_bytes).collect();
+        let block = |key: &[u8; 2]| entry::allocate(key, AtomicUsize::new(64));
+        let blocks: Vec<_> = keys.iter().map(block).collect();
+        // SAFETY: freed at the end.
+        let value = |at: usize| unsafe { Entry::from_raw(blocks[at]) }.value();
+        let mut replaced = Vec::new();
+        for (at, key) in keys.iter().enumerate() {
+            value(at).store(64 * at, Ordering::Relaxed);
+            // SAFETY: one thread; entries and tables are freed at the end.
+            replaced.push(unsafe { tables.insert(tables.hash(key), blocks[at]) });
+        }
+        let hinted = |at: usize| {
+            let hash = tables.hash(&keys[at]);
+            // SAFETY: as above.
+            unsafe { tables.table(hash) }.and_then(|table| table.hinted(hash, blocks[at]))
+        };
+        assert!((0..500).all(|at| hinted(at) == Some(address(value(at)))));
+        for at in (0..500).step_by(3) {
+            value(at).store(1 << 20 | at, Ordering::Relaxed);
+            assert_ne!(hinted(at), Some(address(value(at))));
+            // SAFETY: as above.
+            unsafe { tables.hint(tables.hash(&keys[at]), blocks[at]) };
+        }
+        assert!((0..500).all(|at| hinted(at) == Some(address(value(at)))));
+        for at in 10..500 {
+            // SAFETY: as above; it is in there.
+            replaced.push(unsafe { tables.remove(tables.hash(&keys[at]), blocks[at]) });
+        }
+        assert!((0..10).all(|at| hinted(at) == Some(address(value(at)))));
+        assert_eq!(hinted(10), None);
+        drop((replaced, tables));
+        // SAFETY: allocated above, used no more.
+        blocks.into_iter().for_each(|block| unsafe { entry::free(block) });
     }
 }

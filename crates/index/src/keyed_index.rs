@@ -54,6 +54,13 @@ impl<V> KeyedIndex<V> {
         Self { ordered: OrderedIndex::new(), tables: KeyTables::new(seed, LINES_MAX) }
     }
 
+    /// The same, for values that lead to something that is read with them: `address` says
+    /// where it lies, and [`get`](Self::get) asks memory for it together with the entry.
+    #[must_use]
+    pub fn hinting(self, address: fn(&V) -> *const ()) -> Self {
+        Self { tables: self.tables.hinting(address), ..self }
+    }
+
     /// As [`new`](Self::new), over a tree of this node capacity, see
     /// [`OrderedIndex::with_node_capacity`], and with tables that are split when they would
     /// have more lines than that.
@@ -84,30 +91,27 @@ impl<V> KeyedIndex<V> {
     }
 
     /// Asks memory for what [`get`](Self::get) of these keys will look at, so that the
-    /// waits for it overlap; `next` asks for what lies behind a value. A hint: a value
-    /// may be that of another key.
+    /// waits for it overlap.
     ///
     /// # Safety
     ///
     /// As for [`get`](Self::get), during the call.
-    pub unsafe fn prefetch<K: AsRef<[u8]>>(&self, keys: &[K], next: impl Fn(&V)) {
+    pub unsafe fn prefetch<K: AsRef<[u8]>>(&self, keys: &[K]) {
         for keys in keys.chunks(AHEAD) {
             let mut hashes = [0; AHEAD];
-            let mut likely = [None; AHEAD];
             for (hash, key) in hashes.iter_mut().zip(keys) {
                 *hash = self.tables.hash(key.as_ref());
                 // SAFETY: the caller's contract, here and below.
                 let table = unsafe { self.tables.table(*hash) };
                 table.into_iter().for_each(|table| table.prefetch(*hash));
             }
-            for (entry, hash) in likely.iter_mut().zip(&hashes[..keys.len()]) {
+            for hash in &hashes[..keys.len()] {
                 // SAFETY: as above.
-                *entry = unsafe { self.tables.table(*hash).and_then(|table| table.likely(*hash)) };
-                if let Some(entry) = entry {
-                    entry.prefetch();
+                if let Some(table) = unsafe { self.tables.table(*hash) } {
+                    // SAFETY: as above.
+                    unsafe { table.prefetch_likely(*hash) };
                 }
             }
-            likely.into_iter().flatten().for_each(|entry| next(entry.value()));
         }
     }
 
@@ -189,6 +193,16 @@ impl<V: Send + Sync + 'static> KeyedIndex<V> {
     pub unsafe fn edit<'g>(&'g self, guard: &'g Guard) -> KeyedEdit<'g, V> {
         // SAFETY: the caller's contract.
         KeyedEdit { tables: &self.tables, ordered: unsafe { self.ordered.edit(guard) } }
+    }
+
+    /// What the value of an entry leads to lies elsewhere now.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the only writer; `value` is in the index under this key.
+    pub unsafe fn moved(&self, key: &[u8], value: &V) {
+        // SAFETY: the caller's contract; a value is the beginning of its block.
+        unsafe { self.tables.hint(self.tables.hash(key), entry::block_of(value)) };
     }
 
     /// Takes an entry out, and hands it back; `None` when the key is not there.

@@ -54,6 +54,8 @@ impl Keyspace {
                     .move_newest(|old| VersionBox::new_in(arena, *old.header(), &[old.bytes()]))
             };
             if let Some(old) = old {
+                // SAFETY: the caller's contract.
+                unsafe { self.index.moved(entry.key(), entry.value()) };
                 writer.moved.push(Retired::new(old));
                 piece.moved += 1;
             }

@@ -108,10 +108,8 @@ impl EntryWrites {
         let Self { entries, order, versions, steps, results, stamped, checks, reads, .. } = self;
         entries.clear();
         versions.clear();
-        stamped.clear();
-        stamped.shrink_to(ROOM_KEPT);
-        checks.clear();
-        checks.shrink_to(ROOM_KEPT);
+        empty(stamped);
+        empty(checks);
         // Most transactions have none of these.
         drop(order.take());
         if steps.len() != 0 {
@@ -123,8 +121,7 @@ impl EntryWrites {
         if reads.get_mut().len() != 0 {
             *reads = RefCell::default();
         }
-        self.also_rung.clear();
-        self.also_rung.shrink_to(ROOM_KEPT);
+        empty(&mut self.also_rung);
         self.journal.clear();
         (self.time, self.committed) = (CommitTime::default(), false);
     }
@@ -444,6 +441,15 @@ impl EntryWrites {
             keys.enumerate().map(|(at, key)| (key, position(at))).collect()
         });
         order.range::<[u8], _>(bounds)
+    }
+}
+
+/// Empties a list; it keeps room for a few.
+#[inline]
+fn empty<T>(list: &mut Vec<T>) {
+    if list.capacity() != 0 {
+        list.clear();
+        list.shrink_to(ROOM_KEPT);
     }
 }
 

@@ -77,6 +77,7 @@ impl Keyspace {
     pub fn new(env: Env) -> Self {
         let (watchers, refused) = (Arc::default(), RefusedCount::default());
         let index = KeyedIndex::new(env.random_up_to(u64::MAX));
+        let index = index.hinting(|entry: &Entry| entry.record.newest_address());
         Self { index, clock: ExpiryClock::new(env), refused, watchers }
     }
 
@@ -150,7 +151,7 @@ impl Keyspace {
     /// Asks memory for what reading these keys will look at.
     pub(crate) fn prefetch<K: AsRef<[u8]>>(&self, keys: &[K], _open: SnapshotRef<'_>) {
         // SAFETY: as in `read`.
-        unsafe { self.index.prefetch(keys, |entry| entry.record.prefetch_newest()) };
+        unsafe { self.index.prefetch(keys) };
     }
 
     /// The entries between two bounds, first to last, or last to first.

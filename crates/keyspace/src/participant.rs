@@ -99,6 +99,8 @@ impl Keyspace {
                 let name = writer.names.name(entry);
                 // SAFETY: the caller holds the lock and publishes.
                 unsafe { entry.record.install(version, commit) };
+                // SAFETY: as above; the entry is in the index until it is pruned.
+                unsafe { self.index.moved(key, entry) };
                 Some(name)
             }
             None => {
@@ -166,10 +168,10 @@ impl Keyspace {
     /// Hands on what waits for the open snapshots, for a participant that the keyspace
     /// is a part of.
     pub fn settle_writer<R: Copy>(&self, writer: &mut EntryWriter, settling: &mut Settling<'_, R>) {
-        for retired in writer.retired.drain(..) {
+        while let Some(retired) = writer.retired.pop() {
             retire(retired, settling);
         }
-        for moved in writer.moved.drain(..) {
+        while let Some(moved) = writer.moved.pop() {
             settling.retire(moved);
         }
     }

@@ -30,6 +30,7 @@ pub mod arena;
 pub mod horizon;
 pub mod limbo;
 pub mod oracle;
+mod pool;
 pub mod prune;
 pub mod reclaim;
 pub mod record;

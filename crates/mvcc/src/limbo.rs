@@ -45,7 +45,12 @@ impl Limbo {
 
     /// Frees what no snapshot in `active` can be reading, at most `most` items;
     /// gives the number freed. `active` was scanned after the unlinking.
+    #[inline]
     pub fn free(&mut self, active: &ActiveStarts, most: usize) -> usize {
+        if self.waiting.is_empty() { 0 } else { self.free_waiting(active, most) }
+    }
+
+    fn free_waiting(&mut self, active: &ActiveStarts, most: usize) -> usize {
         let free = |(unlinked, _): &(Timestamp, Retired)| {
             let early = mutant::is("limbo-freed-early");
             active.oldest().is_none_or(|oldest| oldest > *unlinked || early && oldest == *unlinked)

@@ -159,8 +159,15 @@ impl<H> Record<H> {
     /// itself.
     #[inline]
     pub fn prefetch_newest(&self) {
+        prefetch(self.newest_address(), [0, 64, 128]);
+    }
+
+    /// Where the newest version lies, or null. To be asked for, not to be accessed.
+    #[must_use]
+    #[inline]
+    pub fn newest_address(&self) -> *const () {
         // Relaxed: nothing is read through it.
-        prefetch(self.head.load(Ordering::Relaxed), [0, 64, 128]);
+        self.head.load(Ordering::Relaxed).cast_const().cast()
     }
 
     /// The commit timestamp of what the snapshot sees, and whether it exists

@@ -2,7 +2,7 @@
 //! and a run of bytes, in a single allocation.
 #![expect(unsafe_code, reason = "header and bytes share one allocation of varying size")]
 
-use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::fmt;
 use std::ptr::{self, NonNull};
 
@@ -10,6 +10,7 @@ use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use crate::arena::{Arena, Chunk};
+use crate::pool;
 
 /// A version in a chain. `H` is the typed part of its value; bytes follow.
 ///
@@ -138,7 +139,7 @@ impl<H> Version<H> {
             if in_arena {
                 Chunk::give_back(version.cast());
             } else {
-                dealloc(version.as_ptr().cast(), layout);
+                pool::give_back(version.cast(), layout);
             }
         }
     }
@@ -171,7 +172,7 @@ impl<H> VersionBox<H> {
     #[must_use]
     pub fn zeroed(header: H, len: usize) -> Self {
         // SAFETY: the bytes are zeroed here.
-        unsafe { Self::allocate(header, len, false, |layout| alloc_zeroed(layout)) }
+        unsafe { Self::allocate(header, len, false, |layout| pool::allocate_zeroed(layout)) }
     }
 
     /// A version with `header` and the concatenation of `parts` as bytes.
@@ -181,7 +182,7 @@ impl<H> VersionBox<H> {
     #[must_use]
     pub fn new(header: H, parts: &[&[u8]]) -> Self {
         // SAFETY: the layout is not empty: a version has fields.
-        Self::concatenated(header, parts, false, |layout| unsafe { alloc(layout) })
+        Self::concatenated(header, parts, false, |layout| unsafe { pool::allocate(layout) })
     }
 
     /// As [`VersionBox::new`], behind the one made last in `arena`.
@@ -201,7 +202,7 @@ impl<H> VersionBox<H> {
     #[must_use]
     pub fn tombstone(header: H, bytes: &[u8]) -> Self {
         // SAFETY: as in `new`.
-        Self::concatenated(header, &[bytes], true, |layout| unsafe { alloc(layout) })
+        Self::concatenated(header, &[bytes], true, |layout| unsafe { pool::allocate(layout) })
     }
 
     fn concatenated(

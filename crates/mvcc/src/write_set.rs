@@ -208,6 +208,16 @@ impl<K: Eq + Hash, W> WriteSet<K, W> {
         self.entries.drain(..)
     }
 
+    /// Whether [`clear`](Self::clear) would change nothing.
+    #[must_use]
+    #[inline]
+    pub fn is_as_new(&self) -> bool {
+        self.entries.is_empty()
+            && self.entries.capacity() <= ENTRIES_KEPT
+            && self.index.is_none()
+            && !self.recording
+    }
+
     /// Empties the set; it keeps its room for some entries.
     #[inline]
     pub fn clear(&mut self) {

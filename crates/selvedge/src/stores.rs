@@ -442,7 +442,9 @@ impl Participant for Stores {
     type Refusal = StoreRefusal;
 
     fn prepare(&self, writes: &mut StoreWrites) {
-        self.graph.prepare(&mut writes.graph);
+        if !writes.graph.is_empty() {
+            self.graph.prepare(&mut writes.graph);
+        }
         if let Some(entries) = &mut writes.entries {
             self.keyspace.prepare(entries);
         }
@@ -454,9 +456,11 @@ impl Participant for Stores {
         writes: &mut StoreWrites,
         start: Timestamp,
     ) -> Result<(), StoreRefusal> {
-        self.graph
-            .validate(&mut writer.graph, &mut writes.graph, start)
-            .map_err(StoreRefusal::Graph)?;
+        if !writes.graph.is_empty() || writes.graph.has_reads() {
+            self.graph
+                .validate(&mut writer.graph, &mut writes.graph, start)
+                .map_err(StoreRefusal::Graph)?;
+        }
         if let Some(entries) = &mut writes.entries {
             let judged = self.keyspace.validate(&mut writer.entries, entries, start);
             judged.map_err(StoreRefusal::Entry)?;
@@ -478,10 +482,12 @@ impl Participant for Stores {
         superseded: &mut Vec<StoreRecord>,
     ) {
         let StoreWriter { graph, entries: entry_writer, superseded: of_graph, schemas } = writer;
-        // SAFETY: the caller's contract, here and below; both have validated.
-        unsafe { self.graph.install(graph, &mut writes.graph, commit, of_graph) };
-        superseded.extend(of_graph.drain(..).map(StoreRecord::Graph));
-        of_graph.shrink_to(SUPERSEDED_KEPT);
+        if !writes.graph.is_empty() {
+            // SAFETY: the caller's contract, here and below; both have validated.
+            unsafe { self.graph.install(graph, &mut writes.graph, commit, of_graph) };
+            superseded.extend(of_graph.drain(..).map(StoreRecord::Graph));
+            of_graph.shrink_to(SUPERSEDED_KEPT);
+        }
         if let Some(entries) = &mut writes.entries {
             let name = |name| superseded.push(StoreRecord::Entry(name));
             // SAFETY: as above.
