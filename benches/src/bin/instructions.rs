@@ -34,7 +34,7 @@ type Path = Box<dyn FnMut(u64) -> Outcome<u64>>;
 type Begin = fn() -> Outcome<Path>;
 
 /// The paths: an operation of each is what its name says.
-const PATHS: [(&str, Begin); 9] = [
+const PATHS: [(&str, Begin); 10] = [
     ("snapshot begun and ended", || {
         let store = KvStore::load_into(database(), KEYS)?;
         Ok(Box::new(move |times| {
@@ -74,6 +74,10 @@ const PATHS: [(&str, Begin); 9] = [
             let hops = graph.on_snapshot(true, |graph| walk::one_hop(graph, &mut random, times));
             Ok(hops?.work)
         }))
+    }),
+    ("edge linked and committed", || {
+        let (graph, mut random) = (graph()?, Random::new(SEED));
+        Ok(Box::new(move |times| Ok(graph.link_one_by_one(&mut random, times)?.work)))
     }),
     ("edge visited in a sweep", || {
         let graph = graph()?;

@@ -136,6 +136,8 @@ pub(crate) struct Prepared {
 /// How often the log may outgrow the size at which a checkpoint is due, while one
 /// is being written, before commits wait for it.
 const CHECKPOINTS_BEHIND: u64 = 2;
+/// Room for the payload of a record to begin with: that of a commit of a few writes.
+const RECORD_BYTES: usize = 256;
 /// How long a commit waits before it looks again.
 const BEHIND_WAIT: Duration = Duration::from_millis(20);
 
@@ -175,7 +177,7 @@ impl<P: Participant> Journal<P> {
         participant: &P,
         writes: &P::Writes,
     ) -> Result<Prepared, StorageError> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(RECORD_BYTES);
         (self.hooks.encode)(participant, writes, &mut bytes);
         self.wait_for_checkpoint();
         let reservation = self.log.reserve(bytes.len())?;

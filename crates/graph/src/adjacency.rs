@@ -16,6 +16,7 @@ use selvedge_mvcc::{Arena, Version, VersionBox};
 use smallvec::SmallVec;
 
 use crate::block::{Block, HalfEdge, Packed, Shape};
+use crate::splice::spliced;
 
 /// Edges in a block of a tree; up to as many lie in a version itself.
 pub(crate) const BLOCK_EDGES_MAX: usize = if cfg!(test) { 8 } else { 512 };
@@ -97,6 +98,17 @@ impl TreeBlock {
         Self { shape, words }
     }
 
+    /// One with this shape, of these pieces.
+    fn of_pieces(shape: Shape, pieces: &[&[u8]]) -> Self {
+        let mut words = vec![0_u64; shape.bytes().div_ceil(8)].into_boxed_slice();
+        let (bytes, mut at) = (cast_slice_mut::<u64, u8>(&mut words), 0);
+        for piece in pieces {
+            bytes[at..at + piece.len()].copy_from_slice(piece);
+            at += piece.len();
+        }
+        Self { shape, words }
+    }
+
     fn block(&self) -> Block<'_> {
         Block::new(self.shape, &cast_slice(&self.words)[..self.shape.bytes()])
     }
@@ -136,11 +148,27 @@ impl Child {
         }
     }
 
+    /// The same block but for the edge of a single change, if that is all.
+    fn spliced(&self, block: &TreeBlock, changes: &[Change]) -> Option<Self> {
+        let [change] = changes else { return None };
+        if self.len >= BLOCK_EDGES_MAX {
+            return None;
+        }
+        let new = spliced(block.block(), change, TreeBlock::of_pieces)?;
+        let first = new.block().edges(0, 1).next()?;
+        let len = new.block().len();
+        Some(Self { first, len, node: Arc::new(TreeNode::Block(new)) })
+    }
+
     /// What `changes`, sorted and not empty, make of this subtree: any number
     /// of subtrees of the same height.
     fn apply(&self, changes: &[Change], scratch: &mut Vec<HalfEdge>, out: &mut Vec<Self>) {
         match &*self.node {
             TreeNode::Block(block) => {
+                if let Some(new) = self.spliced(block, changes) {
+                    out.push(new);
+                    return;
+                }
                 scratch.clear();
                 merge(block.block().edges(0, self.len), changes, scratch);
                 blocks_of(scratch, out);
@@ -237,8 +265,17 @@ pub(crate) fn changed(
         tree.apply(changes, scratch, &mut children);
         return of_children(children, scratch);
     }
+    let block = base.and_then(|base| base.single());
+    if let (Some(block), [change]) = (block, changes)
+        && block.len() < BLOCK_EDGES_MAX
+        && let Some(new) = spliced(block, change, |shape, pieces| {
+            VersionBox::new(Adjacency { shape, tree: None }, pieces)
+        })
+    {
+        return new;
+    }
     scratch.clear();
-    match base.and_then(|base| base.single()) {
+    match block {
         Some(block) => merge(block.edges(0, block.len()), changes, scratch),
         None => merge(std::iter::empty(), changes, scratch),
     }

@@ -34,9 +34,9 @@ pub(crate) struct Shape {
 
 #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
-struct Run {
-    edge_type: u32,
-    start: u32,
+pub(crate) struct Run {
+    pub(crate) edge_type: u32,
+    pub(crate) start: u32,
 }
 
 impl Shape {
@@ -77,17 +77,30 @@ impl Shape {
             && Block::new(self, bytes).is_sorted()
     }
 
+    /// The same with so many edges, of the same types.
+    pub(crate) fn with_len(self, len: u32) -> Self {
+        Self { len, ..self }
+    }
+
+    pub(crate) fn is_wide(self) -> bool {
+        self.wide
+    }
+
+    pub(crate) fn has_ids(self) -> bool {
+        self.ids
+    }
+
     #[inline]
-    fn neighbours_at(self) -> usize {
+    pub(crate) fn neighbours_at(self) -> usize {
         self.runs as usize * size_of::<Run>()
     }
 
     #[inline]
-    fn neighbours_end(self) -> usize {
+    pub(crate) fn neighbours_end(self) -> usize {
         self.neighbours_at() + self.len as usize * if self.wide { 8 } else { 4 }
     }
 
-    fn ids_at(self) -> usize {
+    pub(crate) fn ids_at(self) -> usize {
         self.neighbours_end().next_multiple_of(8)
     }
 
@@ -193,7 +206,7 @@ impl<'a> Block<'a> {
     }
 
     #[inline]
-    fn runs(self) -> &'a [Run] {
+    pub(crate) fn runs(self) -> &'a [Run] {
         cast_slice(&self.bytes[..self.shape.neighbours_at()])
     }
 
@@ -224,7 +237,7 @@ impl<'a> Block<'a> {
         })
     }
 
-    fn ids(self) -> &'a [u64] {
+    pub(crate) fn ids(self) -> &'a [u64] {
         if self.shape.ids { cast_slice(&self.bytes[self.shape.ids_at()..]) } else { &[] }
     }
 

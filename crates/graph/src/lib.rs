@@ -54,6 +54,7 @@ mod reads;
 mod redo;
 pub mod rules;
 pub mod scan;
+mod splice;
 pub mod transaction;
 pub mod traversal;
 mod validation;

@@ -195,7 +195,7 @@ impl Keyspace {
             };
             read.map_err(|misfit| contents.block_problem(key, &misfit.to_string()))?;
         }
-        writer.leaves = Some(Leaves::loaded(found));
+        writer.leaves = Some(Leaves::loaded(contents.manifest().timestamp, found));
         Ok(())
     }
 

@@ -15,6 +15,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use selvedge_base::Timestamp;
 use selvedge_mvcc::Pin;
 
 use crate::bounds::Bounds;
@@ -64,6 +65,18 @@ pub(crate) struct Leaves {
     dirty: Vec<Box<[u8]>>,
     /// Leaves whose blocks must go.
     gone: Vec<u64>,
+    /// The last commit that wrote an entry.
+    latest: Timestamp,
+    /// The same, when it was last asked what has to be written: what was written since
+    /// lies in a dirty leaf.
+    taken: Timestamp,
+}
+
+/// What an entry had before it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReplacedValue {
+    pub(crate) commit: Timestamp,
+    pub(crate) bytes: usize,
 }
 
 /// A leaf that a checkpoint has to write.
@@ -85,21 +98,22 @@ impl LeafRange {
 impl Default for Leaves {
     fn default() -> Self {
         let by_start = BTreeMap::from([(Box::from(&[][..]), Leaf::default())]);
-        Self { by_start, next_number: 1, dirty: Vec::new(), gone: Vec::new() }
+        let (latest, taken) = (Timestamp::ZERO, Timestamp::ZERO);
+        Self { by_start, next_number: 1, dirty: Vec::new(), gone: Vec::new(), latest, taken }
     }
 }
 
 impl Leaves {
-    /// The leaves that a checkpoint has, by start, with their numbers and how many
-    /// entries each has.
-    pub(crate) fn loaded(mut found: Vec<(Box<[u8]>, u64, u64)>) -> Self {
+    /// The leaves that a checkpoint of this time has, by start, with their numbers and how
+    /// many entries each has.
+    pub(crate) fn loaded(at: Timestamp, mut found: Vec<(Box<[u8]>, u64, u64)>) -> Self {
         found.sort_unstable();
         let next_number = found.iter().map(|(_, number, _)| number + 1).max().unwrap_or(0);
         if let Some((start, ..)) = found.first_mut() {
             // Nothing is below it.
             *start = Box::default();
         }
-        let mut leaves = Self { next_number, ..Self::default() };
+        let mut leaves = Self { next_number, latest: at, taken: at, ..Self::default() };
         if found.is_empty() {
             leaves.next_number = 1;
             return leaves;
@@ -118,14 +132,26 @@ impl Leaves {
         }
     }
 
-    /// Notes a new value of so many bytes, of a `new` entry or one that is there. Gives
-    /// where the leaf starts, if that is to be [`cut`](Self::cut).
+    /// Notes a new value of so many bytes that `commit` wrote, of a new entry or in the
+    /// place of the value that one had. Gives where the leaf starts, if that is to be
+    /// [`cut`](Self::cut).
     #[must_use]
-    pub(crate) fn written(&mut self, key: &[u8], bytes: usize, new: bool) -> Option<Box<[u8]>> {
+    pub(crate) fn written(
+        &mut self,
+        key: &[u8],
+        bytes: usize,
+        commit: Timestamp,
+        old: Option<ReplacedValue>,
+    ) -> Option<Box<[u8]>> {
+        self.latest = commit;
+        if old.is_some_and(|old| old.commit > self.taken && bytes <= old.bytes) {
+            // Its leaf is dirty, and does not grow.
+            return None;
+        }
         let Self { by_start, dirty, .. } = self;
         let (start, leaf) = leaf_of(by_start, key);
         Self::mark(dirty, start, leaf);
-        leaf.entries += u64::from(new);
+        leaf.entries += u64::from(old.is_none());
         leaf.bytes += (key.len() + bytes) as u64;
         let too_large = leaf.entries > ENTRIES_MAX || leaf.bytes > BYTES_MAX;
         too_large.then(|| start.into())
@@ -183,6 +209,7 @@ impl Leaves {
 
     /// What has to be written, and which blocks must go, since this was last asked.
     pub(crate) fn take(&mut self) -> (Vec<LeafRange>, Vec<u64>) {
+        self.taken = self.latest;
         let mut ranges = Vec::new();
         for start in std::mem::take(&mut self.dirty) {
             let Some(leaf) = self.by_start.get_mut(&start).filter(|leaf| leaf.dirty) else {
@@ -211,5 +238,48 @@ impl Leaves {
                 Self::mark(dirty, start, leaf);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ts(number: u64) -> Timestamp {
+        Timestamp::new(number)
+    }
+
+    fn old(commit: u64, bytes: usize) -> Option<ReplacedValue> {
+        Some(ReplacedValue { commit: ts(commit), bytes })
+    }
+
+    fn written(leaves: &mut Leaves, commit: u64, bytes: usize, old: Option<ReplacedValue>) {
+        assert_eq!(leaves.written(b"k", bytes, ts(commit), old), None);
+    }
+
+    #[test]
+    fn what_is_written_again_is_noted_once_between_two_checkpoints() {
+        let mut leaves = Leaves::loaded(ts(5), vec![(Box::default(), 3, 1)]);
+        written(&mut leaves, 6, 10, old(4, 10));
+        assert_eq!(leaves.take().0.len(), 1, "it was as the checkpoint has it");
+        assert!(leaves.take().0.is_empty());
+        written(&mut leaves, 7, 10, old(6, 10));
+        written(&mut leaves, 8, 10, old(7, 10));
+        assert_eq!(leaves.by_start[&[][..]].bytes, 2 * 11, "once for each checkpoint");
+        assert_eq!(leaves.take().0.len(), 1);
+        written(&mut leaves, 9, 10, old(8, 10));
+        assert_eq!(leaves.take().0.len(), 1, "the one before was not noted, and came before");
+    }
+
+    #[test]
+    fn what_grows_is_measured_some_time() {
+        let mut leaves = Leaves::default();
+        let step = BYTES_MAX as usize / 4;
+        let mut commits = (1..).map(|commit| {
+            let old = (commit > 1).then(|| old(commit - 1, step * (commit as usize - 1)));
+            leaves.written(b"k", step * commit as usize, ts(commit), old.flatten())
+        });
+        let first = commits.by_ref().take(9).position(|too_large| too_large.is_some());
+        assert_eq!(first, Some(2), "a quarter, and two, and three");
     }
 }

@@ -12,6 +12,7 @@ use crate::entry_names::{EntryName, NO_NAME};
 use crate::entry_writes::{CommitTime, EntryWrites, StampedWrite};
 use crate::error::Refusal;
 use crate::keyspace::Keyspace;
+use crate::leaves::ReplacedValue;
 use crate::staged::Plan;
 use crate::stamped_key::put_stamp;
 use crate::writer::EntryWriter;
@@ -93,6 +94,10 @@ impl Keyspace {
         let expires = version.header().expires;
         let bytes = version.bytes().len();
         let expired = old.map_or(0, |entry| entry.newest_expires(pin));
+        let replaced = old.map(|entry| {
+            let (commit, bytes) = (entry.record.stamp().commit(), entry.newest_bytes(pin));
+            ReplacedValue { commit, bytes }
+        });
         writer.expirations.change(key, expired, expires);
         let name = match old {
             Some(entry) => {
@@ -111,7 +116,7 @@ impl Keyspace {
             }
         };
         if let Some(leaves) = &mut writer.leaves
-            && let Some(too_large) = leaves.written(key, bytes, old.is_none())
+            && let Some(too_large) = leaves.written(key, bytes, commit, replaced)
         {
             // It is measured by a walk.
             pin.count_retired(inserts.publish());
