@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::container::{Container, Entries, find, split_field};
-use crate::path::{Step, Steps};
+use crate::path::{Step, Steps, is_name};
 use crate::{DecodeError, Document, FromValue, TypeMismatch, ValueRef, parse};
 
 /// A document, or a map inside one, that lies in encoded bytes.
@@ -89,6 +89,9 @@ impl<'a> DocRef<'a> {
     /// # Ok::<(), selvedge_encoding::EncodeError>(())
     /// ```
     pub fn get_path(&self, path: &str) -> Option<ValueRef<'a>> {
+        if is_name(path) {
+            return self.get(path);
+        }
         let mut value = ValueRef::Map(*self);
         for step in Steps::new(path) {
             value = match (step?, value) {

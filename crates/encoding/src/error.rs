@@ -8,6 +8,8 @@ use std::fmt;
 
 use selvedge_base::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, NAME_BYTES_MAX};
 
+use crate::path::PathError;
+
 /// Characters of an overlong text that an error repeats.
 pub(crate) const SHOWN_CHARS: usize = 32;
 
@@ -44,6 +46,9 @@ pub enum EncodeError {
     /// A path leads through a value that is not a map.
     #[error(transparent)]
     TypeMismatch(#[from] TypeMismatch),
+    /// A path to be written is none.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// A path to be written names an element of a list.
     #[error("`{path}` names a list element; only fields of maps can be set by path")]
     ListElement {
@@ -91,7 +96,7 @@ impl EncodeError {
             | Self::TooDeep { path, .. }
             | Self::NameTooLong { path, .. } => Some(path),
             Self::TypeMismatch(mismatch) => Some(&mut mismatch.path),
-            Self::ListElement { .. } | Self::NotADocument => None,
+            Self::Path(_) | Self::ListElement { .. } | Self::NotADocument => None,
         }
     }
 }

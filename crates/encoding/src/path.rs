@@ -22,7 +22,7 @@ use crate::{DocRef, ValueRef};
 /// let line = FieldPath::parse("address.lines[1]")?;
 /// assert!(line.get(DocRef::trusted(&bytes)).unwrap() == "Oslo");
 /// let wrong = FieldPath::parse("address..city").unwrap_err();
-/// assert_eq!(wrong.to_string(), "\"address..city\" is not a path to a field: \
+/// assert_eq!(wrong.to_string(), "\"address..city\" is not a path to a field, for its step 2: \
 ///     names have dots between them and positions such as [0] behind them, and none is empty");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -43,7 +43,7 @@ impl FieldPath {
         for step in Steps::new(text) {
             count += 1;
             if step.is_none_or(|step| step == Step::Field("")) {
-                return Err(PathError { path: shown(text, SHOWN_CHARS) });
+                return Err(PathError { path: shown(text, SHOWN_CHARS), step: count });
             }
         }
         Ok(Self { text: text.into(), is_name: count == 1 })
@@ -78,12 +78,24 @@ impl fmt::Debug for FieldPath {
 /// A text that is no path.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "{path:?} is not a path to a field: names have dots between them and positions such as [0] \
-     behind them, and none is empty"
+    "{path:?} is not a path to a field, for its step {step}: names have dots between them and \
+     positions such as [0] behind them, and none is empty"
 )]
 pub struct PathError {
     /// The text, cut short.
     pub path: String,
+    /// The first step that is neither a name nor a position, counted from 1.
+    pub step: usize,
+}
+
+/// Whether a path is a name, without further steps.
+pub(crate) fn is_name(path: &str) -> bool {
+    path.bytes().all(|byte| !ends_name(byte))
+}
+
+/// No letter but these has such a byte.
+fn ends_name(byte: u8) -> bool {
+    matches!(byte, b'.' | b'[')
 }
 
 /// One step of a path.
@@ -110,7 +122,7 @@ impl<'p> Steps<'p> {
 
     fn step(&mut self, rest: &'p str) -> Option<Step<'p>> {
         let (step, rest) = if self.at_name {
-            let end = rest.find(['.', '[']).unwrap_or(rest.len());
+            let end = rest.bytes().position(ends_name).unwrap_or(rest.len());
             let (name, rest) = rest.split_at(end);
             (Step::Field(name), rest)
         } else {

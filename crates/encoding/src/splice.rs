@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use crate::container::{Container, split_field};
 use crate::encode::{Encoder, check_depth, check_length, write_name, write_table};
 use crate::format::{self, width_for};
-use crate::{EncodeError, TypeMismatch, Value, ValueRef};
+use crate::{EncodeError, FieldPath, TypeMismatch, Value, ValueRef};
 
 /// Fields that are set at once without allocating.
 const EDITS_INLINE: usize = 16;
@@ -110,7 +110,8 @@ pub fn unset_field(doc: &[u8], name: &str, out: &mut Vec<u8>) -> bool {
 ///
 /// # Errors
 /// As [`set_field`]; [`EncodeError::TypeMismatch`] if something on the way is not
-/// a map, null included; [`EncodeError::ListElement`] if `path` has a bracket.
+/// a map, null included; [`EncodeError::Path`] if `path` is none, as it is with an empty
+/// name; [`EncodeError::ListElement`] if it leads into a list.
 ///
 /// ```
 /// use selvedge_encoding::{doc, encode, set_path};
@@ -130,6 +131,7 @@ pub fn set_path(
     value: &Value,
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
+    FieldPath::parse(path)?;
     if path.contains('[') {
         return Err(EncodeError::ListElement { path: path.to_owned() });
     }

@@ -79,7 +79,11 @@ impl Check<'_> {
         self.expect(known, || format!("node {id} has a label without a name"));
         let sound =
             version.verify(self.graph.salt()).is_ok() && DocRef::parse(version.document()).is_ok();
-        self.expect(sound, || format!("the document of node {id} is damaged"));
+        let view = self.view;
+        self.expect(sound, || {
+            let label = view.label_name(label);
+            format!("the document of node {id} with label {label:?} is damaged")
+        });
         self.key(id, version);
     }
 
@@ -114,11 +118,14 @@ impl Check<'_> {
             let found = there.is_some_and(|there| {
                 there.find(edge_type, node).iter().any(|found| found.id == id)
             });
+            let name = self.view.edge_type_by_id(edge_type).map(|kind| &*kind.name);
             self.expect(found, || {
-                format!("an edge between {node} and {neighbour} lacks one of its ends")
+                let name = name.unwrap_or_default();
+                format!("an edge {name:?} between {node} and {neighbour} lacks one of its ends")
             });
-            let named = self.view.edge_type_by_id(edge_type).is_some();
-            self.expect(named, || format!("an edge at node {node} has a type without a name"));
+            self.expect(name.is_some(), || {
+                format!("an edge at node {node} has a type without a name")
+            });
         }
     }
 

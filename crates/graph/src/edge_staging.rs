@@ -23,10 +23,10 @@ impl GraphTransaction<'_> {
     /// [`GraphError::EdgeType`] if it is defined otherwise; a name that is empty
     /// or too long.
     pub fn define_edge_type(&mut self, name: &str, def: &EdgeTypeDef) -> Result<(), GraphError> {
-        check_name("edge type", name)?;
+        check_name("an edge type", name)?;
         self.check_room(1)?;
         for label in [def.source_label(), def.target_label()].into_iter().flatten() {
-            check_name("label", label)?;
+            check_name("a label", label)?;
         }
         let (_, existing) = self.edge_type_or_define(name, def, true)?;
         if existing != *def {
@@ -92,7 +92,7 @@ impl GraphTransaction<'_> {
         target: NodeId,
         document: &Document,
     ) -> Result<Edge, GraphError> {
-        check_name("edge type", edge_type)?;
+        check_name("an edge type", edge_type)?;
         // The first edge of a type comes with the type.
         let known = self.graph.edge_types.table(self.at).by_name(edge_type).is_some()
             || self.writes.reserved_edge_types.iter().any(|kind| &*kind.name == edge_type);
@@ -268,7 +268,9 @@ impl GraphTransaction<'_> {
         } else {
             view.track_neighbourhood(edge.source, Direction::Out);
         }
-        found.map(|half| half.id).ok_or(GraphError::NotFound(Entity::Edge(edge)))
+        found
+            .map(|half| half.id)
+            .ok_or_else(|| GraphError::NotFound(Entity::Edge(view.named_edge(edge))))
     }
 
     /// Sets fields of an edge's document; the others stay.
@@ -319,7 +321,7 @@ impl GraphTransaction<'_> {
                 base = DocRef::trusted(&upgraded);
             }
             let edited = edit(base.as_bytes(), &mut scratch);
-            edited.map_err(|source| document_error(Entity::Edge(edge).to_string(), source))?;
+            edited.map_err(|source| document_error(now.named().to_string(), source))?;
             check_document(&scratch)?;
             match &mut rules {
                 Some(rules) => rules.edge_changes(now.edge_type(), &mut scratch),

@@ -19,6 +19,31 @@ pub struct Edge {
     pub id: Option<EdgeId>,
 }
 
+/// An edge, and what its type is called: as errors speak of it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct NamedEdge {
+    /// The edge.
+    pub edge: Edge,
+    /// The name of its type.
+    pub edge_type: Box<str>,
+}
+
+impl NamedEdge {
+    /// `None`: no type has the number that this edge speaks of.
+    pub(crate) fn new(edge: Edge, edge_type: Option<&str>) -> Self {
+        let edge_type = edge_type.map_or_else(|| edge.edge_type.to_string().into(), Into::into);
+        Self { edge, edge_type }
+    }
+}
+
+impl fmt::Display for NamedEdge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { edge, edge_type } = self;
+        write!(f, "edge {} -{edge_type}-> {}", edge.source, edge.target)?;
+        edge.id.map_or(Ok(()), |id| write!(f, " ({id})"))
+    }
+}
+
 /// One of two directions along an edge.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Direction {
@@ -57,7 +82,7 @@ pub enum Entity {
         key: String,
     },
     /// An edge: its existence and its document.
-    Edge(Edge),
+    Edge(NamedEdge),
     /// The set of edges at a node.
     Neighbourhood(NodeId),
     /// The set of nodes with a label.
@@ -73,10 +98,7 @@ impl fmt::Display for Entity {
         match self {
             Self::Node(id) => write!(f, "node {id}"),
             Self::Key { label, key } => write!(f, "key {key:?} of label {label:?}"),
-            Self::Edge(edge) => {
-                write!(f, "edge {} -{}-> {}", edge.source, edge.edge_type, edge.target)?;
-                edge.id.map_or(Ok(()), |id| write!(f, " ({id})"))
-            }
+            Self::Edge(edge) => edge.fmt(f),
             Self::Neighbourhood(id) => write!(f, "edges at node {id}"),
             Self::Label(label) => write!(f, "nodes with label {label:?}"),
             Self::EdgeType(name) => write!(f, "edge type {name:?}"),

@@ -64,7 +64,7 @@ pub enum GraphError {
         limit: u64,
     },
     /// The name of a label or edge type is empty.
-    #[error("the name of a {what} may not be empty")]
+    #[error("the name of {what} may not be empty")]
     EmptyName {
         /// What was to be named.
         what: &'static str,
@@ -88,6 +88,18 @@ pub enum GraphError {
         values: String,
         /// The node that has them.
         holder: NodeId,
+    },
+    /// A migration under way brings a default to a field of a unique index, and keeps its
+    /// place there for the nodes that are to get it.
+    #[error(
+        "the node would have, in the unique index {index:?} of {label:?}, the default of a \
+         migration that is under way: give it another value, or wait until that has ended"
+    )]
+    DefaultKept {
+        /// The label.
+        label: String,
+        /// The index.
+        index: String,
     },
     /// Two nodes have the same values, so that an index of them cannot be unique.
     #[error(

@@ -67,7 +67,7 @@ pub use changes::GraphChanges;
 pub use codec::Misfit;
 pub use compaction::CompactionStep;
 pub use edge_type::EdgeTypeDef;
-pub use entity::{Conflict, ConflictKind, Direction, Edge, Entity};
+pub use entity::{Conflict, ConflictKind, Direction, Edge, Entity, NamedEdge};
 pub use error::{GraphError, GraphRefusal};
 pub use graph::{Graph, GraphOptions, GraphRecord};
 pub use neighbours::{EdgeRef, Edges, Neighbours};

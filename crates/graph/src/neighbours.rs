@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::adjacency::{AdjacencyRead as _, AdjacencyVersion, Change, merge, slices, sort_changes};
 use crate::block::{HalfEdge, Packed};
-use crate::entity::{Direction, Edge, Entity};
+use crate::entity::{Direction, Edge, Entity, NamedEdge};
 use crate::error::GraphError;
 use crate::graph::EdgeVersion;
 use crate::outside::ReadDocument as _;
@@ -198,6 +198,12 @@ impl<'a> EdgeRef<'a> {
         self.view.edge_type_name(self.edge.edge_type)
     }
 
+    /// Which edge it is, with the name of its type.
+    #[must_use]
+    pub fn named(&self) -> NamedEdge {
+        self.view.named_edge(self.edge)
+    }
+
     /// Verifies its document, as [`Node::verify`](crate::Node::verify) does.
     ///
     /// # Errors
@@ -206,7 +212,7 @@ impl<'a> EdgeRef<'a> {
     pub fn verify(&self) -> Result<(), GraphError> {
         let Some(version) = self.version else { return Ok(()) };
         let verified = version.verify(self.view.graph.salt());
-        verified.map_err(|_| GraphError::Damaged(Entity::Edge(self.edge)))
+        verified.map_err(|_| GraphError::Damaged(Entity::Edge(self.named())))
     }
 
     /// Its document.

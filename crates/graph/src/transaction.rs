@@ -95,7 +95,7 @@ impl<'t> GraphTransaction<'t> {
         key: Option<&str>,
         document: &Document,
     ) -> Result<NodeId, GraphError> {
-        check_name("label", label)?;
+        check_name("a label", label)?;
         check_limit("the length of a key in bytes", key.map_or(0, str::len), NODE_KEY_BYTES_MAX)?;
         self.check_room(1)?;
         if let Some(key) = key

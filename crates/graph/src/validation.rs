@@ -3,11 +3,14 @@
 //! Runs under the commit lock and changes nothing.
 #![expect(unsafe_code, reason = "the commit lock vouches for what is read")]
 
+use std::sync::Arc;
+
 use selvedge_base::sync::atomic::Ordering;
 use selvedge_base::{EdgeTypeId, LabelId, NodeId, Timestamp, mutant};
 use selvedge_mvcc::{Record, Stamp, check_read, check_write};
 
-use crate::entity::{Conflict, ConflictKind, Direction, Edge, Entity};
+use crate::catalog::{EdgeType, NameTable};
+use crate::entity::{Conflict, ConflictKind, Direction, Edge, Entity, NamedEdge};
 use crate::error::GraphRefusal;
 use crate::graph::{Graph, NodeRead};
 use crate::reads::ReadSet;
@@ -29,14 +32,23 @@ impl Graph {
             reserved.or_else(|| labels.by_number(id.get())).map(|label| label.name.to_string())
         };
         let edge_type = |id: EdgeTypeId| {
-            let reserved = writes.reserved_edge_types.iter().find(|kind| kind.id == id);
-            reserved.or_else(|| edge_types.by_number(id.get())).map(|kind| kind.name.to_string())
+            edge_type_with(edge_types, writes, id).map(|kind| kind.name.to_string())
         };
         [
             writes.labels_written().into_iter().filter_map(label).collect(),
             writes.edge_types_linked().into_iter().filter_map(edge_type).collect(),
         ]
     }
+}
+
+/// The edge type with a number, which a transaction may be about to make known.
+fn edge_type_with<'t>(
+    known: &'t NameTable<EdgeType>,
+    writes: &'t GraphWrites,
+    id: EdgeTypeId,
+) -> Option<&'t Arc<EdgeType>> {
+    let reserved = writes.reserved_edge_types.iter().find(|kind| kind.id == id);
+    reserved.or_else(|| known.by_number(id.get()))
 }
 
 /// One validation: the graph under the commit lock, and the transaction's start.
@@ -165,6 +177,13 @@ impl<'v> Validation<'v> {
         Entity::Key { label, key: String::from_utf8_lossy(&name.key).into_owned() }
     }
 
+    fn edge_entity(&self, edge: Edge) -> Entity {
+        // SAFETY: the commit lock is held (`new`).
+        let known = unsafe { self.graph.edge_types.current() };
+        let edge_type = edge_type_with(known, self.writes, edge.edge_type);
+        Entity::Edge(NamedEdge::new(edge, edge_type.map(|edge_type| &*edge_type.name)))
+    }
+
     /// The newest commit after the start that gave or took the key; for a
     /// claimant also one before that still holds it.
     fn key_changed(&self, name: &KeyName, claimant: Option<NodeId>) -> Option<Timestamp> {
@@ -202,7 +221,7 @@ impl<'v> Validation<'v> {
             }
             if let Some(written) = self.writer.last_written(edge) {
                 check_write(Stamp::of(written), self.start).map_err(|overtaken| {
-                    self.conflict(Entity::Edge(*edge), ConflictKind::Write, overtaken.by)
+                    self.conflict(self.edge_entity(*edge), ConflictKind::Write, overtaken.by)
                 })?;
             }
             if write.existed.is_none() && !mutant::is("endpoint-unchecked") {
@@ -247,7 +266,7 @@ impl<'v> Validation<'v> {
         }
         for edge in &reads.edge_names {
             let newest = self.writer.last_written(edge).unwrap_or_default();
-            fresh(&|| Entity::Edge(*edge), newest)?;
+            fresh(&|| self.edge_entity(*edge), newest)?;
         }
         for name in &reads.keys {
             let newest = self.key_changed(name, None).unwrap_or_default();

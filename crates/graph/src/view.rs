@@ -14,7 +14,7 @@ use selvedge_mvcc::{Record, SnapshotRef};
 
 use crate::catalog::{EdgeType, Label};
 use crate::edge_type::EdgeTypeDef;
-use crate::entity::Entity;
+use crate::entity::{Edge, Entity, NamedEdge};
 use crate::error::GraphError;
 use crate::graph::{Graph, NodeRead, NodeVersion};
 use crate::outside::ReadDocument as _;
@@ -263,6 +263,13 @@ impl<'a> GraphView<'a> {
     #[must_use]
     pub fn edge_type_name(&self, id: EdgeTypeId) -> &'a str {
         self.edge_type_by_id(id).map_or("", |edge_type| &*edge_type.name)
+    }
+
+    /// An edge with the name of its type.
+    #[must_use]
+    pub fn named_edge(&self, edge: Edge) -> NamedEdge {
+        let edge_type = self.edge_type_by_id(edge.edge_type);
+        NamedEdge::new(edge, edge_type.map(|edge_type| &*edge_type.name))
     }
 
     /// The definition of an edge type, own definitions included.

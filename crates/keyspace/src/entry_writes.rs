@@ -174,8 +174,8 @@ impl EntryWrites {
     /// Removes an entry if it has expired when this is committed; blind.
     pub(crate) fn expire(&mut self, key: &[u8]) -> Result<(), InputError> {
         self.replace(key, None, false)?;
-        let staged = Staged { only_expired: true, ..self.staged(key).unwrap_or_default() };
-        self.stage(key, staged);
+        let old = self.staged(key).unwrap_or_default();
+        self.stage(key, false, Staged { only_expired: true, ..old });
         Ok(())
     }
 
@@ -353,7 +353,7 @@ impl EntryWrites {
         value: Option<(EntryHeader, &[u8])>,
         at_snapshot: bool,
     ) -> Result<(), InputError> {
-        let old = self.admit(key, self.versions.len())?;
+        let (old, is_new) = self.admit(key, self.versions.len())?;
         let version = match value {
             Some((header, bytes)) => {
                 check_value(header.encoding, bytes)?;
@@ -364,7 +364,8 @@ impl EntryWrites {
         let replacement = Some(self.versions.put(old.replacement, version));
         let conflicts = old.conflicts || at_snapshot;
         let only_expired = false;
-        self.stage(key, Staged { conflicts, only_expired, replacement, steps: None, ..old });
+        let staged = Staged { conflicts, only_expired, replacement, steps: None, ..old };
+        self.stage(key, is_new, staged);
         Ok(())
     }
 
@@ -375,32 +376,37 @@ impl EntryWrites {
         operation: Operation,
         operand: Operand,
     ) -> Result<(), InputError> {
-        let old = self.admit(key, self.steps.len())?;
+        let (old, is_new) = self.admit(key, self.steps.len())?;
         // The version that will hold the number, allocated before the lock.
         let result = old.result.unwrap_or_else(|| {
             let header = EntryHeader { encoding: Encoding::LE64, expires: 0 };
             self.versions.put(None, VersionBox::zeroed(header, size_of::<u64>()))
         });
         let steps = Some(self.steps.append(old.steps, operation, operand));
-        self.stage(key, Staged { steps, result: Some(result), ..old });
+        self.stage(key, is_new, Staged { steps, result: Some(result), ..old });
         Ok(())
     }
 
-    /// What is staged for the key so far, if more may be: behind `others` of the
-    /// same kind.
-    fn admit(&self, key: &[u8], others: usize) -> Result<Staged, InputError> {
+    /// What is staged for the key so far, and whether it is new, if more may be staged:
+    /// behind `others` of the same kind.
+    fn admit(&self, key: &[u8], others: usize) -> Result<(Staged, bool), InputError> {
         check_key(key)?;
         room_behind(others)?;
         if let Some(old) = self.staged(key) {
-            return Ok(old);
+            return Ok((old, false));
         }
         room_behind(self.entries.len())?;
-        Ok(Staged::default())
+        Ok((Staged::default(), true))
     }
 
-    fn stage(&mut self, key: &[u8], staged: Staged) {
+    /// Stages something for a key that is new, or in the place of what is staged for it.
+    fn stage(&mut self, key: &[u8], is_new: bool, staged: Staged) {
         self.journal.note();
-        let Err(staged) = self.entries.replace(key, staged) else { return };
+        if !is_new {
+            let replaced = self.entries.replace(key, staged).is_ok();
+            debug_assert!(replaced, "what was found is still there");
+            return;
+        }
         let at = self.entries.add(KeptKey::from_slice(key), staged);
         if let Some(order) = self.order.get_mut() {
             order.insert(KeptKey::from_slice(key), position(at));

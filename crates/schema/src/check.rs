@@ -204,7 +204,9 @@ impl FieldDef {
             other => other.type_name().to_owned(),
         };
         let of = expected.without_null();
+        let is_required = self.presence == Presence::Required && path == self.name;
         let hint = match (of, value) {
+            (_, ValueRef::Null) if is_required => "set it, or make the field nullable",
             (_, ValueRef::Null) => "leave it out, or make the field nullable",
             (FieldType::Uint, ValueRef::I64(_)) => "it may not be negative",
             (FieldType::Float, ValueRef::I64(_) | ValueRef::U64(_)) => "write it as 3.0",

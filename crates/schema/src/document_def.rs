@@ -93,6 +93,9 @@ impl DocumentDef {
 
     /// Whether it makes sense.
     pub(crate) fn validate(&self, owner: &Owner) -> Result<(), DefinitionError> {
+        if owner.name().is_empty() {
+            return Err(DefinitionError::EmptyName { owner: owner.clone() });
+        }
         let limited = |what, actual, limit| limited(owner, what, actual, limit);
         limited("the number of fields", self.fields.len(), DEFINED_FIELDS_MAX)?;
         limited("the number of indexes", self.indexes.len(), INDEXES_MAX)?;
@@ -138,7 +141,9 @@ impl DocumentDef {
             let (first, inside) = path.split_once('.').map_or((path, false), |(at, _)| (at, true));
             match self.field(first).map(|field| field.field_type.without_null()) {
                 None if !self.open => {
-                    return refuse(format!("there is no field `{first}`"));
+                    return refuse(format!(
+                        "there is no field `{first}`: define it, or drop the index"
+                    ));
                 }
                 Some(FieldType::Map | FieldType::Any) | None => {}
                 Some(other) if inside => {

@@ -20,6 +20,12 @@ pub enum DefinitionError {
         /// The limit.
         limit: usize,
     },
+    /// The name of the label or edge type is empty.
+    #[error("the definition of {owner}: its name may not be empty")]
+    EmptyName {
+        /// Whose definition.
+        owner: Owner,
+    },
     /// The name of a field, or a part of a path, is none: empty, or with a dot or
     /// bracket in it.
     #[error(

@@ -44,6 +44,12 @@ impl IndexPath {
         &self.path
     }
 
+    /// The field that the path begins with: `address`.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        self.path.split_once('.').map_or(&*self.path, |(field, _)| field)
+    }
+
     /// Whether each distinct element of a list gives an entry (`tags[]`). A value that
     /// is no list gives one.
     #[must_use]
@@ -104,9 +110,7 @@ impl IndexDef {
     #[must_use]
     pub fn on<'p>(paths: impl IntoIterator<Item = &'p str>) -> Self {
         let paths: Vec<IndexPath> = paths.into_iter().map(IndexPath::from).collect();
-        let names: Vec<&str> = paths.iter().map(IndexPath::path).collect();
-        let name = names.join("_");
-        Self { name, paths, unique: false, number: None, state: IndexState::Ready }
+        Self { name: name_of(&paths), paths, unique: false, number: None, state: IndexState::Ready }
     }
 
     /// With this name.
@@ -121,13 +125,19 @@ impl IndexDef {
         Self { unique: true, ..self }
     }
 
-    /// A field has another name.
+    /// A field has another name. An index that is named after its paths stays so, as the
+    /// one that a definition with the new name asks for is; one with a name of its own
+    /// keeps it.
     pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        let is_named_after_paths = self.name == name_of(&self.paths);
         for path in &mut self.paths {
             let rest = path.path.strip_prefix(from);
             if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('.')) {
                 path.path = format!("{to}{rest}");
             }
+        }
+        if is_named_after_paths {
+            self.name = name_of(&self.paths);
         }
     }
 
@@ -166,6 +176,12 @@ impl IndexDef {
     pub fn is_ready(&self) -> bool {
         self.state == IndexState::Ready
     }
+}
+
+/// The name of an index that is given none.
+fn name_of(paths: &[IndexPath]) -> String {
+    let names: Vec<&str> = paths.iter().map(IndexPath::path).collect();
+    names.join("_")
 }
 
 impl fmt::Display for IndexDef {

@@ -6,8 +6,9 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::{IndexDef, IndexPath};
 
-/// The values of one entry, one behind the other, as bytes that sort as they do.
-pub type IndexKey = SmallVec<[u8; 48]>;
+/// The values of one entry, one behind the other, as bytes that sort as they do. Short
+/// ones, with what stands around them in a keyspace, need no memory of their own.
+pub type IndexKey = SmallVec<[u8; 64]>;
 /// The keys of one node, ascending, each once.
 pub type IndexKeys = SmallVec<[IndexKey; 1]>;
 
@@ -36,58 +37,74 @@ impl IndexDef {
     /// # Errors
     /// [`IndexKeyError`], if a limit is exceeded.
     pub fn keys(&self, document: DocRef<'_>) -> Result<IndexKeys, IndexKeyError> {
-        let mut keys: IndexKeys = smallvec![IndexKey::new()];
-        // Most values are short, and need no more room than this.
-        let mut scratch = Vec::with_capacity(64);
+        self.keys_behind(&[], document, &mut Vec::new())
+    }
+
+    /// The same keys, each behind a prefix, which does not count towards the limit. Uses
+    /// `scratch`, whatever it holds.
+    ///
+    /// # Errors
+    /// As [`keys`](Self::keys).
+    pub fn keys_behind(
+        &self,
+        prefix: &[u8],
+        document: DocRef<'_>,
+        scratch: &mut Vec<u8>,
+    ) -> Result<IndexKeys, IndexKeyError> {
+        scratch.clear();
+        scratch.extend_from_slice(prefix);
+        // Of the path for each element: the elements, and what stands before them.
+        let mut each = None;
         for path in self.paths() {
             let Some(value) = document.get_path(path.path()) else { return Ok(IndexKeys::new()) };
             match value {
                 ValueRef::List(list) if path.is_each() => {
-                    let elements = distinct(path, list.iter(), &mut scratch)?;
-                    keys = product(&keys, &elements);
+                    each = Some((distinct(path, list.iter(), scratch)?, scratch.len()));
                 }
-                value => {
-                    scratch.clear();
-                    value.put_ordered(&mut scratch);
-                    keys.iter_mut().for_each(|key| key.extend_from_slice(&scratch));
-                }
+                value => value.put_ordered(scratch),
             }
         }
-        match keys.iter().map(|key| key.len()).max() {
+        let keys = match each {
+            None => smallvec![IndexKey::from_slice(scratch)],
+            Some((elements, at)) => around(&elements, scratch.split_at(at)),
+        };
+        match keys.iter().map(|key: &IndexKey| key.len() - prefix.len()).max() {
             Some(bytes) if bytes > INDEX_KEY_BYTES_MAX => Err(IndexKeyError::TooLong { bytes }),
             _ => Ok(keys),
         }
     }
 }
 
-/// The elements of a list as ordered bytes.
+/// The elements of a list as ordered bytes. Leaves `scratch` as it was.
 fn distinct<'v>(
     path: &IndexPath,
     elements: impl Iterator<Item = ValueRef<'v>>,
     scratch: &mut Vec<u8>,
 ) -> Result<Vec<IndexKey>, IndexKeyError> {
     let mut distinct = Vec::new();
+    let end = scratch.len();
     for element in elements {
         if distinct.len() == INDEX_ENTRIES_PER_NODE_MAX {
             return Err(IndexKeyError::TooMany { path: path.path().to_owned() });
         }
-        scratch.clear();
         element.put_ordered(scratch);
-        distinct.push(IndexKey::from_slice(scratch));
+        distinct.push(IndexKey::from_slice(&scratch[end..]));
+        scratch.truncate(end);
     }
     distinct.sort_unstable();
     distinct.dedup();
     Ok(distinct)
 }
 
-/// Each element behind each key. Ascending, as no element begins another.
-fn product(keys: &IndexKeys, elements: &[IndexKey]) -> IndexKeys {
-    let behind = |key: &IndexKey, element: &IndexKey| {
-        let mut both = key.clone();
-        both.extend_from_slice(element);
-        both
+/// Each element between the values before and behind it. Ascending, as no element begins
+/// another.
+fn around(elements: &[IndexKey], (before, behind): (&[u8], &[u8])) -> IndexKeys {
+    let key = |element: &IndexKey| {
+        let mut key = IndexKey::with_capacity(before.len() + element.len() + behind.len());
+        [before, element, behind].iter().for_each(|part| key.extend_from_slice(part));
+        key
     };
-    keys.iter().flat_map(|key| elements.iter().map(move |element| behind(key, element))).collect()
+    elements.iter().map(key).collect()
 }
 
 /// The ordered bytes of values that are compared with the first ones of an index.
@@ -130,6 +147,12 @@ mod tests {
         let tagged = doc! { "age": 3, "tags": ["b", "a", "b"] };
         let expected = ["a", "b"].map(|tag| of(&[3.into(), tag.into()]));
         assert_eq!(keys(&index, &tagged).unwrap()[..], expected);
+        let between = IndexDef::on(["age", "tags[]", "age.none", "name"]);
+        assert!(keys(&between, &tagged).unwrap().is_empty());
+        let between = IndexDef::on(["age", "tags[]", "name"]);
+        let named = doc! { "age": 3, "tags": ["b", "a"], "name": "n" };
+        let around = ["a", "b"].map(|tag| of(&[3.into(), tag.into(), "n".into()]));
+        assert_eq!(keys(&between, &named).unwrap()[..], around);
         let one = doc! { "age": 3, "tags": "a" };
         assert_eq!(keys(&index, &one).unwrap()[..], expected[..1]);
         assert!(keys(&index, &doc! { "age": 3, "tags": [] }).unwrap().is_empty());

@@ -37,7 +37,7 @@
 //!
 //! Reading order: [`FieldType`], [`FieldDef`], [`IndexDef`], [`DocumentDef`],
 //! [`NodeDef`], [`EdgeDef`]; `check` and [`Violation`]; [`Step`], [`Schema`],
-//! `stored`, [`SchemaDifference`].
+//! [`GainedDefault`], `stored`, [`SchemaDifference`].
 //!
 //! This crate knows no node, transaction or file, and no entry of an index.
 
@@ -48,6 +48,7 @@ mod edge_def;
 mod error;
 mod field;
 mod field_type;
+mod gained_default;
 mod index_def;
 mod index_keys;
 mod node_def;
@@ -63,6 +64,7 @@ pub use edge_def::EdgeDef;
 pub use error::{DefinitionError, StoredSchemaError};
 pub use field::{FieldDef, Presence, Shown};
 pub use field_type::FieldType;
+pub use gained_default::GainedDefault;
 pub use index_def::{IndexDef, IndexNumber, IndexPath, IndexState};
 pub use index_keys::{IndexKey, IndexKeyError, IndexKeys, ordered_values};
 pub use node_def::NodeDef;

@@ -18,7 +18,8 @@ pub enum Step {
     AddField(FieldDef),
     /// A field goes, and its values.
     DropField(String),
-    /// A field gets another name, in indexes as well.
+    /// A field gets another name, in the paths of indexes as well, and in the names of
+    /// those that are named after their paths.
     RenameField {
         /// The name that it had.
         from: String,
@@ -119,6 +120,16 @@ impl DocumentDef {
                 let field = self.take_field(from).ok_or_else(|| absent(from))?;
                 self.add_field(FieldDef { name: to.clone(), ..field });
                 self.indexes.iter_mut().for_each(|index| index.rename(from, to));
+                self.indexes.sort_by(|a, b| a.name.cmp(&b.name));
+                if let Some([twice, _]) =
+                    self.indexes.array_windows().find(|[a, b]| a.name == b.name)
+                {
+                    let name = &twice.name;
+                    return Err(format!(
+                        "an index is named after its paths, and would become {name:?}, which \
+                         another is; drop one of them first"
+                    ));
+                }
             }
             Step::MakeRequired(name) => {
                 self.field_mut(name).ok_or_else(|| absent(name))?.presence = Presence::Required;

@@ -201,6 +201,32 @@ fn definitions_that_make_no_sense_are_refused() {
     }
 }
 
+/// A label without a name was defined, under which no node could be.
+#[test]
+fn a_definition_needs_a_name() {
+    let refused = NodeDef::new("").into_document().expect_err("no node has it");
+    assert_eq!(refused.to_string(), "the definition of label \"\": its name may not be empty");
+    let refused = EdgeDef::unique("").into_document().expect_err("no edge has it");
+    assert_eq!(refused.to_string(), "the definition of edge type \"\": its name may not be empty");
+}
+
+/// Null in a required field was to be left out, which is refused as well.
+#[test]
+fn a_hint_about_null_can_be_followed() {
+    let list = FieldType::list(FieldType::Int);
+    let def = document_of(
+        NodeDef::new("N").field(FieldDef::int("n")).field(FieldDef::new("list", list).optional()),
+    );
+    assert_eq!(
+        said(&def, doc! { "n": null }, None),
+        "field `n`: expected int, found null; set it, or make the field nullable"
+    );
+    assert_eq!(
+        said(&def, doc! { "n": 1, "list": [1, null] }, None),
+        "field `list[1]`: expected int, found null; leave it out, or make the field nullable"
+    );
+}
+
 #[test]
 fn keys_and_indexes_that_make_no_sense_are_refused() {
     let refused = |def: NodeDef| def.into_document().expect_err("makes no sense").to_string();
@@ -212,7 +238,7 @@ fn keys_and_indexes_that_make_no_sense_are_refused() {
         ),
         (
             refused(NodeDef::new("N").index(IndexDef::on(["a"]))),
-            "index \"a\": there is no field `a`",
+            "index \"a\": there is no field `a`: define it, or drop the index",
         ),
         (
             refused(NodeDef::new("N").index(IndexDef::on([]))),

@@ -1,5 +1,7 @@
 //! Batches: several operations as one transaction.
 
+use std::borrow::Cow;
+
 use selvedge_base::NodeId;
 use selvedge_encoding::{Document, Value};
 use selvedge_graph::{Edge, EdgeTypeDef, Entity, GraphError};
@@ -9,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::read::Read;
 use crate::transaction::Transaction;
 use crate::typed::edge_type::{EdgeType, EndType};
-use crate::typed::locate::Locate;
+use crate::typed::error::TypedError;
+use crate::typed::locate::{Locate, given_key, required_key};
 use crate::typed::node_type::{NodeKey, NodeType};
 use crate::typed::update::{
     EdgePlan, EdgeTarget, EdgeUpdate, InBatch, NodePlan, NodeUpdate, check_label, edge_document,
@@ -27,6 +30,8 @@ pub enum Target {
     /// The node that the operation with this place in the batch, counted from 0,
     /// inserted.
     Inserted(usize),
+    /// A value without a key, of the type with this label: it is no node's.
+    Keyless(&'static str),
 }
 
 impl From<NodeId> for Target {
@@ -222,17 +227,21 @@ impl Op {
     /// Inserts a node of a type.
     #[must_use]
     pub fn insert<T: NodeType>(node: &T) -> Self {
-        let (label, key) = (T::LABEL.to_owned(), node.key().map(Into::into));
-        let insert = |document| Kind::Insert { label, key, document };
-        Self(node_document(node).map_or_else(Kind::Refused, insert))
+        let insert = || {
+            let (label, key) = (T::LABEL.to_owned(), given_key(node)?.map(Cow::into_owned));
+            Ok(Kind::Insert { label, key, document: node_document(node)? })
+        };
+        Self(insert().unwrap_or_else(Kind::Refused))
     }
 
     /// Inserts a node of a type, or replaces the document of the one with its key.
     #[must_use]
     pub fn upsert<T: NodeType<Key: NodeKey>>(node: &T) -> Self {
-        let (label, key) = (T::LABEL.to_owned(), node.key().unwrap_or_default().into());
-        let upsert = |document| Kind::Upsert { label, key, document };
-        Self(node_document(node).map_or_else(Kind::Refused, upsert))
+        let upsert = || {
+            let (label, key) = (T::LABEL.to_owned(), required_key(node)?.into_owned());
+            Ok(Kind::Upsert { label, key, document: node_document(node)? })
+        };
+        Self(upsert().unwrap_or_else(Kind::Refused))
     }
 
     /// Changes fields of a node of a type: `Op::update::<User>("alice").set("age", 32).into()`.
@@ -366,6 +375,7 @@ pub(crate) fn find(ctx: &Transaction<'_>, target: Target, done: &[OpResult]) -> 
             Some(OpResult::Inserted(id) | OpResult::Updated(id)) => Ok(*id),
             _ => Err(GraphError::NoInsert { place }.into()),
         },
+        Target::Keyless(label) => Err(TypedError::NoKey { label }.into()),
     }
 }
 

@@ -130,8 +130,8 @@ pub use selvedge_engine::{
 pub use selvedge_env as env;
 pub use selvedge_graph::{
     AdjacencyView, Conflict, ConflictKind, Direction, Edge, EdgeRef, EdgeTypeDef, Edges, Entity,
-    GraphError as InputError, LabelScan, Neighbours, NeighboursOfEach, Node, Path, PathSearch,
-    Step, Traversal, Uniqueness, Upserted,
+    GraphError as InputError, LabelScan, NamedEdge, Neighbours, NeighboursOfEach, Node, Path,
+    PathSearch, Step, Traversal, Uniqueness, Upserted,
 };
 
 pub use selvedge_keyspace::{Encoding as KvEncoding, Operation as KvOperation, V8Number, V8Sum};

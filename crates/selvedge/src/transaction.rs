@@ -213,7 +213,11 @@ impl<'db> Transaction<'db> {
         self.stage(|graph| graph.upsert(label, key, &document.into()))
     }
 
-    /// Sets one field of a node's document; the others stay.
+    /// Sets one field of a node's document; the others stay. The field is named as it
+    /// stands in the document: `set(node, "a.b", 1)` sets a field whose name has a dot in
+    /// it, and [`set_path`](Self::set_path) sets `b` in the map `a`. Paths do not reach
+    /// names with dots or brackets, so queries and indexes do not either, and a definition
+    /// names no such field.
     ///
     /// # Errors
     /// [`Error::Input`] if there is no such node, or the document cannot be
@@ -247,7 +251,8 @@ impl<'db> Transaction<'db> {
     /// the way are made.
     ///
     /// # Errors
-    /// As [`set`](Self::set); also if something on the way is not a map.
+    /// As [`set`](Self::set); also if something on the way is not a map, if the path leads
+    /// into a list, or if it is none: names have dots between them, and none is empty.
     pub fn set_path(&mut self, node: NodeId, path: &str, value: impl Into<Value>) -> Result<()> {
         self.stage(|graph| graph.set_path(node, path, &value.into()))
     }

@@ -20,6 +20,7 @@ mod children {
         ("schema-of-now", "stored::a_snapshot_has_the_schema_of_its_time"),
         ("upgrade-skipped", "migrating::writes_beside_a_migration_fit_both_sides_of_it"),
         ("convertible-unchecked", "migrating::writes_beside_a_migration_fit_both_sides_of_it"),
+        ("gained-default-unchecked", "defaults::no_write_takes_what_a_migration_is_to_give"),
         ("existing-unverified", "migrating::a_migration_that_fails_changes_nothing"),
     ];
 

@@ -117,7 +117,7 @@ impl Names {
         match entity {
             Entity::Node(id) => self.of(*id),
             Entity::Key { label, key } => format!("key {}", name_of(label, key)),
-            Entity::Edge(edge) => self.edge_name(*edge),
+            Entity::Edge(named) => self.edge_name(named.edge),
             Entity::Neighbourhood(id) => format!("edges at {}", self.of(*id)),
             Entity::Label(label) => format!("label {label}"),
             Entity::EdgeType(name) => format!("edge type {name}"),

@@ -172,6 +172,9 @@ impl<'s, 'a> Search<'s, 'a> {
             if cost > reached.cost {
                 continue;
             }
+            if cost.is_infinite() && self.target.is_none_or(|target| target == node) {
+                return Err(self.out_of_range(&found, node).into());
+            }
             if !reached.is_settled {
                 reached.is_settled = true;
                 found.order.push(node);
@@ -198,6 +201,19 @@ impl<'s, 'a> Search<'s, 'a> {
         let CheapestPaths { reached, order } = &mut found;
         order.sort_by(|a, b| reached[a].cost.total_cmp(&reached[b].cost).then_with(|| a.cmp(b)));
         Ok(found)
+    }
+
+    /// No path to this node has a cost that is a number.
+    fn out_of_range(&self, found: &CheapestPaths, node: NodeId) -> AlgorithmError {
+        let (mut at, mut edge) = (node, None);
+        // Back to the first cost that is none.
+        while let Some(reached) = found.reached.get(&at).filter(|at| at.cost.is_infinite())
+            && let Some((before, by)) = reached.by
+        {
+            (at, edge) = (before, Some(by));
+        }
+        let edge = self.links.named(edge.expect("costs begin finite, and an edge adds to them"));
+        AlgorithmError::CostOutOfRange { node, edge }
     }
 
     /// The cheapest path to the target.
@@ -234,7 +250,9 @@ impl Algorithms<'_> {
     ///
     /// # Errors
     /// [`AlgorithmError`], if an edge that is looked at has no weight or a negative
-    /// one; a document that is damaged on disk.
+    /// one, or if the cheapest path to a node costs more than the greatest `f64`
+    /// ([`CostOutOfRange`](AlgorithmError::CostOutOfRange)); a document that is damaged
+    /// on disk.
     pub fn cheapest_paths(&self, from: NodeId, weight: &Weight<'_>) -> Result<CheapestPaths> {
         weight.check()?;
         Search::new(&self.links(), weight).run(from, 0.0)

@@ -2,7 +2,7 @@
 
 use selvedge_base::NodeId;
 use selvedge_encoding::PathError;
-use selvedge_graph::{Edge, Entity};
+use selvedge_graph::NamedEdge;
 
 /// Fix what is asked, or the data that it is asked of.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -12,33 +12,41 @@ pub enum AlgorithmError {
     #[error(transparent)]
     Path(#[from] PathError),
     /// An edge has no weight.
-    #[error(
-        "{} has no `{field}` to be its weight: set it, or use a weight with a default",
-        Entity::Edge(*.edge)
-    )]
+    #[error("{edge} has no `{field}` to be its weight: set it, or use a weight with a default")]
     MissingWeight {
         /// The edge.
-        edge: Edge,
+        edge: NamedEdge,
         /// The field.
         field: String,
     },
     /// The weight of an edge is something else than a number.
-    #[error("`{field}` of {} is {found}, and cannot be its weight", Entity::Edge(*.edge))]
+    #[error("`{field}` of {edge} is {found}, and cannot be its weight")]
     NotANumber {
         /// The edge.
-        edge: Edge,
+        edge: NamedEdge,
         /// The field.
         field: String,
         /// What it is.
         found: &'static str,
     },
     /// The weight of an edge is negative, infinite or not a number.
-    #[error("the weight of {} is {weight}: weights are finite, and not negative", Entity::Edge(*.edge))]
+    #[error("the weight of {edge} is {weight}: weights are finite, and not negative")]
     BadWeight {
         /// The edge.
-        edge: Edge,
+        edge: NamedEdge,
         /// Its weight, as text.
         weight: String,
+    },
+    /// The cheapest path to a node costs more than the greatest number.
+    #[error(
+        "the cheapest path to {node} costs more than a number can be: the sum of its weights \
+         leaves the range at {edge}; use a greater unit"
+    )]
+    CostOutOfRange {
+        /// The node.
+        node: NodeId,
+        /// The edge whose weight is too much.
+        edge: NamedEdge,
     },
     /// The estimated cost from a node is negative or not a number.
     #[error("the estimate at {node} is {estimate}: estimates are numbers, and not negative")]

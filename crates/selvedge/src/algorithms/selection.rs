@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use selvedge_base::NodeId;
-use selvedge_graph::{AdjacencyView, Direction, EdgeRef, GraphView};
+use selvedge_graph::{AdjacencyView, Direction, Edge, EdgeRef, GraphView, NamedEdge};
 
 use crate::algorithms::node_set::NodeSet;
 use crate::error::Result;
@@ -109,6 +109,11 @@ impl<'a> Links<'a> {
                 }
             }
         }
+    }
+
+    /// An edge with the name of its type.
+    pub(crate) fn named(&self, edge: Edge) -> NamedEdge {
+        self.view.named_edge(edge)
     }
 
     /// The edges at a node with the node at the other end, of those that take

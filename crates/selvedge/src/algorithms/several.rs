@@ -5,9 +5,10 @@ use std::cmp::Ordering;
 use selvedge_base::NodeId;
 
 use crate::algorithms::cheapest::{Search, WeightedPath};
+use crate::algorithms::error::AlgorithmError;
 use crate::algorithms::selection::Algorithms;
 use crate::algorithms::weight::Weight;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 impl Algorithms<'_> {
     /// The `count` cheapest paths between two nodes, the cheapest first; fewer, if
@@ -50,6 +51,8 @@ impl Algorithms<'_> {
             return Ok(paths);
         }
         paths.extend(search().path(from, 0.0)?);
+        // What costs more than a number can be; an error if it is needed.
+        let mut too_much = None;
         // The cheapest last.
         let mut candidates: Vec<WeightedPath> = Vec::new();
         while let Some(last) = paths.last().filter(|_| paths.len() < count) {
@@ -59,7 +62,18 @@ impl Algorithms<'_> {
                 search.closed_nodes.extend(&root[..spur]);
                 let of_root = paths.iter().filter(|path| path.nodes.starts_with(root));
                 search.closed_first.extend(of_root.map(|path| path.nodes[spur + 1]));
-                let Some(end) = search.path(root[spur], last.costs[spur])? else { continue };
+                let end = match search.path(root[spur], last.costs[spur]) {
+                    Ok(Some(end)) => end,
+                    Ok(None) => continue,
+                    // Another may do.
+                    Err(Error::Algorithm(error))
+                        if matches!(*error, AlgorithmError::CostOutOfRange { .. }) =>
+                    {
+                        too_much.get_or_insert(error);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
                 let candidate = WeightedPath {
                     nodes: [&root[..spur], &end.nodes].concat(),
                     edges: [&last.edges[..spur], &end.edges].concat(),
@@ -71,7 +85,10 @@ impl Algorithms<'_> {
             }
             match candidates.pop() {
                 Some(next) => paths.push(next),
-                None => break,
+                None => match too_much {
+                    Some(error) => return Err(Error::Algorithm(error)),
+                    None => break,
+                },
             }
         }
         Ok(paths)

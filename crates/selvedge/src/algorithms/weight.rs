@@ -53,12 +53,12 @@ impl<'w> Weight<'w> {
                     (None, Some(weight)) => *weight,
                     (None, None) => {
                         return Err(AlgorithmError::MissingWeight {
-                            edge: edge.edge(),
+                            edge: edge.named(),
                             field: field(),
                         });
                     }
                     (Some(other), _) => {
-                        let (edge, found) = (edge.edge(), other.type_name());
+                        let (edge, found) = (edge.named(), other.type_name());
                         return Err(AlgorithmError::NotANumber { edge, field: field(), found });
                     }
                 }
@@ -67,7 +67,7 @@ impl<'w> Weight<'w> {
         if weight.is_finite() && weight >= 0.0 {
             return Ok(weight);
         }
-        Err(AlgorithmError::BadWeight { edge: edge.edge(), weight: weight.to_string() })
+        Err(AlgorithmError::BadWeight { edge: edge.named(), weight: weight.to_string() })
     }
 
     /// Tells a path that is none, even if no edge is ever weighed.

@@ -93,7 +93,7 @@ fn nodes<'a, R: Read>(
 
 /// The cursor behind a node that has, or had, these values.
 fn place_behind(place: &Place, values: &[u8], node: NodeId) -> Cursor {
-    let (key, _) = place.entry(values, node);
+    let key = place.entry(values, node);
     debug_assert!(key.starts_with(&Space::SYSTEM.key(&[])), "entries lie in the own keyspace");
     Cursor::at(&key[SPACE_BYTES..])
 }

@@ -19,8 +19,8 @@ use selvedge_schema::{Definition, IndexDef, IndexNumber, IndexState, Kind, Owner
 
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::index::maintenance::{keys_of, shown_values};
-use crate::index::place::Place;
+use crate::index::maintenance::{misfit, shown_values};
+use crate::index::place::{Place, held};
 use crate::index::scan::everything;
 use crate::kv::error::KvError;
 use crate::kv::space::Space;
@@ -245,12 +245,12 @@ fn add_missing(
             GraphError::Document { entity, source }
         })?;
         let document = DocRef::trusted(&document);
-        let keys = keys_of(label, index, document)?;
+        let keys = place.entries(index, document, id, &mut Vec::new());
+        let keys = keys.map_err(|source| misfit(label, index, source))?;
         let entries = ctx.kv_in(Space::SYSTEM);
-        for values in keys {
-            let (key, value) = place.entry(&values, id);
+        for key in keys {
             match entries.full_key_bytes(&key)?.and_then(|value| place.node(&key, &value)) {
-                None => missing.push((key, value)),
+                None => missing.push(key),
                 Some(holder) if holder == id => {}
                 Some(holder) => {
                     let duplicate = GraphError::Duplicate {
@@ -269,8 +269,9 @@ fn add_missing(
         // nothing behind: only the node tells that it has another document.
         ctx.get_for_update(id)?;
     }
-    for (key, value) in missing {
-        let staged = ctx.entries().put(&key, Encoding::BYTES, &value);
+    for key in missing {
+        let staged =
+            ctx.entries().put(&key, Encoding::BYTES, held(place.unique, &id.get().to_be_bytes()));
         staged.map_err(|error| KvError::staging(&error))?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use selvedge_encoding::DocRef;
 use selvedge_graph::GraphError;
 use selvedge_schema::{DocumentDef, IndexDef, IndexKey, IndexPath, Presence};
 
-use crate::index::maintenance::{keys_of, shown_values};
+use crate::index::maintenance::{misfit, shown_values};
 
 /// Indexes that a change of a definition adds, or whose values it makes, and, of the
 /// unique ones, which node has which values: that takes memory for each of them.
@@ -27,7 +27,7 @@ impl<'d> Candidates<'d> {
             known.iter().any(|known| known.number().is_some() && known.number() == index.number())
         };
         let has_default = |path: &IndexPath| {
-            let field = path.path().split('.').next().and_then(|first| to.field(first));
+            let field = to.field(path.field());
             field.is_some_and(|field| matches!(field.presence(), Presence::Default(_)))
         };
         let makes_values =
@@ -44,7 +44,8 @@ impl<'d> Candidates<'d> {
     /// Adds a node with the document that it will have.
     pub(crate) fn add(&mut self, node: NodeId, document: DocRef<'_>) -> Result<(), GraphError> {
         for (index, holders) in &mut self.indexes {
-            let keys = keys_of(self.label, index, document)?;
+            let keys = index.keys(document);
+            let keys = keys.map_err(|source| misfit(self.label, index, source))?;
             for key in keys.into_iter().filter(|_| index.is_unique()) {
                 match holders.entry(key) {
                     Entry::Vacant(free) => {

@@ -14,11 +14,14 @@ use selvedge_base::{NodeId, mutant};
 use selvedge_encoding::DocRef;
 use selvedge_graph::GraphError;
 use selvedge_keyspace::{Encoding, EntryWrites};
-use selvedge_schema::{IndexDef, IndexKey, IndexKeys, IndexPath, IndexState, Shown};
+use selvedge_schema::{IndexDef, IndexKeyError, IndexKeys, IndexPath, IndexState, Shown};
 use smallvec::SmallVec;
 
-use crate::index::place::Place;
+use crate::index::place::{Place, held};
 use crate::kv::space::FullKey;
+
+/// Room for the key of an entry; most are shorter.
+const KEY_ROOM: usize = 64;
 
 /// A node's document, before and after.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +32,14 @@ pub(crate) struct DocumentChange<'d> {
     pub(crate) new: Option<DocRef<'d>>,
 }
 
-/// Entries of one index that come and go.
-struct EntryChange {
-    place: Place,
-    gone: IndexKeys,
-    new: IndexKeys,
+/// Entries that come and go with a document. No two are under the same key.
+#[derive(Default)]
+struct EntryChanges {
     /// Entries of others that are to be as they are until the commit.
-    kept: SmallVec<[(FullKey, NodeId); 1]>,
+    kept: Vec<(FullKey, NodeId)>,
+    gone: Vec<FullKey>,
+    /// Each with whether its index is unique.
+    new: Vec<(FullKey, bool)>,
 }
 
 /// Stages what a change of a document does to the indexes of its label. `read` gives
@@ -46,63 +50,51 @@ pub(crate) fn stage(
     change: DocumentChange<'_>,
     read: impl Fn(&EntryWrites, &[u8]) -> Option<SmallVec<[u8; 8]>>,
 ) -> Result<(), GraphError> {
-    let mut changes: SmallVec<[EntryChange; 4]> = SmallVec::new();
-    let mut count = entries.len();
+    let mut changes = EntryChanges::default();
+    changes.new.reserve(indexes.len());
+    let mut scratch = Vec::with_capacity(KEY_ROOM);
     for index in indexes {
         let Some(place) = Place::of(index) else { continue };
-        let (mut gone, mut new) = difference(index, change)?;
-        let mut kept = SmallVec::new();
+        let (mut gone, new) = difference(index, &place, change, &mut scratch)?;
         if place.unique {
-            let holder = |values: &IndexKey| {
-                let key = place.values(values);
-                place.node(&key, &read(entries, &key)?)
-            };
+            let holder = |key: &FullKey| place.node(key, &read(entries, key)?);
             if let (Some(holder), Some(document)) = (new.iter().find_map(holder), change.new) {
                 return Err(taken(index, change.label, document, holder));
             }
             if index.state() == IndexState::Building {
                 // Of two nodes with the same value, the entry is the other's: unless that
                 // gives it up meanwhile, and the build hands it on to this one.
-                gone.retain(|values| {
-                    let other = holder(values).filter(|holder| *holder != change.node);
-                    kept.extend(other.map(|other| (place.values(values), other)));
+                gone.retain(|key| {
+                    let other = holder(key).filter(|holder| *holder != change.node);
+                    changes.kept.extend(other.map(|other| (key.clone(), other)));
                     other.is_none()
                 });
             }
         }
-        count += gone.len() + new.len() + kept.len();
-        if gone.is_empty() && new.is_empty() && kept.is_empty() {
-            continue;
-        }
-        gone.shrink_to_fit();
-        new.shrink_to_fit();
-        changes.push(EntryChange { place, gone, new, kept });
+        changes.gone.extend(gone);
+        changes.new.extend(new.into_iter().map(|key| (key, place.unique)));
     }
+    let EntryChanges { kept, gone, new } = changes;
+    let count = entries.len() + kept.len() + gone.len() + new.len();
     if count > TRANSACTION_WRITES_MAX {
         let what = "the number of entries that a transaction writes";
         let (actual, limit) = (count as u64, TRANSACTION_WRITES_MAX as u64);
         return Err(GraphError::Limit { what, actual, limit });
     }
-    for EntryChange { place, gone, new, kept } in changes {
-        for (key, holder) in kept {
-            let staged = entries.put(&key, Encoding::BYTES, &holder.get().to_be_bytes());
-            staged.expect("keys and their number are within the limits");
+    let fits = "keys and their number are within the limits";
+    for (key, holder) in kept {
+        entries.put(&key, Encoding::BYTES, &holder.get().to_be_bytes()).expect(fits);
+    }
+    for key in gone {
+        let is_kept = mutant::is("index-entry-kept") && change.new.is_some();
+        let is_absent = || mutant::is("absent-entry-undeleted") && read(entries, &key).is_none();
+        if !is_kept && !is_absent() {
+            entries.delete(&key).expect(fits);
         }
-        for values in &gone {
-            let (key, _) = place.entry(values, change.node);
-            let is_kept = mutant::is("index-entry-kept") && change.new.is_some();
-            let is_absent =
-                || mutant::is("absent-entry-undeleted") && read(entries, &key).is_none();
-            if is_kept || is_absent() {
-                continue;
-            }
-            entries.delete(&key).expect("keys and their number are within the limits");
-        }
-        for values in &new {
-            let (key, value) = place.entry(values, change.node);
-            let staged = entries.put(&key, Encoding::BYTES, &value);
-            staged.expect("keys and their number are within the limits");
-        }
+    }
+    let node = change.node.get().to_be_bytes();
+    for (key, is_unique) in new {
+        entries.put(&key, Encoding::BYTES, held(is_unique, &node)).expect(fits);
     }
     Ok(())
 }
@@ -113,35 +105,34 @@ fn taken(index: &IndexDef, label: &str, document: DocRef<'_>, holder: NodeId) ->
     GraphError::UniqueViolation { label, index: index.name().to_owned(), values, holder }
 }
 
-/// Keys that go, and that come. What was stored fits the limits, as it is stored.
+/// Keys of entries that go, and that come. What was stored fits the limits, as it is
+/// stored.
 fn difference(
     index: &IndexDef,
+    place: &Place,
     change: DocumentChange<'_>,
+    scratch: &mut Vec<u8>,
 ) -> Result<(IndexKeys, IndexKeys), GraphError> {
-    let new = change.new.map(|document| keys_of(change.label, index, document)).transpose();
-    let mut new = new?.unwrap_or_default();
+    let mut entries = |document| place.entries(index, document, change.node, scratch);
+    let new = change.new.map(&mut entries).transpose();
+    let mut new = new.map_err(|source| misfit(change.label, index, source))?.unwrap_or_default();
     // A document from before the index may not fit it: then it has no entry.
-    let gone = change.old.and_then(|document| index.keys(document).ok());
+    let gone = change.old.and_then(|document| entries(document).ok());
     let mut gone = gone.unwrap_or_default();
     if gone == new {
         return Ok((IndexKeys::new(), IndexKeys::new()));
     }
-    let before = gone.clone();
-    gone.retain(|key| new.binary_search(key).is_err());
-    new.retain(|key| before.binary_search(key).is_err());
+    if !gone.is_empty() {
+        let before = gone.clone();
+        gone.retain(|key| new.binary_search(key).is_err());
+        new.retain(|key| before.binary_search(key).is_err());
+    }
     Ok((gone, new))
 }
 
-/// The keys of a document in an index of a label.
-pub(crate) fn keys_of(
-    label: &str,
-    index: &IndexDef,
-    document: DocRef<'_>,
-) -> Result<IndexKeys, GraphError> {
-    index.keys(document).map_err(|source| {
-        let (label, index) = (label.to_owned(), index.name().to_owned());
-        GraphError::IndexKey { label, index, source }
-    })
+/// An index of a label cannot hold a document.
+pub(crate) fn misfit(label: &str, index: &IndexDef, source: IndexKeyError) -> GraphError {
+    GraphError::IndexKey { label: label.to_owned(), index: index.name().to_owned(), source }
 }
 
 /// The values that a document has at the paths of an index, for messages.

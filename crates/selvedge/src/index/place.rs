@@ -9,14 +9,17 @@
 //! 128, else four with the highest bit set: so no number begins another.
 
 use selvedge_base::NodeId;
-use selvedge_schema::{IndexDef, IndexNumber};
-use smallvec::SmallVec;
+use selvedge_encoding::DocRef;
+use selvedge_schema::{IndexDef, IndexKeyError, IndexKeys, IndexNumber};
 
-use crate::kv::space::{FullKey, Own};
+use crate::kv::space::{FullKey, OWN_BYTES, Own};
 
 /// The lowest number that takes four bytes.
 const LONG_NUMBER: u32 = 1 << 7;
 const LONG_NUMBER_MARK: u32 = 1 << 31;
+
+/// Bytes before the values, with the longest number.
+const PREFIX_BYTES_MAX: usize = OWN_BYTES + size_of::<u32>();
 
 /// Bytes of a node in an entry.
 pub(crate) const NODE_BYTES: usize = 8;
@@ -24,7 +27,8 @@ pub(crate) const NODE_BYTES: usize = 8;
 /// What the keys of an index begin with, the space included.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    prefix: FullKey,
+    prefix: [u8; PREFIX_BYTES_MAX],
+    prefix_len: usize,
     pub(crate) unique: bool,
 }
 
@@ -36,35 +40,60 @@ impl Place {
 
     pub(crate) fn numbered(number: IndexNumber, unique: bool) -> Self {
         let number = number.get();
-        let mut prefix = Own::Indexes.key(&[]);
-        match u8::try_from(number) {
-            Ok(short) if number < LONG_NUMBER => prefix.push(short),
-            _ => prefix.extend_from_slice(&(number | LONG_NUMBER_MARK).to_be_bytes()),
-        }
-        Self { prefix, unique }
+        let mut prefix = [0; PREFIX_BYTES_MAX];
+        let (own, behind) = prefix.split_at_mut(OWN_BYTES);
+        own.copy_from_slice(&Own::Indexes.beginning());
+        let prefix_len = match u8::try_from(number) {
+            Ok(short) if number < LONG_NUMBER => {
+                behind[0] = short;
+                OWN_BYTES + 1
+            }
+            _ => {
+                behind.copy_from_slice(&(number | LONG_NUMBER_MARK).to_be_bytes());
+                PREFIX_BYTES_MAX
+            }
+        };
+        Self { prefix, prefix_len, unique }
     }
 
     /// What all keys begin with.
     pub(crate) fn prefix(&self) -> &[u8] {
-        &self.prefix
+        &self.prefix[..self.prefix_len]
     }
 
     /// The key of what has these values.
     pub(crate) fn values(&self, values: &[u8]) -> FullKey {
-        let mut key = FullKey::with_capacity(self.prefix.len() + values.len() + NODE_BYTES);
-        key.extend_from_slice(&self.prefix);
+        let mut key = FullKey::with_capacity(self.prefix_len + values.len() + NODE_BYTES);
+        key.extend_from_slice(self.prefix());
         key.extend_from_slice(values);
         key
     }
 
-    /// The key of the entry of a node with these values, and what it holds.
-    pub(crate) fn entry(&self, values: &[u8], node: NodeId) -> (FullKey, SmallVec<[u8; 8]>) {
-        let (mut key, node) = (self.values(values), node.get().to_be_bytes());
-        if self.unique {
-            return (key, SmallVec::from_slice(&node));
+    /// The key of the entry of a node with these values.
+    pub(crate) fn entry(&self, values: &[u8], node: NodeId) -> FullKey {
+        let mut key = self.values(values);
+        self.end_with(&mut key, node);
+        key
+    }
+
+    /// The keys of the entries of a node with this document, ascending. Uses `scratch`,
+    /// whatever it holds.
+    pub(crate) fn entries(
+        &self,
+        index: &IndexDef,
+        document: DocRef<'_>,
+        node: NodeId,
+        scratch: &mut Vec<u8>,
+    ) -> Result<IndexKeys, IndexKeyError> {
+        let mut keys = index.keys_behind(self.prefix(), document, scratch)?;
+        keys.iter_mut().for_each(|key| self.end_with(key, node));
+        Ok(keys)
+    }
+
+    fn end_with(&self, key: &mut FullKey, node: NodeId) {
+        if !self.unique {
+            key.extend_from_slice(&node.get().to_be_bytes());
         }
-        key.extend_from_slice(&node);
-        (key, SmallVec::new())
     }
 
     /// The node of an entry; `None` if these are no bytes of one.
@@ -82,4 +111,9 @@ impl Place {
             behind.len().checked_sub(NODE_BYTES).map(|end| &behind[..end])
         }
     }
+}
+
+/// What the entry of a node holds, whose id is these bytes.
+pub(crate) fn held(is_unique: bool, node: &[u8; NODE_BYTES]) -> &[u8] {
+    if is_unique { node } else { &[] }
 }

@@ -39,18 +39,18 @@ fn verify_index(
     let name = || format!("index {} of {label:?}", index.name());
     let Some(place) = Place::of(index) else { return vec![format!("{} has no number", name())] };
     let mut problems = Vec::new();
-    let mut expected = 0_u64;
+    let (mut expected, mut scratch) = (0_u64, Vec::new());
     for id in graph.scan(label) {
         // Damaged documents are told of elsewhere.
         let Some(node) = graph.node(id).filter(|node| node.verify().is_ok()) else { continue };
         let Ok(document) = definition.as_indexed(node.document()) else { continue };
-        let Ok(keys) = index.keys(DocRef::trusted(&document)) else {
+        let document = DocRef::trusted(&document);
+        let Ok(keys) = place.entries(index, document, id, &mut scratch) else {
             problems.push(format!("{}: {id} is beyond its limits", name()));
             continue;
         };
         expected += keys.len() as u64;
-        for values in keys {
-            let key = if place.unique { place.values(&values) } else { place.entry(&values, id).0 };
+        for key in keys {
             let found = entries.full_key_bytes(&key).ok().flatten();
             let holder = found.and_then(|value| place.node(&key, &value));
             if holder != Some(id) {

@@ -32,13 +32,23 @@ pub(crate) enum Own {
 }
 
 impl Own {
+    /// The keyspace and the kind, with which all keys of it begin.
+    pub(crate) fn beginning(self) -> [u8; OWN_BYTES] {
+        let [high, low] = Space::SYSTEM.0.to_be_bytes();
+        [high, low, self as u8]
+    }
+
     /// The key with the kind, and the keyspace, before it.
     pub(crate) fn key(self, key: &[u8]) -> FullKey {
-        let mut full = Space::SYSTEM.key(&[self as u8]);
+        let mut full = FullKey::with_capacity(OWN_BYTES + key.len());
+        full.extend_from_slice(&self.beginning());
         full.extend_from_slice(key);
         full
     }
 }
+
+/// Bytes of the number, and of the kind.
+pub(crate) const OWN_BYTES: usize = SPACE_BYTES + 1;
 
 /// Bytes of the number.
 pub(crate) const SPACE_BYTES: usize = 2;

@@ -24,13 +24,14 @@ enum Kind {
 }
 
 /// The sum of a field: of integers exact, an integer; otherwise a float. 0 of
-/// nothing. Other values than numbers are an error.
+/// nothing. Other values than numbers are an error, and so is a sum of finite numbers
+/// that leaves the range: [`QueryError::SumOutOfRange`], as in SQL.
 pub fn sum(field: impl Into<Field>) -> Aggregate {
     Aggregate { kind: Kind::Sum, field: field.into() }
 }
 
 /// The average of a field, a float; null of nothing. Other values than numbers are
-/// an error.
+/// an error, and so is a sum that leaves the range, as for [`sum`].
 pub fn avg(field: impl Into<Field>) -> Aggregate {
     Aggregate { kind: Kind::Avg, field: field.into() }
 }
@@ -66,10 +67,16 @@ pub(crate) struct Totals<'a> {
 struct FloatSum {
     sum: f64,
     rounded_off: f64,
+    /// The sum of what is infinite or not a number.
+    not_finite: f64,
 }
 
 impl FloatSum {
     fn add(&mut self, number: f64) {
+        if !number.is_finite() {
+            self.not_finite += number;
+            return;
+        }
         let sum = self.sum + number;
         if sum.is_finite() {
             let (large, small) = if self.sum.abs() >= number.abs() {
@@ -82,8 +89,12 @@ impl FloatSum {
         self.sum = sum;
     }
 
-    fn value(&self) -> f64 {
-        self.sum + self.rounded_off
+    /// `None` if finite numbers had a sum that is not.
+    fn value(&self) -> Option<f64> {
+        if self.not_finite != 0.0 {
+            return Some(self.not_finite);
+        }
+        Some(self.sum + self.rounded_off).filter(|sum| sum.is_finite())
     }
 }
 
@@ -135,23 +146,26 @@ impl<'a> Totals<'a> {
     }
 
     pub(crate) fn value(mut self) -> Result<Value, QueryError> {
-        let out_of_range = |field: &Field| QueryError::SumOutOfRange { field: field.to_string() };
         Ok(match self.aggregate.kind {
             Kind::Count => Value::from(self.count),
             Kind::Min | Kind::Max => self.extreme.map_or(Value::Null, |value| value.to_value()),
             Kind::Avg if self.count == 0 => Value::Null,
-            Kind::Avg => Value::F64(self.float_sum() / self.count as f64),
-            Kind::Sum if self.has_floats => Value::F64(self.float_sum()),
+            Kind::Avg => Value::F64(self.float_sum()? / self.count as f64),
+            Kind::Sum if self.has_floats => Value::F64(self.float_sum()?),
             Kind::Sum => match (i64::try_from(self.integers), u64::try_from(self.integers)) {
                 (Ok(sum), _) => Value::from(sum),
                 (_, Ok(sum)) => Value::from(sum),
-                _ => return Err(out_of_range(&self.aggregate.field)),
+                _ => return Err(self.out_of_range("integers")),
             },
         })
     }
 
-    fn float_sum(&mut self) -> f64 {
+    fn float_sum(&mut self) -> Result<f64, QueryError> {
         self.floats.add(self.integers as f64);
-        self.floats.value()
+        self.floats.value().ok_or_else(|| self.out_of_range("floats"))
+    }
+
+    fn out_of_range(&self, numbers: &'static str) -> QueryError {
+        QueryError::SumOutOfRange { field: self.field().to_string(), numbers }
     }
 }

@@ -17,7 +17,7 @@ use crate::query::plan::{Plan, Start, plan};
 use crate::query::position::{Source, Tracking};
 use crate::query::predicate::{Predicate, eq};
 use crate::query::run::Run;
-use crate::query::step::{Hop, Order, Step};
+use crate::query::step::{Hop, Order, Step, counting};
 
 /// A query that has yet to be told where to start, see
 /// [`Read::query`](crate::Read::query).
@@ -327,6 +327,9 @@ impl<'a> Query<'a> {
     /// # Ok::<(), Error>(())
     /// ```
     ///
+    /// A sort that [`count`](Self::count) and [`exists`](Self::exists) leave out is marked
+    /// so: `sort by age; not to count`.
+    ///
     /// # Errors
     /// What is wrong with the query.
     pub fn explain(&self) -> Result<String> {
@@ -337,6 +340,12 @@ impl<'a> Query<'a> {
     pub(crate) fn plan(&self) -> Result<Plan<'a>> {
         self.check()?;
         Ok(plan(&self.start, &self.steps, self.source.indexes))
+    }
+
+    /// The plan by which nodes are counted, or looked for at all, if the query is right.
+    pub(crate) fn counting_plan(&self) -> Result<Plan<'a>> {
+        self.check()?;
+        Ok(plan(&self.start, &counting(&self.steps), self.source.indexes))
     }
 
     pub(crate) fn check(&self) -> Result<(), QueryError> {

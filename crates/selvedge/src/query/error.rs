@@ -28,6 +28,12 @@ pub enum QueryError {
         /// How many, those of repeated parts included.
         steps: usize,
     },
+    /// The query starts from a value without a key, though its type has one.
+    #[error("the query starts from a value of {label:?} that has no key: nothing is found by it")]
+    NoKey {
+        /// The label of the type.
+        label: &'static str,
+    },
     /// `repeat` comes before any hop.
     #[error("repeat has nothing to repeat: it repeats the hop before it and what tests it")]
     NothingToRepeat,
@@ -81,10 +87,12 @@ pub enum QueryError {
         /// What it is.
         found: &'static str,
     },
-    /// A sum of integers that no integer holds.
-    #[error("the sum of `{field}` leaves the range of integers")]
+    /// A sum that no number of its kind holds.
+    #[error("the sum of `{field}` leaves the range of {numbers}")]
     SumOutOfRange {
         /// The field.
         field: String,
+        /// Of which numbers: integers, or floats.
+        numbers: &'static str,
     },
 }

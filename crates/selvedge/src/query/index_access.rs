@@ -456,21 +456,24 @@ mod tests {
             plan(n().has("a", exists()).order_by("a", Order::Asc)),
             "index \"by_a\" on \"N\" (a), in the order asked for\n"
         );
-        assert_eq!(plan(n().order_by("a", Order::Asc)), "scan of label \"N\"\nsort by a\n");
+        assert_eq!(
+            plan(n().order_by("a", Order::Asc)),
+            "scan of label \"N\"\nsort by a; not to count\n"
+        );
         assert_eq!(
             plan(n().has("a", not(eq(1))).order_by("a", Order::Asc)),
-            "scan of label \"N\"\nkeep not (a = 1)\nsort by a\n"
+            "scan of label \"N\"\nkeep not (a = 1)\nsort by a; not to count\n"
         );
         // Ties come by id, not by what else is indexed.
         assert_eq!(
             plan(n().has("b", gt(0)).has("a", exists()).order_by("b", Order::Asc)),
-            "index \"by_b_a\" on \"N\" (b, a): b > 0\nsort by b\n"
+            "index \"by_b_a\" on \"N\" (b, a): b > 0\nsort by b; not to count\n"
         );
         // Both directions at once are nobody's.
         let both = n().has("b", gt(0)).has("a", exists());
         assert_eq!(
             plan(both.order_by("b", Order::Asc).order_by("a", Order::Desc)),
-            "index \"by_b_a\" on \"N\" (b, a): b > 0\nsort by b, a desc\n"
+            "index \"by_b_a\" on \"N\" (b, a): b > 0\nsort by b, a desc; not to count\n"
         );
     }
 
@@ -496,7 +499,10 @@ mod tests {
             plan(n().has("a", not(eq(1))).order_by("a", Order::Asc)),
             "index \"by_a\" on \"N\" (a), in the order asked for\nkeep not (a = 1)\n"
         );
-        assert_eq!(plan(n().order_by("b", Order::Asc)), "scan of label \"N\"\nsort by b\n");
+        assert_eq!(
+            plan(n().order_by("b", Order::Asc)),
+            "scan of label \"N\"\nsort by b; not to count\n"
+        );
         let indexes = Sorted { view: snapshot.view(), shapes: shapes_with(&["tags"]) };
         let start = QueryStart::new(Source { view: snapshot.view(), indexes: Some(&indexes) });
         assert_eq!(

@@ -17,7 +17,7 @@ use crate::query::condition::{Condition, Demand};
 use crate::query::field::{Field, FieldKind};
 use crate::query::index_access::{IndexRange, IndexShape, Indexes, ValueBounds};
 use crate::query::predicate::{Predicate, Test};
-use crate::query::step::{Order, Step};
+use crate::query::step::{Order, Step, choose_by_order};
 
 /// Where a query starts.
 #[derive(Clone, Debug)]
@@ -311,7 +311,13 @@ impl fmt::Display for Plan<'_> {
         if self.sorted {
             text.push_str(", in the order asked for");
         }
-        self.steps.iter().try_for_each(|step| step.write(0, &mut text))?;
+        let mut steps = self.steps.iter();
+        while let Some(step) = steps.next() {
+            step.write(0, &mut text)?;
+            if matches!(step, Step::Sort(_)) && !choose_by_order(steps.clone()) {
+                text.push_str("; not to count");
+            }
+        }
         f.write_str(&text)?;
         f.write_char('\n')
     }

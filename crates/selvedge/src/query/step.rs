@@ -83,6 +83,38 @@ impl Step<'_> {
     }
 }
 
+/// The steps by which nodes are counted: without sorts, where how many come out does not
+/// depend on the order.
+pub(crate) fn counting<'a>(steps: &[Step<'a>]) -> Vec<Step<'a>> {
+    let mut left = steps.iter();
+    let mut counting = Vec::with_capacity(steps.len());
+    while let Some(step) = left.next() {
+        if !matches!(step, Step::Sort(_)) || choose_by_order(left.clone()) {
+            counting.push(step.clone());
+        }
+    }
+    counting
+}
+
+/// Whether other nodes may pass these steps if they come in another order: some are
+/// chosen by their place, and what follows does not treat all nodes alike.
+pub(crate) fn choose_by_order<'s, 'a: 's>(
+    mut steps: impl Iterator<Item = &'s Step<'a>> + Clone,
+) -> bool {
+    let by_place = |step: &Step<'_>| matches!(step, Step::Skip(_) | Step::Limit(_));
+    loop {
+        match steps.next() {
+            None => return false,
+            Some(step) if by_place(step) => {
+                return !steps.all(|step| by_place(step) || matches!(step, Step::Sort(_)));
+            }
+            // The copy that comes first stays, with the edge that led to it.
+            Some(Step::Distinct) if steps.clone().any(Step::reads_edge) => return true,
+            Some(_) => {}
+        }
+    }
+}
+
 impl fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

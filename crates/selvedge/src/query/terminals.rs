@@ -77,13 +77,14 @@ impl<'a> Query<'a> {
     }
 
     /// How many nodes there are. Of a whole label, and of a last hop along all
-    /// edges of a type, they are not visited.
+    /// edges of a type, they are not visited; and nothing is sorted, unless it is chosen
+    /// by its place and then tested, or left.
     ///
     /// # Errors
     /// What is wrong with the query; a document that is damaged on disk.
     pub fn count(&self) -> Result<u64> {
         let view = self.source.view;
-        let mut plan = self.plan()?;
+        let mut plan = self.counting_plan()?;
         match (&plan.access, plan.steps.back()) {
             (Access::Label { label }, None) => return Ok(view.count(label)),
             (_, Some(Step::Hop(hop))) if hop.edges.is_none() => {
@@ -112,13 +113,13 @@ impl<'a> Query<'a> {
         Nodes { found, view: self.source.view }.next().transpose()
     }
 
-    /// Whether there is a node.
+    /// Whether there is a node. Sorts as little as [`count`](Self::count).
     ///
     /// # Errors
     /// As [`count`](Self::count).
     pub fn exists(&self) -> Result<bool> {
         // Whether a way or ten lead there is all the same.
-        let Plan { access, mut steps, sorted } = self.plan()?;
+        let Plan { access, mut steps, sorted } = self.counting_plan()?;
         if matches!(steps.back(), Some(Step::Repeat(..) | Step::Test(_) | Step::Filter(_))) {
             steps.push_back(Step::Distinct);
         }

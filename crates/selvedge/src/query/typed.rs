@@ -7,6 +7,7 @@ use selvedge_base::NodeId;
 
 use crate::error::Result;
 use crate::query::builder::{Query, QueryStart};
+use crate::query::error::QueryError;
 use crate::query::page::{Page, PageCursor};
 use crate::query::plan::Start;
 use crate::query::terminals::{FoundEdges, Nodes};
@@ -76,6 +77,11 @@ impl<'a> QueryStart<'a> {
             Place::Labelled { label, key } => self.from_key(&label, &key),
             // A place in a batch is nowhere else.
             Place::Inserted(_) => Query::new(self.source, Start::Nodes([].into())),
+            Place::Keyless(label) => {
+                let mut query = Query::new(self.source, Start::Nodes([].into()));
+                query.note(Err(QueryError::NoKey { label }));
+                query
+            }
         }
     }
 }
@@ -160,8 +166,7 @@ impl<E: EdgeType> Iterator for EdgesAs<'_, E> {
         let edge = self.edges.next()?;
         Some(edge.and_then(|edge| {
             if edge.edge_type() != E::TYPE {
-                let (edge, found) = (edge.edge(), edge.edge_type().to_owned());
-                return Err(TypedError::EdgeType { edge, expected: E::TYPE, found }.into());
+                return Err(TypedError::EdgeType { edge: edge.named(), expected: E::TYPE }.into());
             }
             edge.verify()?;
             read_edge(&edge)

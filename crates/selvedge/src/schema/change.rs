@@ -216,7 +216,7 @@ impl Db {
                 }
                 Members::Edges(edges) => {
                     let Some(edge) = find(&snapshot, owner, edges[at])? else { continue };
-                    (Entity::Edge(edges[at]), change.check_convertible(edge.document(), None))
+                    (Entity::Edge(edge.named()), change.check_convertible(edge.document(), None))
                 }
             };
             verified.map_err(|violation| {
@@ -328,7 +328,7 @@ fn convert_edges(ctx: &mut Transaction<'_>, owner: &Owner, edges: &[Edge]) -> Re
         converted.clear();
         let Some(found) = find(ctx, owner, *edge)? else { continue };
         let upgraded = definition.upgrade(found.document(), &mut converted);
-        if upgraded.map_err(|source| unconvertible(&Entity::Edge(*edge), source))? {
+        if upgraded.map_err(|source| unconvertible(&Entity::Edge(found.named()), source))? {
             ctx.set_edge(*edge, Document::new())?;
         }
     }

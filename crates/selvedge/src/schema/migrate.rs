@@ -88,7 +88,9 @@ impl<'db> Migration<'db> {
         self.step(Step::DropField(name.to_owned()))
     }
 
-    /// Gives a field another name, in documents and in indexes.
+    /// Gives a field another name, in documents and in the paths of indexes. An index that
+    /// is named after its paths, as those of fields are, is called by the new one from then
+    /// on, as a definition with the new name has it; one that was given a name keeps it.
     #[must_use]
     pub fn rename_field(self, from: &str, to: &str) -> Self {
         self.step(Step::RenameField { from: from.to_owned(), to: to.to_owned() })

@@ -7,10 +7,10 @@ use selvedge_encoding::{DocRef, EncodeError, set_fields};
 use selvedge_graph::{GraphError, NodeChanging, Rules};
 use selvedge_keyspace::{EntryView, Keyspace, ReadTime};
 use selvedge_mvcc::SnapshotRef;
-use selvedge_schema::{Definition, Kind, Owner, Schema};
+use selvedge_schema::{Change, Definition, GainedDefault, Kind, Owner, Schema};
 use smallvec::SmallVec;
 
-use crate::index::maintenance::{DocumentChange, stage};
+use crate::index::maintenance::{DocumentChange, misfit, stage};
 use crate::stores::EntrySlot;
 
 /// The rules of one operation of a transaction.
@@ -53,6 +53,9 @@ impl Rules for SchemaRules<'_> {
         let owner = || Owner::Label(label.to_owned());
         if let Some(new) = &mut new {
             keep(definition, new, key, owner)?;
+            if let Some(change) = definition.change() {
+                leave_defaults(change, label, old, DocRef::trusted(new))?;
+            }
         }
         let indexes = definition.document().map(|document| document.indexes()).unwrap_or_default();
         if indexes.is_empty() {
@@ -118,6 +121,26 @@ fn keep(
         complete(definition, document).map_err(|source| too_long(&owner(), source))?;
     }
     Ok(())
+}
+
+/// Refuses a document that would take what a change under way has for others.
+#[cold]
+fn leave_defaults(
+    change: &Change,
+    label: &str,
+    old: Option<DocRef<'_>>,
+    new: DocRef<'_>,
+) -> Result<(), GraphError> {
+    let gained = change.gains_default(old, new);
+    let gained = gained.map_err(|source| too_long(&Owner::Label(label.to_owned()), source))?;
+    match gained.filter(|_| !mutant::is("gained-default-unchecked")) {
+        None => Ok(()),
+        Some(GainedDefault::Misfit(index, source)) => Err(misfit(label, index, source)),
+        Some(GainedDefault::Kept(index)) => {
+            let (label, index) = (label.to_owned(), index.name().to_owned());
+            Err(GraphError::DefaultKept { label, index })
+        }
+    }
 }
 
 #[cold]

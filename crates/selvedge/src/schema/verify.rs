@@ -51,7 +51,7 @@ pub(crate) fn verify(
                 && edge.verify().is_ok()
                 && let Err(violation) = judge(definition, edge.document(), None)
             {
-                tell(Entity::Edge(edge.edge()), &owner, violation);
+                tell(Entity::Edge(edge.named()), &owner, violation);
             }
         }
     }
@@ -104,7 +104,7 @@ mod tests {
         engine.commit(open, &mut writes, None).unwrap();
         let expected = [
             "node n1: label \"User\", field `age`: expected int, found string",
-            "edge n1 -type0-> n1: edge type \"KNOWS\", field `since`: a required int is missing",
+            "edge n1 -KNOWS-> n1: edge type \"KNOWS\", field `since`: a required int is missing",
         ];
         assert_eq!(db.check().unwrap(), expected);
     }

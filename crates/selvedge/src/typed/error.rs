@@ -4,7 +4,7 @@ use std::fmt;
 
 use selvedge_base::NodeId;
 use selvedge_encoding::SerdeError;
-use selvedge_graph::Edge;
+use selvedge_graph::NamedEdge;
 
 /// Why a typed operation was refused. Nothing of it is applied.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -21,14 +21,12 @@ pub enum TypedError {
         found: String,
     },
     /// The edge is of another type.
-    #[error("edge {} -{found}-> {} is not of the type {expected:?}", .edge.source, .edge.target)]
+    #[error("{edge} is not of the type {expected:?}")]
     EdgeType {
         /// The edge.
-        edge: Edge,
+        edge: NamedEdge,
         /// The type that was asked for.
         expected: &'static str,
-        /// The type that it has.
-        found: String,
     },
     /// An update would change a key, which a node has for life.
     #[error(
@@ -45,6 +43,15 @@ pub enum TypedError {
         key: Option<String>,
         /// What the field should become.
         wanted: String,
+    },
+    /// A value has no key, though its type has one.
+    #[error(
+        "a value of {label:?} has no key: `NodeType::key` gives none for it, though the type has \
+         one; without keys `type Key` is `NoKey`, and `KEY_FIELD` is `None`"
+    )]
+    NoKey {
+        /// The label of the type.
+        label: &'static str,
     },
     /// The document of a node or edge is not one of the type.
     #[error("{entity} does not read as its type: {source}")]

@@ -79,6 +79,8 @@ pub enum Place<'a> {
     },
     /// The node that an earlier operation of a batch inserted.
     Inserted(usize),
+    /// A value without a key, of the type with this label: nothing is found by it.
+    Keyless(&'static str),
 }
 
 impl<T> Locate<T> for NodeId {
@@ -100,9 +102,24 @@ impl<T: NodeType> Locate<AnyNode> for &Stored<T> {
 }
 
 fn of_value<T: NodeType<Key: NodeKey>>(value: &T) -> Place<'_> {
-    // A type that has a key, and a value without: nothing is found by it.
-    let key = value.key().unwrap_or_default();
-    Place::Labelled { label: T::LABEL.into(), key }
+    match value.key() {
+        Some(key) => Place::Labelled { label: T::LABEL.into(), key },
+        None => Place::Keyless(T::LABEL),
+    }
+}
+
+/// The key under which a value is upserted.
+pub(crate) fn required_key<T: NodeType>(value: &T) -> Result<Cow<'_, str>> {
+    value.key().ok_or_else(|| TypedError::NoKey { label: T::LABEL }.into())
+}
+
+/// The key under which a value is inserted: without one only if the type names no field
+/// that stands for it.
+pub(crate) fn given_key<T: NodeType>(value: &T) -> Result<Option<Cow<'_, str>>> {
+    match T::KEY_FIELD {
+        Some(_) => required_key(value).map(Some),
+        None => Ok(value.key()),
+    }
 }
 
 impl<T: NodeType<Key: NodeKey>> Locate<T> for &T {
@@ -159,6 +176,7 @@ impl<T> Locate<T> for Target {
             Self::Id(id) => Place::Id(*id),
             Self::Key(label, key) => Place::Labelled { label: label.into(), key: key.into() },
             Self::Inserted(place) => Place::Inserted(*place),
+            Self::Keyless(label) => Place::Keyless(label),
         }
     }
 }
@@ -171,13 +189,15 @@ impl Place<'_> {
             Self::Key(key) => Target::Key(label.unwrap_or_default().to_owned(), key.to_string()),
             Self::Labelled { label, key } => Target::Key(label.to_string(), key.to_string()),
             Self::Inserted(place) => Target::Inserted(*place),
+            Self::Keyless(label) => Target::Keyless(label),
         }
     }
 
     /// The node, if it exists.
     ///
     /// # Errors
-    /// [`TypedError::Label`] if it has not the label that is given.
+    /// [`TypedError::Label`] if it has not the label that is given;
+    /// [`TypedError::NoKey`] if it is a value without a key.
     pub(crate) fn find<'r, R: Read + ?Sized>(
         &self,
         reader: &'r R,
@@ -188,6 +208,7 @@ impl Place<'_> {
             Self::Key(key) => reader.get_node(label.unwrap_or_default(), key)?,
             Self::Labelled { label, key } => reader.get_node(label, key)?,
             Self::Inserted(place) => return Err(GraphError::NoInsert { place: *place }.into()),
+            Self::Keyless(label) => return Err(TypedError::NoKey { label }.into()),
         };
         if let (Some(node), Some(expected)) = (&node, label)
             && node.label() != expected
@@ -234,7 +255,9 @@ impl Place<'_> {
         match self.to_target(label) {
             Target::Id(id) => Entity::Node(id),
             Target::Key(label, key) => Entity::Key { label, key },
-            Target::Inserted(_) => unreachable!("refused before it was looked for"),
+            Target::Inserted(_) | Target::Keyless(_) => {
+                unreachable!("refused before it was looked for")
+            }
         }
     }
 }

@@ -70,7 +70,9 @@ pub trait NodeType: Serialize + DeserializeOwned {
     /// What its documents hold.
     fn definition() -> NodeDef;
 
-    /// The key of this node.
+    /// The key of this node. A type whose `Key` is not [`NoKey`], or that names a
+    /// `KEY_FIELD`, gives one for each value: without it a value is neither inserted,
+    /// upserted nor found, which is [`TypedError::NoKey`](crate::TypedError::NoKey).
     fn key(&self) -> Option<Cow<'_, str>> {
         None
     }

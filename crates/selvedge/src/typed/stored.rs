@@ -149,9 +149,6 @@ fn unreadable(node: &Node<'_>, source: SerdeError) -> Error {
 pub(crate) fn read_edge<E: EdgeType>(edge: &EdgeRef<'_>) -> Result<StoredEdge<E>> {
     match E::from_document(edge.document()) {
         Ok(value) => Ok(StoredEdge { value, edge: edge.edge() }),
-        Err(source) => {
-            let entity = format!("edge {} -{}-> {}", edge.source(), E::TYPE, edge.target());
-            Err(TypedError::Read { entity, source }.into())
-        }
+        Err(source) => Err(TypedError::Read { entity: edge.named().to_string(), source }.into()),
     }
 }

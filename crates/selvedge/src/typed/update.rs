@@ -156,7 +156,8 @@ impl<T: NodeType, X> NodeUpdate<T, X> {
         Self { on, plan, of: PhantomData }
     }
 
-    /// Sets a field. An `Option` that is `None` is taken away.
+    /// Sets a field, by the name that it has in the document: a dot is a part of it. An
+    /// `Option` that is `None` is taken away.
     pub fn set(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
         set(&mut self.plan.edits, T::OPTIONS, field.into(), value.into());
         self
@@ -345,7 +346,9 @@ impl EdgePlan {
             EdgeTarget::This(edge) => {
                 let between = ctx.edges_between(edge.source, edge_type, edge.target)?;
                 let found = between.into_iter().find(|other| other.edge() == edge);
-                found.ok_or(GraphError::NotFound(Entity::Edge(edge)))?
+                found.ok_or_else(|| {
+                    GraphError::NotFound(Entity::Edge(ctx.view().named_edge(edge)))
+                })?
             }
             EdgeTarget::Between(source, target) => {
                 let (source_node, target) = (find(ctx, source)?, find(ctx, target)?);
@@ -373,7 +376,7 @@ impl EdgePlan {
                     let definition = schema.and_then(|of| of.named(Kind::Edges, edge_type));
                     let owner = || Owner::EdgeType(edge_type.to_owned());
                     let document = upgraded(definition, found.document(), owner)?;
-                    let document = edited(&document, edits, || Entity::Edge(edge))?;
+                    let document = edited(&document, edits, || Entity::Edge(found.named()))?;
                     ctx.replace_edge(edge, document)?;
                 }
             },

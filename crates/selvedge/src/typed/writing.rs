@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::read::Read as _;
 use crate::transaction::Transaction;
 use crate::typed::edge_type::{EdgeType, EndType};
-use crate::typed::locate::Locate;
+use crate::typed::locate::{Locate, given_key, required_key};
 use crate::typed::node_type::{NodeKey, NodeType};
 use crate::typed::update::{EdgeTarget, EdgeUpdate, NodeUpdate, edge_document, node_document};
 
@@ -41,10 +41,10 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// [`Error::Input`] if the key is taken, or a limit is exceeded; [`Error::Typed`] if
-    /// the value does not become a document.
+    /// the value does not become a document, or has no key though its type has one.
     pub fn insert<T: NodeType>(&mut self, node: &T) -> Result<NodeId> {
         let document = node_document(node)?;
-        self.insert_node(T::LABEL, node.key().as_deref(), document)
+        self.insert_node(T::LABEL, given_key(node)?.as_deref(), document)
     }
 
     /// Inserts nodes, all or none; gives their ids in order. Takes values, or references
@@ -72,8 +72,7 @@ impl Transaction<'_> {
     /// As [`insert`](Self::insert), but for a taken key.
     pub fn upsert<T: NodeType<Key: NodeKey>>(&mut self, node: &T) -> Result<Upserted> {
         let document = node_document(node)?;
-        let key = node.key().unwrap_or_default();
-        self.upsert_node(T::LABEL, &key, document)
+        self.upsert_node(T::LABEL, &required_key(node)?, document)
     }
 
     /// Changes fields of a node: see [`NodeUpdate`].

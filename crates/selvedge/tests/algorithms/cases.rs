@@ -161,3 +161,54 @@ fn deep_graphs_do_not_take_the_stack_and_ids_may_lie_far_apart() {
     let ranks = snapshot.algorithms().page_rank(&PageRank::default()).unwrap();
     assert_eq!(ranks.top(5).first().map(|(node, _)| *node), Some(ids[0]));
 }
+
+/// The cost of a path became infinite, and infinite paths were as good as one another.
+#[test]
+fn costs_that_no_number_holds_are_refused() {
+    let half = f64::MAX / 2.0;
+    let (db, ids) = row(&[doc! { "w": half }, doc! { "w": half }, doc! { "w": f64::MAX }]);
+    let weight = Weight::field("w");
+    let [a, b, c, d] = ids[..] else { panic!("four nodes") };
+    let refused = |snapshot: &Snapshot<'_>| {
+        let of = snapshot.algorithms();
+        [
+            refusal(of.cheapest_paths(a, &weight)),
+            refusal(of.cheapest_path(a, d, &weight)),
+            refusal(of.a_star(a, d, &weight, |_| 0.0)),
+            refusal(of.a_star(a, d, &weight, |_| f64::MAX)),
+            refusal(of.k_cheapest_paths(a, d, 1, &weight)),
+        ]
+    };
+    let snapshot = db.snapshot().unwrap();
+    for error in refused(&snapshot) {
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the cheapest path to {d} costs more than a number can be: the sum of its weights \
+                 leaves the range at edge {c} -TO-> {d}; use a greater unit"
+            )
+        );
+    }
+    // At the limit there is a number, and what lies beyond the target does not matter.
+    let of = snapshot.algorithms();
+    assert_eq!(of.cheapest_path(a, c, &weight).unwrap().unwrap().cost(), f64::MAX);
+    assert!(of.cheapest_path(d, a, &weight).unwrap().is_none());
+    // Nor does a way that is too long beside another, unless it is asked for.
+    db.link_nodes(b, "TO", d, doc! { "w": 1 }).unwrap();
+    let snapshot = db.snapshot().unwrap();
+    let of = snapshot.algorithms();
+    assert_eq!(of.cheapest_paths(a, &weight).unwrap().cost(d), Some(half + 1.0));
+    assert_eq!(of.k_cheapest_paths(a, d, 1, &weight).unwrap().len(), 1);
+    let error = refusal(of.k_cheapest_paths(a, d, 2, &weight));
+    assert!(matches!(error, AlgorithmError::CostOutOfRange { node, .. } if node == d));
+    // What cannot be reached is no matter of cost, wherever the search has been.
+    let far = db.insert_node("N", None, doc! {}).unwrap();
+    let other = db.insert_node("N", None, doc! {}).unwrap();
+    db.link_nodes(d, "ONLY", other, doc! { "w": f64::MAX }).unwrap();
+    db.link_nodes(c, "ONLY", d, doc! { "w": f64::MAX }).unwrap();
+    let snapshot = db.snapshot().unwrap();
+    let only = snapshot.algorithms().edge_type("ONLY");
+    assert!(only.cheapest_path(c, far, &weight).unwrap().is_none());
+    let error = refusal(only.cheapest_path(c, other, &weight)).to_string();
+    assert!(error.contains(&format!("edge {d} -ONLY-> {other}")), "{error}");
+}

@@ -150,11 +150,12 @@ fn a_default_that_cannot_be_unique_ends_the_index_and_not_the_migration() -> Res
 #[test]
 fn an_index_that_comes_again_is_another_one() -> Result<(), Error> {
     let db = Db::in_memory();
-    let open = NodeDef::new("N").field(FieldDef::int("a").optional().indexed());
+    let on_a = || IndexDef::on(["a"]).named("it");
+    let open = NodeDef::new("N").field(FieldDef::int("a").optional()).index(on_a());
     db.define([open.allow_unknown_fields()])?;
     db.insert_node("N", "one", doc! { "a": 5 })?;
-    db.migrate("N").rename_field("a", "b").drop_index("a").add_index(IndexDef::on(["a"])).run()?;
-    assert_eq!(db.snapshot()?.index("N", "a")?.scan().count()?, 0);
+    db.migrate("N").rename_field("a", "b").drop_index("it").add_index(on_a()).run()?;
+    assert_eq!(db.snapshot()?.index("N", "it")?.scan().count()?, 0);
     assert_sound(&db);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use selvedge::prelude::*;
 use selvedge::query::{
-    Field, Order, Query, QueryError, between, count, eq, exists, gt, has, lt, not, sum, within,
+    Field, Order, Query, QueryError, avg, between, count, eq, exists, gt, has, lt, not, sum, within,
 };
 
 /// Four users in a circle, and a company where two of them work.
@@ -108,7 +108,7 @@ fn plans_read_as_they_run() {
          \x20 repeat 2 to 2 times\n\
          \x20   in \"WORKS_AT\"\n\
          \x20 both along all types\n\
-         sort by age desc, edge(since)\n\
+         sort by age desc, edge(since); not to count\n\
          skip 5\n\
          limit 10\n"
     );
@@ -165,7 +165,7 @@ fn only_numbers_are_added_up() {
     let text = found.to_string();
     assert!(text.starts_with("`age` of n") && text.contains("is string: only numbers"), "{text}");
     let out = refusal(users().aggregate([sum("big")]));
-    assert_eq!(out, QueryError::SumOutOfRange { field: "big".to_owned() });
+    assert_eq!(out.to_string(), "the sum of `big` leaves the range of integers");
     let one = snapshot.query().from(node).aggregate([sum("big")]).unwrap();
     assert_eq!(one, [Value::from(u64::MAX)]);
     // Small numbers do not vanish beside large ones.
@@ -177,6 +177,79 @@ fn only_numbers_are_added_up() {
     let sums =
         snapshot.query().from_label("N").aggregate([sum("n"), count("m"), sum("m")]).unwrap();
     assert_eq!(sums, [Value::from(2.0), Value::from(0), Value::from(0)]);
+}
+
+/// A sum that no float holds is told, rather than being infinite; at the limit, and where
+/// infinite numbers are added up, there is one.
+#[test]
+fn sums_of_floats_stay_finite_or_are_refused() {
+    let of = |numbers: &[f64]| {
+        let db = Db::in_memory();
+        for number in numbers {
+            db.insert_node("N", None, doc! { "n": *number }).unwrap();
+        }
+        let snapshot = db.snapshot().unwrap();
+        let all = snapshot.query().from_label("N");
+        [all.aggregate([sum("n")]), all.aggregate([avg("n")])]
+    };
+    for too_much in [&[f64::MAX, f64::MAX][..], &[-f64::MAX, -f64::MAX], &[f64::MAX, 1e300]] {
+        for refused in of(too_much) {
+            let QueryError::SumOutOfRange { field, numbers } = refusal(refused) else {
+                panic!("another refusal");
+            };
+            assert_eq!((&*field, numbers), ("n", "floats"));
+        }
+    }
+    // What is rounded off may take the last step.
+    let half_a_step = 2_f64.powi(969);
+    let [just_beyond, _] = of(&[f64::MAX, half_a_step, half_a_step]);
+    assert!(matches!(refusal(just_beyond), QueryError::SumOutOfRange { .. }));
+    let [most, _] = of(&[f64::MAX, 1.0]);
+    assert_eq!(most.unwrap(), [Value::from(f64::MAX)]);
+    let [both, mean] = of(&[f64::MAX, -f64::MAX]);
+    assert_eq!((both.unwrap(), mean.unwrap()), (vec![Value::from(0.0)], vec![Value::from(0.0)]));
+    for numbers in [&[f64::INFINITY, 1.0][..], &[f64::MAX, f64::MAX, f64::INFINITY]] {
+        let [infinite, _] = of(numbers);
+        assert_eq!(infinite.unwrap(), [Value::from(f64::INFINITY)]);
+    }
+}
+
+/// Counting, and looking whether there is one, held and read all there was for the sake
+/// of an order that nobody sees.
+#[test]
+fn nothing_is_sorted_to_be_counted() {
+    let (db, _) = people();
+    let snapshot = db.snapshot().unwrap();
+    let by_age = || snapshot.query().from_label("User").order_by("age", Order::Asc).held_max(1);
+    for query in [
+        by_age(),
+        by_age().has("age", exists()),
+        by_age().limit(3),
+        by_age().skip(1).limit(2),
+        by_age().order_by("name", Order::Desc).limit(3).order_by("age", Order::Desc).skip(1),
+        by_age().out("KNOWS"),
+    ] {
+        let counted = query.count().unwrap_or_else(|error| panic!("{error}: {query:?}"));
+        assert!(counted > 0 && query.exists().unwrap());
+        assert_eq!(counted, query.held_max(100).ids().unwrap().count() as u64);
+    }
+    // Whose place decides, and who is then looked at, has to be sorted.
+    for query in [
+        by_age().limit(1).has("age", exists()),
+        by_age().limit(1).out("KNOWS"),
+        by_age().skip(1).dedup(),
+        by_age().dedup().limit(1).has("age", exists()),
+        by_age().dedup().has(Field::edge("since"), exists()),
+    ] {
+        assert!(matches!(refusal(query.count()), QueryError::Held { what: "a sort", .. }));
+        assert!(matches!(refusal(query.exists()), QueryError::Held { what: "a sort", .. }));
+    }
+    assert_eq!(
+        by_age().limit(3).explain().unwrap(),
+        "scan of label \"User\"\nsort by age; not to count\nlimit 3\n"
+    );
+    let sorted = by_age().limit(3).has("age", exists()).explain().unwrap();
+    assert!(sorted.ends_with("sort by age\nlimit 3\nkeep age exists\n"), "{sorted}");
 }
 
 #[test]
@@ -191,12 +264,16 @@ fn every_limit_is_met() {
     // What holds exactly as much as it may passes.
     assert_eq!(users().dedup().held_max(4).count().unwrap(), 4);
     held(users().dedup().held_max(3).count(), "distinct nodes");
-    assert_eq!(users().order_by("age", Order::Asc).held_max(4).count().unwrap(), 4);
-    held(users().order_by("age", Order::Asc).held_max(3).count(), "a sort");
+    let ids_of_all = |query: &Query<'_>| -> selvedge::Result<u64> {
+        query.ids()?.try_fold(0, |count, id| id.map(|_| count + 1))
+    };
+    let by_age = users().order_by("age", Order::Asc);
+    assert_eq!(ids_of_all(&by_age.clone().held_max(4)).unwrap(), 4);
+    held(ids_of_all(&by_age.held_max(3)), "a sort");
     // With a limit, twice that is enough.
     let youngest = |held| users().order_by("age", Order::Asc).held_max(held).limit(1);
-    assert_eq!(youngest(2).count().unwrap(), 1);
-    held(youngest(1).count(), "a sort");
+    assert_eq!(ids_of_all(&youngest(2)).unwrap(), 1);
+    held(ids_of_all(&youngest(1)), "a sort");
     let youngest = || users().order_by("age", Order::Asc).held_max(2);
     let first = youngest().first().unwrap().unwrap().id();
     assert_eq!(ids(&users().order_by("age", Order::Asc))[0], first);

@@ -108,7 +108,7 @@ fn edges_that_are_there_are_verified() {
     db.link_nodes(node, "KNOWS", node, doc! { "since": "x" }).expect("undefined");
     let def = || EdgeDef::unique("KNOWS").field(FieldDef::int("since"));
     let error = db.define([def()]).expect_err("it does not fit").to_string();
-    assert!(error.starts_with("edge n1 -type0-> n1 does not keep the definition: "), "{error}");
+    assert!(error.starts_with("edge n1 -KNOWS-> n1 does not keep the definition: "), "{error}");
     db.link_nodes(node, "KNOWS", node, doc! { "since": 3 }).expect("still undefined");
     db.define([def()]).expect("mended");
 }

@@ -2,6 +2,7 @@
 //! seen by each snapshot as they were.
 
 mod crashing;
+mod defaults;
 mod defining;
 mod enforcing;
 mod migrating;

@@ -7,6 +7,7 @@ mod batch;
 mod defined;
 mod definitions;
 mod edges;
+mod migrations;
 mod nodes;
 mod queries;
 mod refusals;

@@ -431,3 +431,61 @@ fn nodes_on_disk_come_back() {
     let error = db.update::<Everything>("k").set("truth", 1).execute().unwrap_err();
     assert_eq!(error.to_string(), "label \"Everything\", field `truth`: expected bool, found int");
 }
+
+/// A name with a dot in it is a name where a field is named, and a path where a path is:
+/// on labels with and without definitions, in typed updates as in others. Paths with empty
+/// steps made maps with empty names.
+#[test]
+fn a_dot_is_part_of_a_name_and_divides_a_path() {
+    let (db, alice, _) = people();
+    let loose = db.insert_node("Loose", None, doc! {}).unwrap();
+    db.transaction(|ctx| {
+        ctx.set(loose, "a.b", 1)?;
+        ctx.set_path(loose, "a.b", 2)?;
+        ctx.set_many(loose, doc! { "c.d": 3, "e[0]": 4 })
+    })
+    .unwrap();
+    db.update::<User>(alice).set("a.b", 1).set_path("a.b", 2).execute().unwrap();
+    let snapshot = db.snapshot().unwrap();
+    let document = snapshot.node(loose).unwrap().unwrap().document().to_document();
+    assert_eq!(document, doc! { "a": { "b": 2 }, "a.b": 1, "c.d": 3, "e[0]": 4 });
+    // Queries take paths, and reach no such names.
+    let of = |path: &str| snapshot.query().from(loose).has(path, selvedge::query::exists());
+    assert_eq!(of("a.b").count().unwrap(), 1);
+    assert_eq!(of("c.d").count().unwrap() + of("e[0]").count().unwrap(), 0);
+    let alice_stored = snapshot.node(alice).unwrap().unwrap().document().to_document();
+    assert_eq!(alice_stored.get("a.b"), Some(&1.into()));
+    assert_eq!(alice_stored.get("a"), Some(&doc! { "b": 2 }.into()));
+    // `unset` names fields, too.
+    db.transaction(|ctx| ctx.unset(loose, "a.b")).unwrap();
+    let left = db.snapshot().unwrap().node(loose).unwrap().unwrap().document().to_document();
+    assert_eq!(left, doc! { "a": { "b": 2 }, "c.d": 3, "e[0]": 4 });
+
+    let before = db.timestamp();
+    for (path, step) in [("", 1), (".a", 1), ("a.", 2), ("a..b", 2), ("a.b.", 3), ("a[", 2)] {
+        let text = format!(
+            "the document of node {loose} cannot be stored: {path:?} is not a path to a field, \
+             for its step {step}: names have dots between them and positions such as [0] behind \
+             them, and none is empty"
+        );
+        let refused = db.transaction(|ctx| ctx.set_path(loose, path, 1)).unwrap_err();
+        assert_eq!((refused.kind(), refused.to_string()), (selvedge::ErrorKind::Input, text));
+        let update = db.update::<User>(alice).set("age", 1).set_path(path, 1);
+        let refused = update.execute().unwrap_err().to_string();
+        assert!(refused.contains(&format!("{path:?} is not a path to a field")), "{refused}");
+    }
+    let refused = db.update::<User>(alice).set_path("tags[0]", "x").execute().unwrap_err();
+    assert!(refused.to_string().contains("`tags[0]` names a list element"), "{refused}");
+    assert_eq!(db.timestamp(), before);
+    // With a definition neither is a field.
+    db.define([Define::node::<Account>()]).unwrap();
+    db.insert(&Account { number: 1, balance: 0 }).unwrap();
+    for refused in [
+        db.update::<Account>(1).set("balance.of", 1).execute(),
+        db.update::<Account>(1).set_path("of.balance", 1).execute(),
+    ] {
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.starts_with("label \"Account\", field `"), "{refused}");
+        assert!(refused.contains("the definition has no such field"), "{refused}");
+    }
+}

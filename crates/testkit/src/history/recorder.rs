@@ -12,8 +12,8 @@ use std::time::Instant;
 
 use selvedge::{
     Conflict, ConflictKind, Db, Direction, DocRef, Document, Entity, Error, ErrorKind, KvEntry,
-    Read, Savepoint, Selection, Snapshot, SyncLevel, Transaction, TransactionOptions, Versionstamp,
-    doc,
+    NamedEdge, Read, Savepoint, Selection, Snapshot, SyncLevel, Transaction, TransactionOptions,
+    Versionstamp, doc,
 };
 
 use super::txn::{
@@ -690,7 +690,7 @@ fn clash(conflict: &Conflict) -> Clash {
         _ if conflict.kind != ConflictKind::Write => Clash::Other,
         Entity::Node(node) => Clash::Node(*node),
         Entity::Key { label, key } => Clash::Key(label.clone().into(), key.clone()),
-        Entity::Edge(edge) => Clash::Edge(edge.source, edge.target),
+        Entity::Edge(NamedEdge { edge, .. }) => Clash::Edge(edge.source, edge.target),
         _ => Clash::Other,
     }
 }
