@@ -8,8 +8,8 @@ use prost::encoding::{
 };
 use selvedge::{KvEncoding, KvEntry};
 
-use crate::answer_room::AnswerRoom;
 use crate::refusal::Refusal;
+use crate::room::Room;
 use crate::wire;
 
 /// What the wire calls the encoding of a value. What it has no name for are encodings
@@ -67,7 +67,7 @@ fn put_entry(out: &mut Vec<u8>, entry: &KvEntry<'_>) {
 /// the entries are 1.
 pub(crate) fn snapshot_read(
     ranges: &[Vec<KvEntry<'_>>],
-    room: &Arc<AnswerRoom>,
+    room: &Arc<Room>,
 ) -> Result<Bytes, Refusal> {
     let of_entry = |entry: &KvEntry<'_>| {
         let len = entry_len(entry);
@@ -98,7 +98,7 @@ pub(crate) fn snapshot_read(
 /// Deno (2.9) forgets the value.
 pub(crate) fn watch_frame(
     keys: &[Option<KvEntry<'_>>],
-    room: &Arc<AnswerRoom>,
+    room: &Arc<Room>,
 ) -> Result<Bytes, Refusal> {
     let mut out = vec![0; 4];
     put_number(&mut out, 1, wire::READ_SUCCESS as u64);

@@ -25,7 +25,6 @@
 
 mod access;
 mod answer;
-mod answer_room;
 mod body;
 mod committer;
 mod database;
@@ -35,6 +34,7 @@ mod metrics;
 mod metrics_page;
 mod read;
 mod refusal;
+mod room;
 pub mod server;
 mod service;
 mod tls;

@@ -1,16 +1,15 @@
 //! `snapshot_read`: ranges of keys, all as of one snapshot.
 
 use bytes::Bytes;
-use prost::Message;
 use std::sync::Arc;
 
 use selvedge::{Error, KvEntry, KvView, PendingSync, Selection};
 
 use crate::answer;
-use crate::answer_room::AnswerRoom;
 use crate::database::Database;
 use crate::limits::{READ_ENTRIES_MAX, READ_KEY_BYTES_MAX, READ_RANGES_MAX};
 use crate::refusal::Refusal;
+use crate::room::Room;
 use crate::wire;
 
 /// Reads of so few entries are done where the request is read; larger ones would keep
@@ -26,8 +25,8 @@ pub(crate) struct Read {
 
 impl Read {
     pub(crate) fn decode(body: Bytes) -> Result<Self, Refusal> {
-        let read = wire::SnapshotRead::decode(body)
-            .map_err(|error| Refusal::InvalidProtobuf(error.to_string()))?;
+        let bound = |read: &mut wire::SnapshotRead| read.ranges.truncate(READ_RANGES_MAX + 1);
+        let read = wire::decode(body, bound)?;
         if read.ranges.len() > READ_RANGES_MAX {
             return Err(Refusal::TooManyRanges);
         }
@@ -54,7 +53,7 @@ impl Read {
     pub(crate) fn answer(
         &self,
         database: &Database,
-        room: &Arc<AnswerRoom>,
+        room: &Arc<Room>,
     ) -> Result<(Bytes, Option<PendingSync>), Refusal> {
         database.kv.db().view(|snapshot| {
             let view = snapshot.keyspace(&database.kv)?;

@@ -22,10 +22,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
-use crate::answer_room::AnswerRoom;
+use crate::body::Bodies;
 use crate::committer::Committer;
 use crate::database::Databases;
 use crate::metrics::Metrics;
+use crate::room::Room;
 use crate::service::Service;
 use crate::tls::Tls;
 use crate::unstalled::Unstalled;
@@ -46,6 +47,9 @@ pub struct ServerOptions {
     pub tls: Option<Tls>,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
+    /// Bytes of the bodies of requests that are under way, of all connections together.
+    /// One alone may be larger.
+    pub request_bytes_max: usize,
     /// How long a request's body may take to arrive.
     pub body_time: Duration,
     /// How long a request's head may take to arrive, and a connection may be idle.
@@ -69,6 +73,7 @@ impl Default for ServerOptions {
             create_databases: false,
             tls: None,
             body_bytes_max: 2 << 20,
+            request_bytes_max: 256 << 20,
             body_time: Duration::from_secs(30),
             header_time: Duration::from_secs(60),
             answer_bytes_max: 256 << 20,
@@ -104,7 +109,7 @@ impl Server {
         let surroundings = Surroundings {
             committer: Arc::new(committer),
             durable: options.durable,
-            room: AnswerRoom::new(options.answer_bytes_max),
+            room: Room::of_answers(options.answer_bytes_max),
             shutdown: CancellationToken::new(),
             metrics,
         };
@@ -112,8 +117,11 @@ impl Server {
         let service = Service {
             databases,
             access: options.access.clone(),
-            body_bytes_max: options.body_bytes_max,
-            body_time: options.body_time,
+            bodies: Bodies {
+                bytes_max: options.body_bytes_max,
+                time: options.body_time,
+                room: Room::of_requests(options.request_bytes_max),
+            },
             surroundings,
         };
         Ok(Self { db, service: Arc::new(service), options })

@@ -1,7 +1,7 @@
 //! From a request to its answer.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::Body;
@@ -10,7 +10,7 @@ use hyper::{Method, Request, Response};
 use uuid::Uuid;
 
 use crate::access::Access;
-use crate::body::{self, Answer, BoxError};
+use crate::body::{Answer, Bodies, BoxError};
 use crate::database::{Call, Database, Databases, Route};
 use crate::metadata;
 use crate::read::Read;
@@ -28,8 +28,7 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(crate) struct Service {
     pub(crate) databases: Arc<Databases>,
     pub(crate) access: Access,
-    pub(crate) body_bytes_max: usize,
-    pub(crate) body_time: Duration,
+    pub(crate) bodies: Bodies,
     pub(crate) surroundings: Surroundings,
 }
 
@@ -73,7 +72,7 @@ impl Service {
         if route.call != Call::Metadata {
             check_headers(headers, &database)?;
         }
-        let body = body::read(body, self.body_bytes_max, self.body_time).await?;
+        let body = self.bodies.read(body).await?;
         match route.call {
             Call::Metadata => {
                 let answer = metadata::answer(&database, self.access.data_token(), &body)?;

@@ -14,19 +14,18 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use prost::Message;
 use selvedge::KvWatch;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::answer::{ALIVE_FRAME, watch_frame};
-use crate::answer_room::AnswerRoom;
 use crate::committer::{Committer, Syncing};
 use crate::database::Database;
 use crate::limits::{READ_KEY_BYTES_MAX, WATCHED_KEYS_MAX};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
+use crate::room::Room;
 use crate::wire;
 
 /// How long nothing may be heard of the server.
@@ -34,8 +33,8 @@ const ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The keys of a watch whose limits are kept.
 pub(crate) fn decode(body: Bytes) -> Result<Vec<Bytes>, Refusal> {
-    let watch =
-        wire::Watch::decode(body).map_err(|error| Refusal::InvalidProtobuf(error.to_string()))?;
+    let bound = |watch: &mut wire::Watch| watch.keys.truncate(WATCHED_KEYS_MAX + 1);
+    let watch = wire::decode(body, bound)?;
     if watch.keys.len() > WATCHED_KEYS_MAX {
         return Err(Refusal::TooManyWatchedKeys);
     }
@@ -53,7 +52,7 @@ pub(crate) struct Surroundings {
     pub(crate) committer: Arc<Committer>,
     /// Answers wait for the disk.
     pub(crate) durable: bool,
-    pub(crate) room: Arc<AnswerRoom>,
+    pub(crate) room: Arc<Room>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) metrics: Arc<Metrics>,
 }

@@ -2,7 +2,28 @@
 //! fields. Enumerations are read as the numbers they are; what is none is refused where
 //! it matters.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
+use prost::encoding::{DecodeContext, decode_key};
+use prost::{DecodeError, Message};
+
+use crate::refusal::Refusal;
+
+/// The message that a body is. `bound` cuts its lists off one behind their limits, which
+/// are judged later: after each field, since two bytes here are hundreds in memory.
+pub(crate) fn decode<M: Message + Default>(
+    mut body: Bytes,
+    bound: impl Fn(&mut M),
+) -> Result<M, Refusal> {
+    let invalid = |error: DecodeError| Refusal::InvalidProtobuf(error.to_string());
+    let mut message = M::default();
+    while body.has_remaining() {
+        let (tag, wire_type) = decode_key(&mut body).map_err(invalid)?;
+        let context = DecodeContext::default();
+        message.merge_field(tag, wire_type, &mut body, context).map_err(invalid)?;
+        bound(&mut message);
+    }
+    Ok(message)
+}
 
 /// Statuses of a read.
 pub(crate) const READ_SUCCESS: i32 = 1;
@@ -119,4 +140,24 @@ pub(crate) struct Watch {
 pub(crate) struct WatchKey {
     #[prost(bytes = "bytes", tag = "1")]
     pub(crate) key: Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A body of 2 MiB became a list of 200 MB before it was refused.
+    #[test]
+    fn lists_grow_no_further_than_they_are_bounded() {
+        let body = Bytes::from(b"\x12\0".repeat(1 << 20));
+        let write: AtomicWrite = decode(body, |write: &mut AtomicWrite| {
+            write.mutations.truncate(11);
+        })
+        .unwrap();
+        assert_eq!(write.mutations.len(), 11);
+        assert!(write.mutations.capacity() < 100, "{}", write.mutations.capacity());
+        let behind = Bytes::from([&b"\x12\0".repeat(12)[..], b"\x0f"].concat());
+        let cut = decode(behind, |write: &mut AtomicWrite| write.mutations.truncate(11));
+        assert!(matches!(cut, Err(Refusal::InvalidProtobuf(_))), "{cut:?}");
+    }
 }

@@ -47,8 +47,11 @@ enum Change {
 
 impl Write {
     pub(crate) fn decode(body: Bytes) -> Result<Self, Refusal> {
-        let write = wire::AtomicWrite::decode(body)
-            .map_err(|error| Refusal::InvalidProtobuf(error.to_string()))?;
+        let write = wire::decode(body, |write: &mut wire::AtomicWrite| {
+            write.checks.truncate(CHECKS_MAX + 1);
+            write.mutations.truncate(MUTATIONS_MAX + 1);
+            write.enqueues.truncate(MUTATIONS_MAX + 1);
+        })?;
         if write.checks.len() > CHECKS_MAX {
             return Err(Refusal::TooManyChecks);
         }

@@ -178,3 +178,41 @@ fn requests_under_way_end_before_the_server_does() {
         assert!(worker.join().unwrap() > 0);
     }
 }
+
+/// Each connection could send all but the end of a body of the largest size: a hundred of
+/// them held 200 MB, and nothing limited their number but that of connections.
+#[test]
+fn bodies_under_way_have_so_much_room_and_no_more() {
+    let server = Running::with(|mut options| {
+        options.request_bytes_max = 100_000;
+        options
+    });
+    let (mut slow, mut other) = (server.client(), server.client());
+    let (path, database) = (format!("{}/atomic_write", slow.path), slow.database.clone());
+    let headers = [
+        ("x-denokv-version", "3"),
+        ("x-denokv-database-id", &*database),
+        ("content-length", "90000"),
+    ];
+    slow.send("POST", &path, &headers, &[0; 80_000]).unwrap();
+    let mutations = vec![set(b"k", &[7; 50_000])];
+    let large = denokv_proto::datapath::AtomicWrite { mutations, ..Default::default() };
+    let until = Instant::now() + Duration::from_secs(20);
+    let refused = loop {
+        // What was sent may not have arrived.
+        let answer = other.write(&large).unwrap();
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(Instant::now() < until, "there is room for everything");
+    };
+    assert_eq!(refused.status, 503);
+    assert!(refused.text().ends_with("bytes of requests are under way"), "{}", refused.text());
+    let mut other = server.client();
+    other.set(b"small", b"value");
+    drop(slow);
+    while other.write(&large).map_or(true, |answer| answer.status != 200) {
+        assert!(Instant::now() < until, "what nobody sends is held for ever");
+        other = server.client();
+    }
+}
