@@ -1,5 +1,6 @@
 //! `selvedge serve`: a database over the network, until SIGINT or SIGTERM.
 
+use std::env::VarError;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -56,6 +57,9 @@ pub(crate) struct Serve {
     /// Bytes of a request's body
     #[arg(long, value_name = "BYTES", default_value_t = 2 << 20)]
     body_bytes_max: usize,
+    /// Bytes of the bodies of requests that are under way, of all connections together
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
+    request_bytes_max: usize,
     /// Seconds that a request's body may take to arrive
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     body_time: u64,
@@ -153,6 +157,7 @@ impl Serve {
             create_databases: self.create_databases,
             tls,
             body_bytes_max: self.body_bytes_max,
+            request_bytes_max: self.request_bytes_max,
             body_time: Duration::from_secs(self.body_time),
             header_time: Duration::from_secs(self.header_time),
             answer_bytes_max: self.answer_bytes_max,
@@ -170,13 +175,25 @@ impl Serve {
                     .with_context(|| format!("the token in {}", file.display()))?;
                 Some(token.trim().to_owned())
             }
-            None => TOKEN_VARIABLES.iter().find_map(|name| std::env::var(name).ok()),
+            None => token_of_environment()?,
         };
         let Some(token) = token else { return Ok(Access::open()) };
         let visible = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         ensure!(visible, "the token must be of visible ASCII characters, at least one");
         Ok(Access::token(token))
     }
+}
+
+/// One that is set and cannot be read is not as good as none.
+fn token_of_environment() -> Result<Option<String>> {
+    for name in TOKEN_VARIABLES {
+        match std::env::var(name) {
+            Ok(token) => return Ok(Some(token)),
+            Err(VarError::NotPresent) => {}
+            Err(error) => return Err(error).context(name),
+        }
+    }
+    Ok(None)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener> {
@@ -208,7 +225,7 @@ fn on_signals() -> Result<CancellationToken> {
 /// Allows as many open files as there may be connections, as far as the system does.
 fn raise_files_limit(connections: usize) {
     let limit = getrlimit(Resource::Nofile);
-    let wanted = connections as u64 + FILES_BESIDE;
+    let wanted = (connections as u64).saturating_add(FILES_BESIDE);
     let most = limit.maximum.unwrap_or(u64::MAX);
     if limit.current.is_some_and(|current| current < wanted) {
         let raised = rustix::process::Rlimit { current: Some(wanted.min(most)), ..limit };

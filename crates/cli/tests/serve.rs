@@ -5,8 +5,10 @@
 #[expect(dead_code, reason = "the tests of the server need more of it")]
 mod client;
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -127,6 +129,12 @@ fn tokens_come_from_a_file_or_the_environment() {
     from_ours.env("SELVEDGE_KV_TOKEN", "of-ours").env("DENO_KV_ACCESS_TOKEN", "of-deno");
     let mut from_deno = command(&dir.path().join("c"), &[]);
     from_deno.env("DENO_KV_ACCESS_TOKEN", "of-deno");
+    // Not a server without a token.
+    let mut unreadable = command(&dir.path().join("d"), &[]);
+    unreadable.env("SELVEDGE_KV_TOKEN", OsStr::from_bytes(b"secret\xff"));
+    let output = unreadable.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("SELVEDGE_KV_TOKEN"), "{said}");
     for (mut command, token) in
         [(from_file, "of-the-file"), (from_ours, "of-ours"), (from_deno, "of-deno")]
     {
@@ -137,6 +145,31 @@ fn tokens_come_from_a_file_or_the_environment() {
         let body = br#"{"supportedVersions":[3]}"#;
         assert_eq!(client.request("POST", "/", &[], body).unwrap().status, 401);
     }
+}
+
+/// Moments that no clock knows, and more connections than can be counted, were panics.
+#[test]
+fn numbers_as_large_as_can_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let most = u64::MAX.to_string();
+    let numbers = [
+        "--body-bytes-max",
+        "--request-bytes-max",
+        "--answer-bytes-max",
+        "--body-time",
+        "--header-time",
+        "--answer-time",
+        "--shutdown-time",
+        "--connections-max",
+    ];
+    let mut options = vec!["--sync", "normal", "--sync-every", &most];
+    options.extend(numbers.iter().flat_map(|name| [*name, &most]));
+    let process = Process::start(&dir.path().join("db"), &options);
+    let mut client = process.client();
+    client.set(b"k", b"v");
+    assert_eq!(client.get(b"k").unwrap().value, b"v");
+    drop(client);
+    process.stop();
 }
 
 #[test]

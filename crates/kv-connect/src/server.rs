@@ -90,6 +90,23 @@ const HEADERS_BYTES_MAX: u32 = 16 << 10;
 /// How often a silent peer is asked whether it is there, and how long it has to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
+/// Times that are longer are this one: no clock knows the moments behind them.
+const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+impl ServerOptions {
+    /// The same, as far as it can be.
+    fn possible(self) -> Self {
+        Self {
+            body_time: self.body_time.min(TIME_MAX),
+            header_time: self.header_time.min(TIME_MAX),
+            answer_time: self.answer_time.min(TIME_MAX),
+            shutdown_time: self.shutdown_time.min(TIME_MAX),
+            connections_max: self.connections_max.min(Semaphore::MAX_PERMITS),
+            ..self
+        }
+    }
+}
+
 /// A server of one database.
 #[derive(Debug)]
 pub struct Server {
@@ -104,6 +121,7 @@ impl Server {
     /// # Errors
     /// The system gives no thread.
     pub fn new(db: Db, options: ServerOptions) -> io::Result<Self> {
+        let options = options.possible();
         let metrics = Arc::new(Metrics::new());
         let committer = Committer::start(options.durable, Arc::clone(&metrics))?;
         let surroundings = Surroundings {

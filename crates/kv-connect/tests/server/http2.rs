@@ -1,5 +1,7 @@
 //! HTTP/2 without negotiation, as Deno speaks it, on the port that speaks HTTP/1.1 too.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use denokv_proto::datapath as pb;
 use http_body_util::{BodyExt, Full};
@@ -66,6 +68,23 @@ async fn streams_of_one_connection_do_not_wait_for_each_other() {
     assert!(server.client().get(&[7]).is_some());
     drop(sender);
     drop(watch);
+}
+
+/// The moment until which an answer may wait was beyond what a clock knows: a panic.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn times_without_an_end() {
+    let server = Running::with(|mut options| {
+        options.body_time = Duration::MAX;
+        options.header_time = Duration::MAX;
+        options.answer_time = Duration::MAX;
+        options.shutdown_time = Duration::MAX;
+        options.connections_max = usize::MAX;
+        options
+    });
+    let mut sender = connect(&server).await;
+    let answer = sender.send_request(request(&server, "snapshot_read", vec![])).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(server.client().get(&[7]).is_none());
 }
 
 #[tokio::test]
