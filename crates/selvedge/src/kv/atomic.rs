@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use selvedge_engine::{CommitError, SyncLevel};
 use selvedge_keyspace::{
-    Encoding, EntryWrites, InputError as EntryInput, Mutation, Refusal, V8Sum, stamped_key,
+    Encoding, EntryWrites, InputError as EntryInput, Mutation, Refusal, STAMP_SUFFIX_BYTES, V8Sum,
+    stamped_key,
 };
 
 use crate::error::{Error, Result};
@@ -209,7 +210,7 @@ impl<'kv> Atomic<'kv> {
     }
 
     fn count(&mut self, key: &[u8], value: &[u8]) {
-        let counted = self.counted.mutation(&self.limits, key, value);
+        let counted = self.counted.mutation(&self.limits, key.len() + value.len());
         self.note(counted);
         let fits = self.limits.check_value(value);
         self.note(fits);
@@ -253,6 +254,8 @@ impl<'kv> Atomic<'kv> {
         K: AsRef<[u8]> + ?Sized,
     {
         self.count(prefix.as_ref(), bytes);
+        let fits = self.limits.check_key_bytes(prefix.as_ref().len() + STAMP_SUFFIX_BYTES);
+        self.note(fits);
         let set =
             self.stage(prefix.as_ref(), |writes, key| writes.set_stamped(key, encoding, bytes, 0));
         self.last = set.map_or(LastSet::Nothing, |_| LastSet::Stamped);
@@ -325,9 +328,10 @@ impl<'kv> Atomic<'kv> {
             let limits = (now, &self.limits);
             message.into().stage(self.kv.space, limits, self.messages, &mut self.writes)
         });
-        self.count(&[], &[]);
         self.messages += 1;
-        self.note(staged);
+        let bytes = self.note(staged).unwrap_or_default();
+        let counted = self.counted.mutation(&self.limits, bytes);
+        self.note(counted);
         self
     }
 

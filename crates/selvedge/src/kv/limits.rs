@@ -74,7 +74,7 @@ impl KvLimits {
         self
     }
 
-    /// Bytes of the keys and values of an atomic operation.
+    /// Bytes of the keys and values of an atomic operation, those of messages included.
     #[must_use]
     pub fn mutation_bytes(mut self, bytes: usize) -> Self {
         self.mutation_bytes = bytes.min(self.mutation_bytes);
@@ -90,12 +90,13 @@ impl KvLimits {
 
     /// Whether entries may have such a key.
     pub(crate) fn check_key(&self, key: &[u8]) -> Result<(), KvError> {
+        if key.is_empty() { Err(KvError::KeyEmpty) } else { self.check_key_bytes(key.len()) }
+    }
+
+    /// Whether entries may have a key of so many bytes.
+    pub(crate) fn check_key_bytes(&self, bytes: usize) -> Result<(), KvError> {
         let limit = self.key_bytes;
-        match key.len() {
-            0 => Err(KvError::KeyEmpty),
-            bytes if bytes > limit => Err(KvError::KeyTooLong { bytes, limit }),
-            _ => Ok(()),
-        }
+        if bytes > limit { Err(KvError::KeyTooLong { bytes, limit }) } else { Ok(()) }
     }
 
     /// Whether entries may have such a value.
@@ -119,14 +120,9 @@ impl Counted {
         at_most("checks", self.checks, limits.checks)
     }
 
-    pub(crate) fn mutation(
-        &mut self,
-        limits: &KvLimits,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<(), KvError> {
+    pub(crate) fn mutation(&mut self, limits: &KvLimits, bytes: usize) -> Result<(), KvError> {
         self.mutations += 1;
-        self.bytes = self.bytes.saturating_add(key.len() + value.len());
+        self.bytes = self.bytes.saturating_add(bytes);
         at_most("mutations", self.mutations, limits.mutations)?;
         at_most("bytes of mutations", self.bytes, limits.mutation_bytes)
     }

@@ -114,18 +114,21 @@ impl<'v> Message<'v> {
         self.undelivered.iter().try_for_each(|key| limits.check_key(key.as_bytes()))
     }
 
-    /// Stages it as the message with this number of an operation.
+    /// Stages it as the message with this number of an operation; the bytes of its payload
+    /// and keys.
     pub(crate) fn stage(
         self,
         space: Space,
         (now, limits): (u64, &KvLimits),
         number: u32,
         writes: &mut EntryWrites,
-    ) -> Result<()> {
+    ) -> Result<usize> {
         self.check(limits)?;
         let at = now.saturating_add(millis(self.delay));
         let (encoding, payload) = self.payload.encode()?;
         limits.check_value(&payload)?;
+        let keys = self.undelivered.iter().map(|key| key.as_bytes().len());
+        let bytes = payload.len() + keys.sum::<usize>();
         let record = Record {
             encoding,
             payload: payload.into_owned(),
@@ -133,7 +136,8 @@ impl<'v> Message<'v> {
             backoff: self.backoff.iter().map(|time| millis(*time)).collect(),
             undelivered: self.undelivered.into_iter().map(Key::into_bytes).collect(),
         };
-        record.stage(space, at, number, writes)
+        record.stage(space, at, number, writes)?;
+        Ok(bytes)
     }
 }
 

@@ -42,6 +42,10 @@ pub struct Selection {
     after: Option<Cursor>,
 }
 
+/// No part of a key begins so: behind a prefix, it ends what begins with its parts. (What
+/// goes on so escapes a zero, in the midst of a longer part.)
+const PART_END: u8 = 0xFF;
+
 /// Between which keys a selection lies.
 pub(crate) type KeyBounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
@@ -175,13 +179,13 @@ impl Selection {
                 }
                 let behind = |byte| [prefix.as_slice(), &[byte]].concat();
                 for bound in start.iter().chain(end) {
-                    let inside = bound.starts_with(prefix) && bound.len() > prefix.len();
-                    if !inside {
+                    let rest = bound.strip_prefix(prefix.as_slice()).and_then(<[u8]>::first);
+                    if rest.is_none_or(|byte| *byte == PART_END) {
                         return Err(KvError::Selection { what: "a bound outside of its prefix" });
                     }
                 }
                 let first = start.clone().unwrap_or_else(|| behind(0));
-                let last = end.clone().unwrap_or_else(|| behind(0xFF));
+                let last = end.clone().unwrap_or_else(|| behind(PART_END));
                 (Bound::Included(first), Bound::Excluded(last))
             }
         };
@@ -237,6 +241,10 @@ mod tests {
         assert!(prefix().end(&key!["a", 1]).bounds().is_ok());
         assert!(prefix().start(&key!["b", 1]).bounds().is_err());
         assert!(prefix().end(&key!["a"]).bounds().is_err());
+        // Their bytes begin as the prefix does, and yet their first part is another string.
+        let other = key!["a\0b"];
+        assert!(prefix().start(&other).bounds().is_err());
+        assert!(prefix().end(&other).bounds().is_err(), "it would let [\"a\\0a\"] in");
         assert!(prefix().start(&key!["a", 1]).end(&key!["a", 2]).bounds().is_err());
         assert!(Selection::range(key!["b"], key!["a"]).bounds().is_ok(), "empty, no error");
         let cursor: Cursor = Cursor::at(key!["b"].as_bytes()).to_string().parse().unwrap();

@@ -1,7 +1,9 @@
 //! Atomic operations: checks, mutations in order, all or nothing.
 
 use selvedge::prelude::*;
-use selvedge::{AtomicOutcome, KvError, KvValue, Selection, V8Number, V8Sum, Versionstamp, key};
+use selvedge::{
+    AtomicOutcome, Key, KvError, KvValue, Message, Selection, V8Number, V8Sum, Versionstamp, key,
+};
 
 #[test]
 fn checks_are_judged_before_anything_is_applied() {
@@ -207,6 +209,17 @@ fn limits_may_be_lower() {
     let more = kv.atomic().set(b"k", vec![0; 18]).set(b"l", vec![0; 20]).delete(b"m").commit();
     assert_eq!(more, at_most("bytes of mutations", 41, 40));
     assert_eq!(kv.set(&[0; 11], 1_u64), Err(KvError::KeyTooLong { bytes: 11, limit: 10 }.into()));
+    // A key that was longer than that with its stamp could not be deleted.
+    let stamped = kv.atomic().set_versionstamped(b"log", 1_u64).commit();
+    assert_eq!(stamped, Err(KvError::KeyTooLong { bytes: 25, limit: 10 }.into()));
+    // Messages were of no size.
+    let messages = |bytes| kv.atomic().enqueue(vec![0; 20]).enqueue(vec![0; bytes]).delete(b"k");
+    let bytes = |message: Message| kv.atomic().set(b"k", vec![0; 19]).enqueue(message).commit();
+    assert!(messages(19).commit().unwrap().is_committed());
+    assert_eq!(messages(20).commit(), at_most("bytes of mutations", 41, 40));
+    let dead = |key: Key| Message::new(vec![0; 16]).if_undelivered(key);
+    assert!(bytes(dead(Key::from_bytes(*b"dead"))).unwrap().is_committed());
+    assert_eq!(bytes(dead(Key::from_bytes(*b"death"))), at_most("bytes of mutations", 41, 40));
     assert!(kv.watch([b"a", b"b"]).is_err());
     let long = db.transaction(|ctx| ctx.kv().set(b"k", vec![0; 21]));
     assert_eq!(long, Err(KvError::ValueTooLong { bytes: 21, limit: 20 }.into()));
