@@ -242,7 +242,12 @@ impl Server {
             None => drop(tokio::spawn(connection.run(stream))),
             Some(Tls(acceptor)) => drop(tokio::spawn(async move {
                 let accepted =
-                    tokio::time::timeout(connection.header_time, acceptor.accept(stream)).await;
+                    tokio::time::timeout(connection.header_time, acceptor.accept(stream));
+                let shutdown = connection.service.surroundings.shutdown.clone();
+                let accepted = tokio::select! {
+                    accepted = accepted => accepted,
+                    () = shutdown.cancelled() => return,
+                };
                 match accepted {
                     Ok(Ok(stream)) => connection.run(stream).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),

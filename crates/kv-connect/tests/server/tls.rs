@@ -3,15 +3,16 @@
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use rustls_pki_types::CertificateDer;
 use selvedge_kv_connect::Tls;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::running::{Running, TOKEN};
 
-#[test]
-fn speaks_tls() {
+fn with_tls() -> (Running, CertificateDer<'static>) {
     let dir = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (certificate, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
@@ -23,9 +24,27 @@ fn speaks_tls() {
         options.tls = Some(tls);
         options
     });
+    (server, made.cert.der().clone())
+}
 
+/// Whoever had connected and said nothing held the end up until the server cut it.
+#[test]
+fn a_handshake_that_does_not_come_does_not_keep_it_from_ending() {
+    for server in [Running::start(), with_tls().0] {
+        let silent = TcpStream::connect(server.address).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        let start = Instant::now();
+        server.stop();
+        assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+        drop(silent);
+    }
+}
+
+#[test]
+fn speaks_tls() {
+    let (server, certificate) = with_tls();
     let mut roots = RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
+    roots.add(certificate).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
