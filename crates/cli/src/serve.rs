@@ -63,7 +63,8 @@ pub(crate) struct Serve {
     /// Seconds that a request's body may take to arrive
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     body_time: u64,
-    /// Seconds that a request's head may take to arrive, and a connection may be idle
+    /// Seconds that a request's head may take to arrive, and a connection may be idle (over
+    /// HTTP/2 until the first request)
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     header_time: u64,
     /// Bytes of answers that clients have yet to take, of all connections together

@@ -228,6 +228,13 @@ fn metrics_have_a_page_of_their_own() {
         assert!(page.contains(line), "{line} is not in {page}");
     }
     assert!(get("/other").starts_with("HTTP/1.1 404"));
+    // Who holds all its connections takes none from the clients.
+    let held: Vec<_> = (0..64).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let mut beyond = TcpStream::connect(address).unwrap();
+    beyond.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    assert!(matches!(beyond.read(&mut [0]), Ok(0)), "closed at once");
+    assert!(process.client().get(b"k").is_some());
+    drop(held);
 }
 
 /// What one writer was told: its last acknowledged number, and the stamps.

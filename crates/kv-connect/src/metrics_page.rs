@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,16 +14,21 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use selvedge::Db;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::observe;
+use crate::unstalled::Unstalled;
 
 /// Seconds of the buckets for requests.
 const SECONDS: [f64; 12] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 /// Requests of the buckets for groups.
 const REQUESTS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+/// How long a request's head may take, and how long nothing may be taken of the page.
 const HEADER_TIME: Duration = Duration::from_secs(10);
+/// Connections at the same time; more are closed at once, and leave files to clients.
+const CONNECTIONS_MAX: usize = 64;
 
 /// Collects metrics of the process, to be shown on a page.
 #[derive(Clone, Debug)]
@@ -54,6 +60,7 @@ impl MetricsPage {
 
     /// Shows the page at `/metrics`, until `shutdown`.
     pub async fn serve(self, listener: TcpListener, db: Db, shutdown: CancellationToken) {
+        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -63,6 +70,7 @@ impl MetricsPage {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
+            let Ok(room) = Arc::clone(&room).try_acquire_owned() else { continue };
             let (page, db, shutdown) = (self.clone(), db.clone(), shutdown.clone());
             tokio::spawn(async move {
                 let answer = service_fn(|request| {
@@ -72,11 +80,12 @@ impl MetricsPage {
                 let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEADER_TIME)
-                    .serve_connection(TokioIo::new(stream), answer);
+                    .serve_connection(TokioIo::new(Unstalled::new(stream, HEADER_TIME)), answer);
                 tokio::select! {
                     _ = connection => {}
                     () = shutdown.cancelled() => {}
                 }
+                drop(room);
             });
         }
     }

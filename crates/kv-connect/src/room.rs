@@ -22,7 +22,7 @@ impl Room {
         Self::new("answers wait to be taken", bytes_max)
     }
 
-    /// Room for the bodies of requests, until they are answered.
+    /// Room for the bodies of requests, until they are answered; watches never are.
     pub(crate) fn of_requests(bytes_max: usize) -> Arc<Self> {
         Self::new("requests are under way", bytes_max)
     }

@@ -52,7 +52,8 @@ pub struct ServerOptions {
     pub request_bytes_max: usize,
     /// How long a request's body may take to arrive.
     pub body_time: Duration,
-    /// How long a request's head may take to arrive, and a connection may be idle.
+    /// How long a request's head may take to arrive, and a connection may be idle. Over
+    /// HTTP/2 that goes until the first request; then a client need only answer pings.
     pub header_time: Duration,
     /// Bytes of answers with entries that clients have yet to take, of all connections
     /// together. One answer alone may be larger.

@@ -60,6 +60,8 @@ pub(crate) struct Surroundings {
 /// The frames of a watch.
 pub(crate) struct WatchStream {
     watch: KvWatch,
+    /// Parts of the request, which has its room for as long as the watch goes on.
+    _keys: Vec<Bytes>,
     /// The first frame, which says nothing, is told.
     begun: bool,
     /// A frame that waits for the disk.
@@ -78,12 +80,13 @@ impl WatchStream {
         surroundings: Surroundings,
     ) -> Result<Self, Refusal> {
         let failing = Box::pin(surroundings.committer.failing()?);
-        let watch = database.kv.watch(keys)?;
+        let watch = database.kv.watch(&keys)?;
         let mut alive = interval_at(Instant::now() + ALIVE_INTERVAL, ALIVE_INTERVAL);
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shutdown = Box::pin(surroundings.shutdown.clone().cancelled_owned());
         surroundings.metrics.watches.increment(1.0);
-        Ok(Self { watch, begun: false, waiting: None, alive, surroundings, shutdown, failing })
+        let (begun, waiting) = (false, None);
+        Ok(Self { watch, _keys: keys, begun, waiting, alive, surroundings, shutdown, failing })
     }
 
     /// The next frame; `None` at the end.

@@ -113,3 +113,27 @@ fn a_watcher_that_goes_is_forgotten() {
     writer.set(b"a", b"1");
     assert_eq!(writer.get(b"a").unwrap().value, b"1");
 }
+
+/// Keys of a watch are kept for as long as it goes on, and were not counted: 256 streams of
+/// a connection held 5 MB.
+#[test]
+fn what_is_watched_takes_room() {
+    let server = Running::with(|mut options| {
+        options.request_bytes_max = 10_000;
+        options
+    });
+    let mut watching = server.client();
+    let keys: Vec<_> = (0..4_u8).map(|number| vec![number; 2000]).collect();
+    watching.watch(&keys.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    assert!(watching.update().is_some());
+    let mutations = vec![set(b"k", &[7; 3000])];
+    let write = pb::AtomicWrite { mutations, ..Default::default() };
+    let refused = server.client().write(&write).unwrap();
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    drop(watching);
+    let until = Instant::now() + Duration::from_secs(20);
+    while server.client().write(&write).map_or(true, |answer| answer.status != 200) {
+        assert!(Instant::now() < until, "it is over");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
