@@ -172,8 +172,8 @@ impl<'v> Validation<'v> {
     fn key_entity(&self, name: &KeyName) -> Entity {
         // SAFETY: the commit lock is held (`new`).
         let known = unsafe { self.graph.labels.current() }.by_number(name.label.get());
-        let reserved = || self.writes.reserved_labels.iter().find(|label| label.id == name.label);
-        let label = known.or_else(reserved).map_or("", |label| &*label.name).to_owned();
+        // Whose key somebody else has changed is a label that a commit has used.
+        let label = known.map_or("", |label| &*label.name).to_owned();
         Entity::Key { label, key: String::from_utf8_lossy(&name.key).into_owned() }
     }
 

@@ -1,8 +1,8 @@
 //! One table of the keyed index: from the hash of a key to its entry. The unit is a
-//! cache line of seven slots; a line that is full overflows into the next one.
+//! cache line of four slots; a line that is full overflows into the next one.
 //!
 //! ```text
-//! line   marks: 8 bits of the hash, for each slot | 7 addresses of entries
+//! line   marks: 8 bits of the hash, for each slot | 4 addresses of entries | 4 hints
 //! last   what the writer counts                   | nothing
 //! ```
 #![expect(unsafe_code, reason = "slots hold pointers to entries")]
@@ -10,38 +10,55 @@
 use std::ptr::{self, NonNull};
 
 use selvedge_base::prefetch::prefetch;
-use selvedge_base::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use selvedge_base::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::entry::{Block, Entry};
 
 /// Slots of a line.
-pub(crate) const LINE_SLOTS: usize = 7;
+pub(crate) const LINE_SLOTS: usize = 4;
 
 /// The mark of a slot that was never filled, or may be taken for that: a walk ends at
 /// a line with one.
 const EMPTY: u8 = 0;
 /// The mark of a slot whose entry is gone, in a line that a walk must go on behind.
-/// The eighth mark of every line, of which there is no slot, is this.
+/// Marks of which there is no slot are this.
 const REMOVED: u8 = 1;
 /// The least mark of an entry.
 const TAKEN: u8 = 2;
 
-const NO_ENTRIES: u64 = (REMOVED as u64) << 56;
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+/// The lowest bit of each mark of which there is no slot.
+const NO_SLOTS: u64 = LOW_BITS << (8 * LINE_SLOTS);
+const NO_ENTRIES: u64 = REMOVED as u64 * NO_SLOTS;
 
-/// Two lines of the cache, which are asked for together.
-#[repr(C, align(128))]
+#[repr(C, align(64))]
 pub(crate) struct Line<V> {
     marks: AtomicU64,
     entries: [AtomicPtr<Block<V>>; LINE_SLOTS],
-    /// Where what the value of an entry leads to lies, or lay: it is asked for together
-    /// with the entry, which is one wait for memory less. Relaxed without a partner: no
-    /// access is made through them.
-    hints: [AtomicPtr<()>; LINE_SLOTS],
+    /// Where what the value of an entry leads to lies, or lay, see [`hint_at`]: it is asked
+    /// for together with the entry, which is one wait for memory less. Relaxed without a
+    /// partner: no access is made through them.
+    hints: [AtomicU32; LINE_SLOTS],
 }
 
-/// How far the hints are from the beginning of a line.
-const HINTS_AT: usize = 64;
+/// An address says how far it is from its cache line by so many bits.
+const LINE_BITS: u32 = 6;
+
+/// A hint at an address: the lower half of the number of its cache line. If there is
+/// none, at the entry itself.
+fn hint_at(address: *const (), entry: *const ()) -> u32 {
+    let at = if address.is_null() { entry } else { address };
+    (at.addr() as u64 >> LINE_BITS) as u32
+}
+
+/// The address, rounded down, if it is less than 128 GiB away from the entry.
+#[inline]
+fn hinted_at(hint: u32, entry: *const ()) -> *const () {
+    let near = entry.addr() as u64 >> LINE_BITS;
+    let away = hint.wrapping_sub(near as u32).cast_signed();
+    let line = near.wrapping_add_signed(i64::from(away));
+    entry.with_addr((line << LINE_BITS) as usize)
+}
 
 /// Where an entry is: in a line with these marks, in which walks end or do not.
 struct Place<'t, V> {
@@ -162,7 +179,7 @@ fn with_mark(marks: u64, slot: usize, mark: u8) -> u64 {
 impl<V> Line<V> {
     fn new() -> Self {
         let entries = std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()));
-        let hints = std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()));
+        let hints = std::array::from_fn(|_| AtomicU32::new(0));
         Self { marks: AtomicU64::new(NO_ENTRIES), entries, hints }
     }
 
@@ -176,12 +193,13 @@ impl<V> Line<V> {
 
     /// Asks for what the entry in a slot probably leads to.
     #[inline]
-    fn prefetch_hinted(&self, slot: usize) {
+    fn prefetch_hinted(&self, slot: usize, entry: NonNull<Block<V>>) {
         // The model checker would follow every value that a hint may have.
         if cfg!(not(loom))
             && let Some(hint) = self.hints.get(slot)
         {
-            prefetch(hint.load(Ordering::Relaxed), [0, 64, 128]);
+            let at = hinted_at(hint.load(Ordering::Relaxed), entry.as_ptr().cast());
+            prefetch(at, [0, 64, 128]);
         }
     }
 }
@@ -238,13 +256,12 @@ impl<'t, V> KeyTable<'t, V> {
         // Ends at a line with an empty slot, and every table keeps one.
         loop {
             let line = &self.all[at];
-            prefetch(line, [HINTS_AT]);
             // Acquire, partner: the Release store of the marks in `insert`.
             let marks = line.marks.load(Ordering::Acquire);
             let mut same = bytes_like(marks, mark_of(hash));
             while same != 0 {
                 if let Some(block) = line.entry(first(same)) {
-                    line.prefetch_hinted(first(same));
+                    line.prefetch_hinted(first(same), block);
                     // SAFETY: alive, by the contract.
                     let entry = unsafe { Entry::from_raw(block) };
                     if entry.key() == key {
@@ -262,7 +279,7 @@ impl<'t, V> KeyTable<'t, V> {
 
     /// Asks for the line where the walk for `hash` begins.
     pub(crate) fn prefetch(&self, hash: u64) {
-        prefetch(&raw const self.all[self.home(hash)], [0, HINTS_AT]);
+        prefetch(&raw const self.all[self.home(hash)], [0]);
     }
 
     /// Asks for what is probably the entry that the walk for `hash` ends at, and for what
@@ -277,7 +294,7 @@ impl<'t, V> KeyTable<'t, V> {
         if let Some(block) = line.entry(slot) {
             // SAFETY: alive, by the contract.
             unsafe { Entry::from_raw(block) }.prefetch();
-            line.prefetch_hinted(slot);
+            line.prefetch_hinted(slot, block);
         }
     }
 
@@ -307,15 +324,16 @@ impl<'t, V> KeyTable<'t, V> {
     /// Writer only: what an entry leads to lies there from now on.
     pub(crate) fn hint(&self, hash: u64, entry: NonNull<Block<V>>, address: *const ()) {
         if let Some(Place { line, slot, .. }) = self.place(hash, entry) {
-            line.hints[slot].store(address.cast_mut(), Ordering::Relaxed);
+            let hint = hint_at(address, entry.as_ptr().cast());
+            line.hints[slot].store(hint, Ordering::Relaxed);
         }
     }
 
-    /// Where what an entry leads to lies, as was told last.
+    /// Where what an entry leads to lies, as was told last, rounded down to a cache line.
     #[cfg(test)]
     pub(crate) fn hinted(&self, hash: u64, entry: NonNull<Block<V>>) -> Option<*const ()> {
         let Place { line, slot, .. } = self.place(hash, entry)?;
-        Some(line.hints[slot].load(Ordering::Relaxed).cast_const())
+        Some(hinted_at(line.hints[slot].load(Ordering::Relaxed), entry.as_ptr().cast()))
     }
 
     /// Writer only: adds an entry, and where what it leads to lies; whether in a slot that
@@ -326,13 +344,14 @@ impl<'t, V> KeyTable<'t, V> {
             let line = &self.all[at];
             // Relaxed: only the writer stores to lines.
             let marks = line.marks.load(Ordering::Relaxed);
-            // Both marks of slots that are free become zero, the eighth does not.
-            let free = zero_bytes(marks & !LOW_BITS | 0x80 << 56);
+            // Both marks of slots that are free become zero, those of no slot do not.
+            let free = zero_bytes(marks & !LOW_BITS | NO_SLOTS << 7);
             if free != 0 {
                 let slot = first(free);
                 // Release, partner: the Acquire load in `Line::entry`.
                 line.entries[slot].store(entry.as_ptr(), Ordering::Release);
-                line.hints[slot].store(hint.cast_mut(), Ordering::Relaxed);
+                let hint = hint_at(hint, entry.as_ptr().cast());
+                line.hints[slot].store(hint, Ordering::Relaxed);
                 let marked = with_mark(marks, slot, mark_of(hash));
                 // Release, partner: the Acquire load in `find`.
                 line.marks.store(marked, Ordering::Release);
@@ -378,27 +397,27 @@ mod tests {
 
     #[test]
     fn a_full_line_overflows_and_a_walk_goes_on_behind_what_was_removed() {
-        let raw = allocate(2, 3);
+        let raw = allocate(4, 3);
         // SAFETY: freed at the end.
         let table = unsafe { KeyTable::from_raw(raw) }.unwrap();
-        assert_eq!((table.lines(), table.counts().depth), (2, 3));
-        let blocks: Vec<_> = (0..10_u8).map(|key| entry::allocate(&[key], key)).collect();
+        assert_eq!((table.lines(), table.counts().depth), (4, 3));
+        let blocks: Vec<_> = (0..7_u8).map(|key| entry::allocate(&[key], key)).collect();
         // All of the last line, so that it overflows into the first, and of one mark.
-        let hash = 7 << 56 | 1;
+        let hash = 7 << 56 | 3;
         let found = |key: u8| {
             // SAFETY: freed at the end.
             unsafe { table.find(hash, &[key]) }.map(|entry| *entry.value())
         };
-        blocks[..9].iter().for_each(|block| assert!(table.insert(hash, *block, ptr::null())));
-        assert!((0..9).all(|key| found(key) == Some(key)) && found(9).is_none());
+        blocks[..6].iter().for_each(|block| assert!(table.insert(hash, *block, ptr::null())));
+        assert!((0..6).all(|key| found(key) == Some(key)) && found(6).is_none());
         assert_eq!(table.remove(hash, blocks[1]), Some(false), "others are behind that line");
         assert_eq!(table.remove(hash, blocks[1]), None);
-        assert_eq!([1, 8].map(found), [None, Some(8)]);
-        assert!(!table.insert(hash, blocks[9], ptr::null()), "in the place that is free");
-        assert_eq!([9, 8].map(found), [Some(9), Some(8)]);
-        assert_eq!(table.remove(hash, blocks[8]), Some(true), "walks end in its line");
-        assert_eq!([7, 8].map(found), [Some(7), None]);
-        assert!(table.insert(hash, blocks[8], ptr::null()));
+        assert_eq!([1, 5].map(found), [None, Some(5)]);
+        assert!(!table.insert(hash, blocks[6], ptr::null()), "in the place that is free");
+        assert_eq!([6, 5].map(found), [Some(6), Some(5)]);
+        assert_eq!(table.remove(hash, blocks[5]), Some(true), "walks end in its line");
+        assert_eq!([4, 5].map(found), [Some(4), None]);
+        assert!(table.insert(hash, blocks[5], ptr::null()));
         let mut each = Vec::new();
         table.each(|block| each.push(block));
         each.sort_unstable();

@@ -27,7 +27,7 @@ const INDEX_SHIFT: u32 = 16;
 /// Bits above [`INDEX_SHIFT`] that may choose a table: those below the mark.
 const DEPTH_MAX: u32 = 40;
 /// Lines of a table beyond which it is split: to rebuild one takes so long.
-pub(crate) const LINES_MAX: usize = 1024;
+pub(crate) const LINES_MAX: usize = 2048;
 /// Tables that a piece of a directory leads to; there is a power of two of pieces.
 const PIECE: usize = if cfg!(loom) { 1 } else { 8 };
 
@@ -436,9 +436,10 @@ mod tests {
     use super::*;
     use crate::entry;
 
-    /// What a value leads to: whatever it says.
+    /// What a value leads to: so many cache lines behind it.
     fn address(value: &AtomicUsize) -> *const () {
-        ptr::without_provenance(value.load(Ordering::Relaxed))
+        let line = (ptr::from_ref(value).addr() >> 6) + value.load(Ordering::Relaxed);
+        ptr::without_provenance(line << 6)
     }
 
     /// Tables are rebuilt and split again and again; the hints go with the entries.
@@ -446,13 +447,13 @@ mod tests {
     fn hints_say_where_what_values_lead_to_lies() {
         let tables = KeyTables::new(7, 4).hinting(address);
         let keys: Vec<_> = (0..500_u16).map(u16::to_be_bytes).collect();
-        let block = |key: &[u8; 2]| entry::allocate(key, AtomicUsize::new(64));
+        let block = |key: &[u8; 2]| entry::allocate(key, AtomicUsize::new(1));
         let blocks: Vec<_> = keys.iter().map(block).collect();
         // SAFETY: freed at the end.
         let value = |at: usize| unsafe { Entry::from_raw(blocks[at]) }.value();
         let mut replaced = Vec::new();
         for (at, key) in keys.iter().enumerate() {
-            value(at).store(64 * at, Ordering::Relaxed);
+            value(at).store(1000 + at, Ordering::Relaxed);
             // SAFETY: one thread; entries and tables are freed at the end.
             replaced.push(unsafe { tables.insert(tables.hash(key), blocks[at]) });
         }

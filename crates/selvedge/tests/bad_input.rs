@@ -849,6 +849,12 @@ fn savepoints_and_writes_of_a_transaction_are_limited() -> Result<()> {
         full(ctx.upsert_node("New label", "key", doc! {}).map(drop));
         full(ctx.link_nodes(known.alice, "NEW", known.bob, doc! {}).map(drop));
         full(ctx.unlink_nodes(known.alice, "KNOWS", known.bob).map(drop));
+        full(ctx.link_nodes(known.alice, "KNOWS", known.bob, doc! { "since": 2021 }).map(drop));
+        full(ctx.link_nodes(known.alice, "PAID", known.bob, doc! {}).map(drop));
+        for edge in [known.knows, known.paid] {
+            full(ctx.set_edge(edge, doc! { "note": 1 }));
+            full(ctx.unlink_edge(edge));
+        }
         assert_eq!(image(&ctx), before);
         assert_eq!(db.statistics().names_reserved, 0);
         Ok::<_, Error>(())
