@@ -112,15 +112,26 @@ impl GraphTransaction<'_> {
             edge.id = Some(EdgeId::new(number));
             self.stage_document(edge, None, None, Some(number))?;
         } else {
-            self.check_room_for_edge(&edge)?;
-            let found =
-                self.view().halves_between(source, kind, target).first().map(|half| half.id);
-            let existed = match self.writes.edges.get(&edge) {
-                Some(write) => write.existed,
-                None => found,
-            };
+            let own = self.writes.edges.get(&edge).map(|write| (write.existed, write.now));
+            self.check_room(usize::from(own.is_none()))?;
+            let (existed, found) = own.unwrap_or_else(|| {
+                let stored = self.view().stored_between(source, kind, target);
+                let number = stored.first().map(|half| half.id);
+                (number, number)
+            });
             // An edge keeps its record; one without a document needs none.
-            self.stage_document(edge, existed, found, found.filter(|number| *number != 0))?;
+            let number = found.filter(|number| *number != 0);
+            let write = self.document_write(existed, found, number)?;
+            match own {
+                // Nothing is written at it yet.
+                None => {
+                    self.writes.edges.add(edge, write);
+                }
+                Some(_) => {
+                    self.writes.edges.put(edge, write);
+                }
+            }
+            self.count_linked(&edge, found);
         }
         Ok(edge)
     }
@@ -135,6 +146,31 @@ impl GraphTransaction<'_> {
         found: Option<u64>,
         number: Option<u64>,
     ) -> Result<(), GraphError> {
+        let write = self.document_write(existed, found, number)?;
+        // An id that was just given out names no edge of this transaction yet.
+        if edge.id.is_some() && found.is_none() {
+            self.writes.edges.add(edge, write);
+        } else {
+            self.writes.edges.put(edge, write);
+        }
+        self.count_linked(&edge, found);
+        Ok(())
+    }
+
+    fn count_linked(&mut self, edge: &Edge, found: Option<u64>) {
+        if found.is_none() {
+            self.writes.count_edge_type(edge.edge_type, 1);
+        }
+    }
+
+    /// The write of an edge with the document in the scratch buffer, see
+    /// [`stage_document`](Self::stage_document).
+    fn document_write(
+        &self,
+        existed: Option<u64>,
+        found: Option<u64>,
+        number: Option<u64>,
+    ) -> Result<EdgeWrite, GraphError> {
         let empty = self.writes.scratch.is_empty();
         let number = match number {
             Some(number) => number,
@@ -145,17 +181,7 @@ impl GraphTransaction<'_> {
         // finds no document either.
         let stored = number != 0 && !(empty && found.is_none());
         let version = stored.then(|| VersionBox::new(EdgeHeader::INSIDE, &[&self.writes.scratch]));
-        let write = EdgeWrite { existed, now: Some(number), version };
-        // An id that was just given out names no edge of this transaction yet.
-        if edge.id.is_some() && found.is_none() {
-            self.writes.edges.add(edge, write);
-        } else {
-            self.writes.edges.put(edge, write);
-        }
-        if found.is_none() {
-            self.writes.count_edge_type(edge.edge_type, 1);
-        }
-        Ok(())
+        Ok(EdgeWrite { existed, now: Some(number), version })
     }
 
     fn check_endpoints(&self, source: NodeId, target: NodeId) -> Result<(), GraphError> {

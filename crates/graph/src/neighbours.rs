@@ -481,6 +481,17 @@ impl<'a> GraphView<'a> {
         found.into_iter().map(|half| self.edge_ref(source, Direction::Out, half)).collect()
     }
 
+    /// The edges of a type from `source` to `target`, own writes left out.
+    pub(crate) fn stored_between(
+        &self,
+        source: NodeId,
+        edge_type: EdgeTypeId,
+        target: NodeId,
+    ) -> SmallVec<[HalfEdge; 1]> {
+        let version = self.graph.edges_at(source, Direction::Out, self.at);
+        version.map_or_else(SmallVec::new, |version| version.find(edge_type, target))
+    }
+
     /// The edges of a type from `source` to `target`, own writes included.
     pub(crate) fn halves_between(
         &self,
@@ -488,8 +499,7 @@ impl<'a> GraphView<'a> {
         edge_type: EdgeTypeId,
         target: NodeId,
     ) -> SmallVec<[HalfEdge; 1]> {
-        let version = self.graph.edges_at(source, Direction::Out, self.at);
-        let found = version.map_or_else(SmallVec::new, |version| version.find(edge_type, target));
+        let found = self.stored_between(source, edge_type, target);
         let Some(writes) = self.writes.filter(|writes| !writes.edges.is_empty()) else {
             return found;
         };

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use selvedge_keyspace::{Encoding, Mutation, RangeOptions, Refusal};
 
@@ -25,12 +25,18 @@ fn retry(store: &Store, mut stage: impl FnMut(&mut Txn)) -> u64 {
     }
 }
 
+/// Waits for threads one by one: a scope waits inside the standard library, which the
+/// thread sanitizer does not look into.
+fn join<'scope>(threads: impl IntoIterator<Item = ScopedJoinHandle<'scope, ()>>) {
+    threads.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
+}
+
 #[test]
 fn a_blind_counter_never_conflicts_and_loses_nothing() {
     let store = Store::new();
     let rounds = if cfg!(miri) { 10 } else { 2000 };
     thread::scope(|scope| {
-        for thread in 1..=THREADS {
+        let count = |thread| {
             let store = &store;
             scope.spawn(move || {
                 for round in 0..rounds {
@@ -42,8 +48,9 @@ fn a_blind_counter_never_conflicts_and_loses_nothing() {
                         store.0.step(16);
                     }
                 }
-            });
-        }
+            })
+        };
+        join((1..=THREADS).map(count).collect::<Vec<_>>());
     });
     assert_eq!(store.number(b"sum"), Some(rounds * (1..=THREADS).sum::<u64>()));
     assert_eq!(store.number(b"max"), Some(THREADS * rounds + rounds - 1));
@@ -56,7 +63,7 @@ fn a_counter_that_is_read_and_written_loses_nothing() {
     let rounds = if cfg!(miri) { 10 } else { 1000 };
     let conflicts = AtomicU64::new(0);
     thread::scope(|scope| {
-        for _ in 0..THREADS {
+        let count = |_| {
             scope.spawn(|| {
                 for _ in 0..rounds {
                     let met = retry(&store, |txn| {
@@ -67,8 +74,9 @@ fn a_counter_that_is_read_and_written_loses_nothing() {
                     });
                     conflicts.fetch_add(met, Ordering::Relaxed);
                 }
-            });
-        }
+            })
+        };
+        join((0..THREADS).map(count).collect::<Vec<_>>());
     });
     assert_eq!(store.number(b"n"), Some(THREADS * rounds), "after {conflicts:?} conflicts");
     store.settle();
@@ -123,7 +131,7 @@ fn readers_see_whole_commits_while_entries_come_and_go() {
                 })
             })
             .collect();
-        for reader in 0..2 {
+        let read = |reader| {
             let (store, stop) = (&store, &stop);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
@@ -137,12 +145,12 @@ fn readers_see_whole_commits_while_entries_come_and_go() {
                         assert_eq!(sum, TOTAL, "at {}", txn.start());
                     }
                 }
-            });
-        }
-        for writer in writers {
-            writer.join().unwrap();
-        }
+            })
+        };
+        let readers: Vec<_> = (0..2).map(read).collect();
+        join(writers);
         stop.store(true, Ordering::Relaxed);
+        join(readers);
     });
     let alive = store.begin().view().range(ALL, RangeOptions::default()).count();
     store.settle();
