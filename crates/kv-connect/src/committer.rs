@@ -21,7 +21,7 @@ use std::thread::{self, JoinHandle};
 use selvedge::{AtomicOutcome, Error, PendingSync};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::futures::OwnedNotified;
-use tokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::database::Database;
 use crate::metrics::Metrics;
@@ -41,12 +41,11 @@ enum Job {
         database: Arc<Database>,
         write: Box<Write>,
         reply: oneshot::Sender<Committed>,
+        /// Who asked may be gone: the job keeps its room by itself.
+        room: OwnedSemaphorePermit,
     },
     /// Something that was read, and must be on the disk before it is told.
-    Sync {
-        pending: PendingSync,
-        reply: oneshot::Sender<Result<(), Refusal>>,
-    },
+    Sync { pending: PendingSync, reply: oneshot::Sender<Result<(), Refusal>> },
 }
 
 /// Where requests hand in what has to be committed, or waited for.
@@ -54,7 +53,7 @@ enum Job {
 pub(crate) struct Committer {
     /// There until this is dropped.
     queue: Option<mpsc::UnboundedSender<Job>>,
-    room: Semaphore,
+    room: Arc<Semaphore>,
     /// Commits that have been asked for and not answered.
     under_way: AtomicUsize,
     turn: Arc<Turn>,
@@ -120,7 +119,7 @@ impl Committer {
         let of_thread = Arc::clone(&turn);
         let thread = thread.spawn(move || run(jobs, &of_thread))?;
         let (queue, thread) = (Some(queue), Some(thread));
-        let (room, under_way) = (Semaphore::new(QUEUED_MAX), AtomicUsize::new(0));
+        let (room, under_way) = (Arc::new(Semaphore::new(QUEUED_MAX)), AtomicUsize::new(0));
         Ok(Self { queue, room, under_way, turn, thread })
     }
 
@@ -134,9 +133,9 @@ impl Committer {
             // The reactor goes on without this thread, as long as it waits for the disk.
             return tokio::task::block_in_place(|| self.turn.commit(&database, &write));
         }
-        let _room = self.room.acquire().await.map_err(|_| Refusal::Internal)?;
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Refusal::Internal)?;
         let (reply, committed) = oneshot::channel();
-        let job = Job::Commit { database, write: Box::new(write), reply };
+        let job = Job::Commit { database, write: Box::new(write), reply, room };
         self.send(job).map_err(|_| Refusal::Internal)?;
         committed.await.map_err(|_| Refusal::Internal)?
     }
@@ -219,7 +218,8 @@ fn run(mut jobs: mpsc::UnboundedReceiver<Job>, turn: &Turn) {
         metrics.group(group.len());
         for job in group.drain(..) {
             match job {
-                Job::Commit { database, write, reply } => {
+                Job::Commit { database, write, reply, room } => {
+                    drop(room);
                     match apply(&database, &write) {
                         Ok((outcome, Some(pending))) if *durable => {
                             waiting.push((pending, Waiting::Commit(outcome, reply)));
@@ -259,5 +259,40 @@ fn apply(
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(commit)) {
         Ok(committed) => committed.map_err(Error::into),
         Err(_) => Err(Refusal::Internal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use selvedge::Db;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Clients that had gone gave their room back while their commits were still queued, so
+    /// that the queue had no bound.
+    #[tokio::test]
+    async fn what_is_queued_keeps_its_room_when_who_asked_has_gone() {
+        const GONE: usize = 3;
+        let committer = Committer::start(true, Arc::new(Metrics::new())).expect("a thread");
+        let kv = Db::in_memory().kv();
+        let (id, endpoint) = (Uuid::nil(), String::new());
+        let database = Arc::new(Database { kv, id, endpoint });
+        let ask = || {
+            let write = Write::decode(Bytes::new()).expect("nothing is an atomic operation");
+            committer.commit(Arc::clone(&database), write)
+        };
+        let turn = committer.turn.taken.lock().await;
+        for _ in 0..GONE {
+            let answered = tokio::time::timeout(Duration::from_millis(1), ask()).await;
+            assert!(answered.is_err(), "nobody has a turn");
+        }
+        assert_eq!(committer.room.available_permits(), QUEUED_MAX - GONE);
+        drop(turn);
+        assert!(ask().await.is_ok());
+        assert_eq!(committer.room.available_permits(), QUEUED_MAX);
     }
 }
