@@ -31,7 +31,8 @@ pub struct IndexStore {
 }
 
 /// The number of a row: a permutation.
-fn number_of(row: u64, rows: u64) -> i64 {
+#[must_use]
+pub fn number_of(row: u64, rows: u64) -> i64 {
     // Odd, and no factor of what anybody asks for.
     ((u128::from(row) * 2_654_435_761) % u128::from(rows)) as i64
 }

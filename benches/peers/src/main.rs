@@ -11,8 +11,8 @@
 //! which waiting for a lock costs nothing. What an engine computes is checked against what it
 //! should be.
 //!
-//! Reading order: [`figures`] and [`threads`] measure, [`kv`], [`sync`], [`opening`], [`graph`]
-//! and [`own`] are the workloads, [`aims`] and [`plots`] tell what came of them.
+//! Reading order: [`figures`] and [`threads`] measure, [`kv`], [`index`], [`sync`], [`opening`],
+//! [`graph`] and [`own`] are the workloads, [`aims`] and [`plots`] tell what came of them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +25,7 @@ mod apart;
 mod clock;
 mod figures;
 mod graph;
+mod index;
 mod kv;
 mod only;
 mod opening;
@@ -99,6 +100,8 @@ fn measure(options: &Options, figures: &mut figures::Figures) -> Result<()> {
     let only = &only::Only { workload: options.only.clone(), engine: options.engine.clone() };
     let scale = if quick { kv::Scale::quick() } else { kv::Scale::full() };
     kv::measure(scale, rounds, only, figures)?;
+    let scale = if quick { index::Scale::quick() } else { index::Scale::full() };
+    index::measure(scale, rounds, only, figures)?;
     let scale = sync::Scale { time: Duration::from_millis(if quick { 300 } else { 1000 }) };
     sync::measure(scale, rounds, only, figures)?;
     let scale = if quick { opening::Scale::quick() } else { opening::Scale::full() };
