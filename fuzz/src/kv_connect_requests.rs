@@ -14,7 +14,7 @@
 //!   are told to have failed that do not hold.
 //! - Reads and watches tell what is there.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use denokv_proto::datapath as pb;
@@ -31,7 +31,14 @@ use crate::kv_connect_model::{Entries, Entry, Model};
 const REQUESTS_MAX: usize = 24;
 
 thread_local! {
-    static RUNTIME: Runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    /// What blocks runs on one thread that stays: one that came and went between inputs
+    /// would be taken for memory that was lost.
+    static RUNTIME: Runtime = Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .thread_keep_alive(Duration::from_secs(86_400))
+        .build()
+        .expect("a runtime");
 }
 
 /// Runs one input.
