@@ -168,6 +168,10 @@ fn edit(input: &mut Unstructured<'_>, mut document: Document) -> Result<()> {
                 }
                 let value = value(input)?;
                 let done = set_path(&bytes, &names.join("."), &value, &mut out);
+                if names.iter().any(String::is_empty) {
+                    assert!(matches!(done, Err(EncodeError::Path(_))), "{done:?}");
+                    continue;
+                }
                 let is_map = set_below(&mut edited, &names, value);
                 if !is_map {
                     assert!(matches!(done, Err(EncodeError::TypeMismatch(_))), "{done:?}");
