@@ -76,9 +76,9 @@ impl Sqlite {
     }
 
     fn ranges(&self, random: &mut Random, times: u64) -> Result<Done> {
-        let mut select = self.connection.prepare(
-            "SELECT id FROM items WHERE number >= ?1 AND number < ?2 ORDER BY number",
-        )?;
+        let mut select = self
+            .connection
+            .prepare("SELECT id FROM items WHERE number >= ?1 AND number < ?2 ORDER BY number")?;
         let (mut rows, mut sum) = (0, 0_u64);
         for _ in 0..times {
             let from = random.below(self.rows - ROWS_PER_RANGE) as i64;
