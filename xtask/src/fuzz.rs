@@ -104,23 +104,29 @@ fn cargo(root: &Path) -> Command {
 }
 
 fn list(root: &Path) -> Result<Vec<String>> {
-    let output = cargo(root).args(["fuzz", "list"]).output().context("cannot run cargo")?;
-    let install = "`cargo install cargo-fuzz --locked --version 0.12.0` installs what is needed";
-    ensure!(
-        output.status.success(),
-        "{}\n{install}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    let targets = String::from_utf8(output.stdout)?;
-    let targets: Vec<_> = targets.split_whitespace().map(str::to_owned).collect();
-    ensure!(!targets.is_empty(), "there are no targets");
+    let programs = root.join("fuzz/fuzz_targets");
+    let mut targets = Vec::new();
+    for program in fs::read_dir(&programs).with_context(|| programs.display().to_string())? {
+        let name = program?.file_name().into_string().ok();
+        targets.extend(name.and_then(|name| name.strip_suffix(".rs").map(str::to_owned)));
+    }
+    targets.sort();
+    ensure!(!targets.is_empty(), "there are no targets in {}", programs.display());
     Ok(targets)
 }
 
 /// Runs a target on these directories, the first of which gets what is new.
 fn fuzz(root: &Path, target: &str, directories: &[PathBuf], options: &[String]) -> Result<bool> {
+    let is_there = cargo(root).args(["fuzz", "--version"]).output().context("cannot run cargo")?;
+    let install = "`cargo install cargo-fuzz --locked --version 0.12.0` installs it";
+    ensure!(is_there.status.success(), "cargo-fuzz is missing: {install}");
     let mut command = cargo(root);
-    command.args(["fuzz", "run", target]).args(directories).arg("--").args(options).args([
+    command.args(["fuzz", "run", target]).args(directories).arg("--").args(options).args(limits());
+    Ok(command.status().context("cannot run cargo")?.success())
+}
+
+fn limits() -> [String; 6] {
+    [
         format!("-max_len={INPUT_BYTES_MAX}"),
         // Short inputs do little here: the long ones must not wait for their turn.
         "-len_control=0".to_owned(),
@@ -128,8 +134,7 @@ fn fuzz(root: &Path, target: &str, directories: &[PathBuf], options: &[String]) 
         format!("-rss_limit_mb={MEMORY_MAX}"),
         format!("-malloc_limit_mb={ALLOCATION_MAX}"),
         "-print_final_stats=1".to_owned(),
-    ]);
-    Ok(command.status().context("cannot run cargo")?.success())
+    ]
 }
 
 fn corpus(target: &str) -> PathBuf {
@@ -147,17 +152,29 @@ fn search(root: &Path, target: &str, seconds: u64) -> Result<bool> {
     fuzz(root, target, &directories, &[format!("-max_total_time={seconds}")])
 }
 
+/// Runs the same program as cargo-fuzz does, without its flags: it is built in seconds,
+/// beside what tests have built, and one run of each input needs no guidance.
 fn replay(root: &Path, target: &str) -> Result<bool> {
     let there = fs::read_dir(root.join(corpus(target))).context(target.to_owned())?.count();
     ensure!(there > 0, "{target} has no inputs to replay");
     println!("{there} inputs");
-    fuzz(root, target, &[corpus(target)], &["-runs=0".to_owned()])
+    let artifacts = root.join("fuzz/artifacts").join(target);
+    fs::create_dir_all(&artifacts)?;
+    let mut run = Command::new("cargo");
+    run.current_dir(root).args(["run", "--quiet", "--manifest-path", "fuzz/Cargo.toml"]);
+    run.arg("--target-dir").arg(target_dir(root)).args(["--bin", target, "--"]);
+    run.arg(corpus(target)).arg("-runs=0").args(limits());
+    run.arg(format!("-artifact_prefix={}/", artifacts.display()));
+    Ok(run.status().context("cannot run cargo")?.success())
+}
+
+fn target_dir(root: &Path) -> PathBuf {
+    root.join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 /// Whether the faults of a target are found, each, and nothing else.
 fn find_mutants(root: &Path, target: &str) -> Result<bool> {
-    let dir = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    let dir = root.join(dir).join("fuzz-mutants");
+    let dir = target_dir(root).join("fuzz-mutants");
     let mut is_well = true;
     let faults = FAULTS.iter().filter(|(by, _)| *by == target).map(|(_, fault)| Some(*fault));
     for fault in [None].into_iter().chain(faults) {

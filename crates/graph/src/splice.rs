@@ -30,30 +30,25 @@ pub(crate) fn spliced<T>(
     let (shape, bytes) = block.parts();
     let run = block.runs().iter().position(|run| run.edge_type == change.edge_type.get())?;
     let place = place(block, change)?;
-    let mut runs: SmallVec<[Run; 4]> = SmallVec::from_slice(block.runs());
-    let (new_shape, at, left_out) = match place {
-        Place::In(at) => {
-            runs[run + 1..].iter_mut().for_each(|run| run.start += 1);
-            (shape.with_len(shape.len + 1), at, 0)
-        }
-        Place::Out(at) => {
-            runs[run + 1..].iter_mut().for_each(|run| run.start -= 1);
-            (shape.with_len(shape.len - 1), at, 1)
-        }
-    };
-    let goes_in = matches!(place, Place::In(_));
     let width = if shape.is_wide() { 8 } else { 4 };
     let neighbour = change.neighbour.get();
-    let neighbours = &bytes[shape.neighbours_at()..shape.neighbours_end()];
-    let narrow = (neighbour as u32).to_ne_bytes();
-    let wide = neighbour.to_ne_bytes();
+    let (narrow, wide) = ((neighbour as u32).to_ne_bytes(), neighbour.to_ne_bytes());
     let edge: &[u8] = if shape.is_wide() { &wide } else { &narrow };
+    // What is before `at` stays, then the edge, then what was behind `rest`.
+    let (at, edge, rest, len) = match place {
+        Place::In(at) => (at, edge, at, shape.len + 1),
+        Place::Out(at) => (at, &[][..], at + 1, shape.len - 1),
+    };
+    let new_shape = shape.with_len(len);
+    let mut runs: SmallVec<[Run; 4]> = SmallVec::from_slice(block.runs());
+    runs[run + 1..].iter_mut().for_each(|run| run.start = run.start + len - shape.len);
+    let neighbours = &bytes[shape.neighbours_at()..shape.neighbours_end()];
     let id = change.put.unwrap_or(0);
     let mut pieces = Pieces::new();
     pieces.push(cast_slice(&runs));
     pieces.push(&neighbours[..at * width]);
-    pieces.push(if goes_in { edge } else { &[] });
-    pieces.push(&neighbours[(at + left_out) * width..]);
+    pieces.push(edge);
+    pieces.push(&neighbours[rest * width..]);
     if shape.has_ids() {
         let padding = new_shape.ids_at() - new_shape.neighbours_end();
         let ids = block.ids();

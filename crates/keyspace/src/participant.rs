@@ -94,7 +94,8 @@ impl Keyspace {
         let expires = version.header().expires;
         let bytes = version.bytes().len();
         let expired = old.map_or(0, |entry| entry.newest_expires(pin));
-        let replaced = old.map(|entry| {
+        // For the leaves, before there is a newer version.
+        let replaced = old.filter(|_| writer.leaves.is_some()).map(|entry| {
             let (commit, bytes) = (entry.record.stamp().commit(), entry.newest_bytes(pin));
             ReplacedValue { commit, bytes }
         });

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use denokv_proto::datapath as pb;
 use prost::Message;
@@ -178,12 +178,14 @@ impl Client {
 
     /// The next frame that says something.
     pub(crate) fn update(&mut self) -> Option<pb::WatchOutput> {
-        loop {
+        let until = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < until {
             let frame = self.frame()?;
             if !frame.is_empty() {
                 return Some(pb::WatchOutput::decode(&*frame).expect("a message"));
             }
         }
+        panic!("neither an update nor an end in a minute, only signs of life");
     }
 }
 

@@ -28,11 +28,13 @@ impl std::str::FromStr for History {
         for (index, line) in text.lines().enumerate() {
             let told = |what: String| format!("line {}: {what}: {line}", index + 1);
             let line = line.trim();
+            if line.is_empty() {
+                continue;
+            }
             if let Some(comment) = line.strip_prefix('#') {
                 if history.title.is_empty() {
                     history.title = comment.trim().to_owned();
                 }
-            } else if line.is_empty() {
             } else if end.is_some() {
                 return Err(told("there is more behind the end".to_owned()));
             } else if let Some(count) = line.strip_prefix("end ") {
