@@ -13,6 +13,7 @@ use selvedge_base::prefetch::prefetch;
 use selvedge_base::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::entry::{Block, Entry};
+use crate::key_parts::KeyParts;
 
 /// Slots of a line.
 pub(crate) const LINE_SLOTS: usize = 4;
@@ -250,8 +251,8 @@ impl<'t, V> KeyTable<'t, V> {
     ///
     /// No entry that was in the table when this was called, or came in since, is
     /// freed during `'t`.
-    #[inline]
-    pub(crate) unsafe fn find(&self, hash: u64, key: &[u8]) -> Option<Entry<'t, V>> {
+    #[inline(always)]
+    pub(crate) unsafe fn find(&self, hash: u64, key: KeyParts<'_>) -> Option<Entry<'t, V>> {
         let mut at = self.home(hash);
         // Ends at a line with an empty slot, and every table keeps one.
         loop {
@@ -264,7 +265,7 @@ impl<'t, V> KeyTable<'t, V> {
                     line.prefetch_hinted(first(same), block);
                     // SAFETY: alive, by the contract.
                     let entry = unsafe { Entry::from_raw(block) };
-                    if entry.key() == key {
+                    if key.is(entry.key()) {
                         return Some(entry);
                     }
                 }
@@ -406,7 +407,7 @@ mod tests {
         let hash = 7 << 56 | 3;
         let found = |key: u8| {
             // SAFETY: freed at the end.
-            unsafe { table.find(hash, &[key]) }.map(|entry| *entry.value())
+            unsafe { table.find(hash, (&[key]).into()) }.map(|entry| *entry.value())
         };
         blocks[..6].iter().for_each(|block| assert!(table.insert(hash, *block, ptr::null())));
         assert!((0..6).all(|key| found(key) == Some(key)) && found(6).is_none());

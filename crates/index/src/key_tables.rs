@@ -20,6 +20,7 @@ use selvedge_base::sync::CachePadded;
 use selvedge_base::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use crate::entry::{Block, Entry};
+use crate::key_parts::KeyParts;
 use crate::key_table::{self, Counts, KeyTable, LINE_SLOTS, Line, RawTable};
 
 /// Where the bits are that choose a table: above those that choose a line.
@@ -88,21 +89,10 @@ impl<V> KeyTables<V> {
     }
 
     /// The hash of a key: of its first two bytes, and of the rest.
-    ///
-    /// Keys are often put together just before, from a short prefix and what somebody
-    /// gave. A load over both cannot be served from stores that have not left the
-    /// processor yet, and waits until they have: until every earlier instruction has
-    /// ended, cache misses of earlier look-ups included.
     #[inline]
-    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+    pub(crate) fn hash<'k>(&self, key: impl Into<KeyParts<'k>>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        match key.split_first_chunk() {
-            Some((first, rest)) => {
-                hasher.write_u16(u16::from_ne_bytes(*first));
-                hasher.write(rest);
-            }
-            None => hasher.write(key),
-        }
+        key.into().hash_into(&mut hasher);
         hasher.finish()
     }
 

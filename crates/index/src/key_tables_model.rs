@@ -115,7 +115,7 @@ impl Writer {
 /// Whether a key is found; then with its value.
 fn find(tables: &KeyTables<Watched>, hash: u64, key: u8) -> bool {
     // SAFETY: what leaves the tables ends after the reader.
-    let found = unsafe { tables.table(hash).and_then(|table| table.find(hash, &[key])) };
+    let found = unsafe { tables.table(hash).and_then(|table| table.find(hash, (&[key]).into())) };
     let Some(entry) = found else { return false };
     entry.value().0.with(|number| {
         // SAFETY: nobody writes it before its end.

@@ -10,6 +10,7 @@ use crossbeam_epoch::Guard;
 
 use crate::edit::Edit;
 use crate::entry::{self, Block, Entry};
+use crate::key_parts::KeyParts;
 use crate::key_tables::{KeyTables, LINES_MAX, Replaced};
 use crate::ordered_index::OrderedIndex;
 use crate::range::Range;
@@ -81,9 +82,10 @@ impl<V> KeyedIndex<V> {
     ///
     /// From this call on, for as long as the value is used, nothing is dropped that
     /// this index hands back after the call has begun.
-    #[inline]
+    #[inline(always)]
     #[must_use]
-    pub unsafe fn get(&self, key: &[u8]) -> Option<&V> {
+    pub unsafe fn get<'k>(&self, key: impl Into<KeyParts<'k>>) -> Option<&V> {
+        let key = key.into();
         let hash = self.tables.hash(key);
         // SAFETY: by the contract neither a table is freed nor an entry that it has.
         let found = unsafe { self.tables.table(hash)?.find(hash, key) };

@@ -125,6 +125,7 @@ mod inner;
 mod insert;
 #[cfg(test)]
 mod invariants;
+mod key_parts;
 mod key_table;
 mod key_tables;
 #[cfg(all(test, loom))]
@@ -144,6 +145,7 @@ mod table;
 pub use edit::Edit;
 pub use entry::Entry;
 pub use hash_index::HashIndex;
+pub use key_parts::KeyParts;
 pub use keyed_index::{KeyedEdit, KeyedIndex, RetiredParts};
 pub use ordered_index::{KEY_BYTES_MAX, OrderedIndex};
 pub use range::Range;

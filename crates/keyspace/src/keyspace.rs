@@ -7,7 +7,7 @@ use std::sync::Arc;
 use selvedge_base::Timestamp;
 use selvedge_base::sync::atomic::{AtomicU64, Ordering};
 use selvedge_env::Env;
-use selvedge_index::{Entry as Indexed, KeyedIndex};
+use selvedge_index::{Entry as Indexed, KeyParts, KeyedIndex};
 use selvedge_mvcc::{Pin, SnapshotRef, Version};
 
 use crate::bounds::Bounds;
@@ -138,10 +138,10 @@ impl Keyspace {
     }
 
     /// The version of a key that the snapshot sees, and that is no tombstone.
-    #[inline]
-    pub(crate) fn read<'a>(
+    #[inline(always)]
+    pub(crate) fn read<'a, 'k>(
         &'a self,
-        key: &[u8],
+        key: impl Into<KeyParts<'k>>,
         at: SnapshotRef<'a>,
     ) -> Option<&'a Version<EntryHeader>> {
         // SAFETY: the snapshot is open, and what leaves the index waits for those (K5).

@@ -91,6 +91,7 @@ pub use error::{ComputationError, InputError, Refusal};
 pub use keyspace::Keyspace;
 pub use mutation::{Mutation, Operation, V8Sum};
 pub use number::NoNumber;
+pub use selvedge_index::KeyParts;
 pub use stamped_key::{STAMP_SUFFIX_BYTES, stamp_text, stamped_key};
 pub use time::ReadTime;
 pub use v8_number::V8Number;

@@ -57,7 +57,17 @@ impl<'a> KvView<'a> {
     /// As [`get`](Self::get).
     #[inline]
     pub fn get_bytes<K: AsRef<[u8]> + ?Sized>(&self, key: &K) -> Result<Option<Cow<'a, [u8]>>> {
-        self.space.with_key(key.as_ref(), |key| self.full_key_bytes(key))
+        let key = key.as_ref();
+        if self.noted.is_none() && !self.view.has_writes() {
+            return Ok(self.view.stored_bytes(self.space.parts(key)).map(Cow::Borrowed));
+        }
+        self.get_bytes_and_note(key)
+    }
+
+    // Not inlined: what is read by the shortest way shall be.
+    #[inline(never)]
+    fn get_bytes_and_note(&self, key: &[u8]) -> Result<Option<Cow<'a, [u8]>>> {
+        self.space.with_key(key, |key| self.full_key_bytes(key))
     }
 
     /// The bytes of the value of a key that has the number of its keyspace before it.

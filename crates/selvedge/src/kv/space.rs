@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use smallvec::SmallVec;
 
-use selvedge_keyspace::Bounds;
+use selvedge_keyspace::{Bounds, KeyParts};
 
 /// The number of a keyspace.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -80,6 +80,12 @@ impl Space {
         full.extend_from_slice(&self.0.to_be_bytes());
         full.extend_from_slice(key);
         full
+    }
+
+    /// The key with the number before it, put together nowhere.
+    #[inline]
+    pub(crate) fn parts(self, key: &[u8]) -> KeyParts<'_> {
+        KeyParts::new(self.0.to_be_bytes(), key)
     }
 
     /// Works with the key with the number before it, which needs to be kept no longer.
