@@ -1,6 +1,6 @@
 //! Graphs on selvedge.
 
-use selvedge::Neighbours;
+use selvedge::AdjacencyView;
 use selvedge::prelude::*;
 
 use crate::Outcome;
@@ -164,13 +164,20 @@ impl GraphStore {
     ) -> Outcome<T> {
         let snapshot = self.db.snapshot()?;
         let edge_type = by_name.then_some(EDGE_TYPE);
-        work(&SnapshotGraph { snapshot: &snapshot, store: self, edge_type })
+        let adjacency = snapshot.adjacency(Direction::Out, edge_type)?;
+        work(&SnapshotGraph { store: self, adjacency })
     }
 
     /// The database itself.
     #[must_use]
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// The number of nodes.
+    #[must_use]
+    pub fn nodes(&self) -> u32 {
+        self.nodes
     }
 
     /// The id of a node by its number.
@@ -184,16 +191,9 @@ impl GraphStore {
 /// A graph at a snapshot.
 #[derive(Debug)]
 pub struct SnapshotGraph<'a> {
-    snapshot: &'a Snapshot<'a>,
     store: &'a GraphStore,
-    edge_type: Option<&'static str>,
-}
-
-impl SnapshotGraph<'_> {
-    #[inline]
-    fn stored(&self, node: u32) -> Outcome<Neighbours<'_>> {
-        self.snapshot.neighbours(self.store.id(node), Direction::Out, self.edge_type)
-    }
+    /// As is recommended to whom asks for many nodes.
+    adjacency: AdjacencyView<'a>,
 }
 
 impl Neighbourhoods for SnapshotGraph<'_> {
@@ -204,7 +204,8 @@ impl Neighbourhoods for SnapshotGraph<'_> {
     #[inline]
     fn neighbours(&self, node: u32) -> Outcome<impl ExactSizeIterator<Item = u32>> {
         let first = self.store.first;
-        Ok(self.stored(node)?.map(move |neighbour| (neighbour.get() - first) as u32))
+        let neighbours = self.adjacency.neighbours(self.store.id(node));
+        Ok(neighbours.map(move |neighbour| (neighbour.get() - first) as u32))
     }
 
     #[inline]
@@ -213,10 +214,9 @@ impl Neighbourhoods for SnapshotGraph<'_> {
         nodes: impl Iterator<Item = u32>,
     ) -> Outcome<impl Iterator<Item = (u32, impl ExactSizeIterator<Item = u32>)>> {
         let first = self.store.first;
-        let adjacency = self.snapshot.adjacency(Direction::Out, self.edge_type)?;
         let ids = nodes.map(move |node| NodeId::new(first + u64::from(node)));
         let number = move |id: NodeId| (id.get() - first) as u32;
-        let each = adjacency.neighbours_of_each(ids);
+        let each = self.adjacency.neighbours_of_each(ids);
         Ok(each.map(move |(node, neighbours)| (number(node), neighbours.map(number))))
     }
 }

@@ -14,7 +14,7 @@ use selvedge::env::Env;
 use selvedge::prelude::*;
 use selvedge::{Background, Kv, RetryPolicy};
 use selvedge_benches::Outcome;
-use selvedge_benches::graph::GraphStore;
+use selvedge_benches::graph::{EDGE_TYPE, GraphStore};
 use selvedge_benches::kv::{KvStore, first_value, raised};
 use selvedge_benches::random::Random;
 use selvedge_benches::rmat::EdgeList;
@@ -34,7 +34,7 @@ type Path = Box<dyn FnMut(u64) -> Outcome<u64>>;
 type Begin = fn() -> Outcome<Path>;
 
 /// The paths: an operation of each is what its name says.
-const PATHS: [(&str, Begin); 10] = [
+const PATHS: [(&str, Begin); 11] = [
     ("snapshot begun and ended", || {
         let store = KvStore::load_into(database(), KEYS)?;
         Ok(Box::new(move |times| {
@@ -69,6 +69,10 @@ const PATHS: [(&str, Begin); 10] = [
         Ok(Box::new(move |times| raise_entries(&kv, &mut random, times)))
     }),
     ("neighbours of a node, asked for by a call", || {
+        let (graph, mut random) = (graph()?, Random::new(SEED));
+        Ok(Box::new(move |times| neighbours_by_calls(&graph, &mut random, times)))
+    }),
+    ("neighbours of a node, by the view of all", || {
         let (graph, mut random) = (graph()?, Random::new(SEED));
         Ok(Box::new(move |times| {
             let hops = graph.on_snapshot(true, |graph| walk::one_hop(graph, &mut random, times));
@@ -138,6 +142,18 @@ fn raise_entries(kv: &Kv, random: &mut Random, times: u64) -> Outcome<u64> {
             kv.set(&key, &value)
         })?;
     }
+    Ok(times)
+}
+
+fn neighbours_by_calls(graph: &GraphStore, random: &mut Random, times: u64) -> Outcome<u64> {
+    let (snapshot, nodes) = (graph.db().snapshot()?, graph.nodes());
+    let mut sum = 0;
+    for _ in 0..times {
+        let node = graph.id(random.below(u64::from(nodes)) as u32);
+        let neighbours = snapshot.neighbours(node, Direction::Out, EDGE_TYPE)?;
+        sum = neighbours.fold(sum, |sum, neighbour| sum + neighbour.get());
+    }
+    black_box(sum);
     Ok(times)
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use prost::Message;
@@ -187,22 +188,24 @@ fn bodies_under_way_have_so_much_room_and_no_more() {
         options.request_bytes_max = 100_000;
         options
     });
-    let (mut slow, mut other) = (server.client(), server.client());
-    let (path, database) = (format!("{}/atomic_write", slow.path), slow.database.clone());
+    let mut other = server.client();
+    let (path, database) = (format!("{}/atomic_write", other.path), other.database.clone());
     let headers = [
         ("x-denokv-version", "3"),
         ("x-denokv-database-id", &*database),
         ("content-length", "90000"),
     ];
-    slow.send("POST", &path, &headers, &[0; 80_000]).unwrap();
     let mutations = vec![set(b"k", &[7; 50_000])];
     let large = denokv_proto::datapath::AtomicWrite { mutations, ..Default::default() };
     let until = Instant::now() + Duration::from_secs(20);
-    let refused = loop {
-        // What was sent may not have arrived.
+    let (slow, refused) = loop {
+        let mut slow = server.client();
+        slow.send("POST", &path, &headers, &[0; 80_000]).unwrap();
+        // If that has not arrived by now, it is the one that finds no room.
+        thread::sleep(Duration::from_millis(50));
         let answer = other.write(&large).unwrap();
         if answer.status != 200 {
-            break answer;
+            break (slow, answer);
         }
         assert!(Instant::now() < until, "there is room for everything");
     };
