@@ -90,6 +90,16 @@ impl GraphStore {
         Ok(Done::new(edges, edges))
     }
 
+    /// Links all edges of a list at once.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn link_together(&self, list: &EdgeList) -> Outcome<Done> {
+        let ends = list.edges.iter().map(|(source, target)| (self.id(*source), self.id(*target)));
+        let edges = self.db.link_many(EDGE_TYPE, ends)?;
+        Ok(Done::new(edges, edges))
+    }
+
     /// Links random nodes, each edge in a transaction of its own.
     ///
     /// # Errors

@@ -309,7 +309,7 @@ pub(crate) fn loaded(shape: Shape, bytes: &[u8], arena: &mut Arena) -> VersionBo
 }
 
 /// A version with these edges, sorted; a tombstone if there are none.
-fn of_edges(edges: &[HalfEdge]) -> VersionBox<Adjacency> {
+pub(crate) fn of_edges(edges: &[HalfEdge]) -> VersionBox<Adjacency> {
     if edges.is_empty() {
         let header = Adjacency { shape: Shape::default(), tree: None };
         return VersionBox::tombstone(header, &[]);

@@ -8,13 +8,16 @@ use selvedge_encoding::{
 };
 use selvedge_mvcc::VersionBox;
 
+use crate::adjacency::AdjacencyRead as _;
 use crate::catalog::EdgeType;
 use crate::edge_type::EdgeTypeDef;
 use crate::entity::{Direction, Edge, Entity};
 use crate::error::GraphError;
 use crate::graph::EdgeHeader;
+use crate::new_edges::NewEdges;
+use crate::reads::ReadTracking;
 use crate::transaction::{GraphTransaction, check_document, check_name, document_error};
-use crate::writes::{EdgeTypeWrite, EdgeWrite, NodeChange};
+use crate::writes::{EdgeTypeWrite, EdgeWrite, GraphWrites, NodeChange};
 
 impl GraphTransaction<'_> {
     /// Defines an edge type. Defining it again the same way is fine.
@@ -134,6 +137,92 @@ impl GraphTransaction<'_> {
             self.count_linked(&edge, found);
         }
         Ok(edge)
+    }
+
+    /// Links each source to its target, without documents; gives the number of edges
+    /// that are new. What it stages is not seen by this transaction, which is to commit
+    /// next.
+    ///
+    /// # Errors
+    /// As [`link`](Self::link).
+    pub fn link_many(
+        &mut self,
+        edge_type: &str,
+        ends: &[(NodeId, NodeId)],
+    ) -> Result<u64, GraphError> {
+        if ends.is_empty() {
+            check_name("an edge type", edge_type)?;
+            return Ok(0);
+        }
+        if let Some(new) = self.new_edges(edge_type, ends)? {
+            let count = new.len();
+            self.writes.count_edge_type(new.edge_type(), count as i64);
+            self.writes.new_edges = Some(Box::new(new));
+            return Ok(count as u64);
+        }
+        let linked = |writes: &GraphWrites| -> i64 {
+            writes.edge_type_counts.iter().map(|(_, count)| *count).sum()
+        };
+        let before = linked(self.writes);
+        for (source, target) in ends {
+            self.link(*source, edge_type, *target, &Document::new())?;
+        }
+        Ok((linked(self.writes) - before) as u64)
+    }
+
+    /// The edges between these ends, if all of them are new and nothing else is to be
+    /// noted with them.
+    fn new_edges(
+        &mut self,
+        edge_type: &str,
+        ends: &[(NodeId, NodeId)],
+    ) -> Result<Option<NewEdges>, GraphError> {
+        check_name("an edge type", edge_type)?;
+        self.check_room(ends.len() + 2)?;
+        let writes = &*self.writes;
+        let is_first =
+            writes.nodes.is_empty() && writes.edges.is_empty() && writes.new_edges.is_none();
+        if !is_first || self.tracking != ReadTracking::Off {
+            return Ok(None);
+        }
+        for (source, target) in ends {
+            self.check_endpoints(*source, *target)?;
+        }
+        self.encode(|| format!("edges {edge_type:?}"), |out| encode_into(&Document::new(), out))?;
+        if let Some(rules) = &mut self.rules {
+            rules.edge_changes(edge_type, &mut self.writes.scratch)?;
+        }
+        // The rules have given them a document.
+        if !self.writes.scratch.is_empty() {
+            return Ok(None);
+        }
+        let (kind, def) = self.edge_type_or_define(edge_type, &EdgeTypeDef::unique(), false)?;
+        if def.source_label().or(def.target_label()).is_some() {
+            for (source, target) in ends {
+                self.check_labels(edge_type, &def, *source, *target)?;
+            }
+        }
+        if !def.is_multi() {
+            let ends = ends.iter().map(|(source, target)| (*source, *target, 0));
+            let new = NewEdges::new(kind, ends);
+            return Ok((!self.has_any(&new)).then_some(new));
+        }
+        let mut numbered = Vec::with_capacity(ends.len());
+        for (source, target) in ends {
+            numbered.push((*source, *target, self.graph.new_edge_number()?));
+        }
+        Ok(Some(NewEdges::new(kind, numbered.iter().copied())))
+    }
+
+    /// Whether any of these edges, of a unique type, is there already.
+    fn has_any(&self, new: &NewEdges) -> bool {
+        new.outgoing().each().any(|(source, targets)| {
+            let stored = self.graph.edges_at(source, Direction::Out, self.at);
+            let is_there = |target: NodeId| {
+                stored.is_some_and(|stored| !stored.find(new.edge_type(), target).is_empty())
+            };
+            targets.iter().any(|(target, _)| is_there(*target))
+        })
     }
 
     /// Stages the document in the scratch buffer as that of `edge`, which is now

@@ -7,14 +7,16 @@
 use std::sync::Arc;
 
 use selvedge_base::sync::atomic::Ordering;
-use selvedge_base::{NodeId, Timestamp};
+use selvedge_base::{EdgeTypeId, NodeId, Timestamp};
 use selvedge_mvcc::{Record, Table, VersionBox};
 
-use crate::adjacency::{BLOCK_EDGES_MAX, changed};
+use crate::adjacency::{Adjacency, AdjacencyVersion, BLOCK_EDGES_MAX, Change, changed, of_edges};
+use crate::block::HalfEdge;
 use crate::catalog::{EdgeType, Label, MEMBERS_PER_WORD};
 use crate::changes::GraphTable;
 use crate::entity::Direction;
 use crate::graph::{EdgeHeader, Graph, GraphRecord, NodeHeader, NodeRead, leaf_of};
+use crate::new_edges::{Half, Halves};
 use crate::writer::GraphWriter;
 use crate::writes::{EdgeTypeWrite, EdgeWrite, GraphWrites, NodeChange, NodeWrite};
 
@@ -77,6 +79,11 @@ impl<'i> Installation<'i> {
             }
         }
         self.adjacency(writes);
+        if let Some(new) = writes.new_edges.take() {
+            self.new_edges(new.edge_type(), Direction::Out, new.outgoing());
+            self.new_edges(new.edge_type(), Direction::In, new.incoming());
+            self.writer.note_written_together(new);
+        }
         self.writer.scratch.shrink_to(SCRATCH_EDGES_KEPT);
         self.counts(writes);
     }
@@ -175,23 +182,55 @@ impl<'i> Installation<'i> {
     fn adjacency(&mut self, writes: &GraphWrites) {
         for changes in &writes.changed_nodes {
             let (node, direction) = (changes.node, changes.direction);
-            let table = self.graph.adjacency(direction);
-            let number = if direction == Direction::In { GraphTable::In } else { GraphTable::Out };
-            self.changed(number, node.get());
-            // SAFETY: the commit lock is held (`new`), so the newest version
-            // stays, and nobody else installs.
-            unsafe {
-                let record = table.slot(node.get());
-                let base = record.and_then(|record| record.newest());
-                let base = base.filter(|base| !base.is_tombstone());
-                let changes = &writes.changes[changes.from..changes.until];
-                let version = changed(base, changes, &mut self.writer.scratch);
-                if install(table, node.get(), version, self.commit) {
-                    self.superseded.push(match direction {
-                        Direction::In => GraphRecord::In(node),
-                        Direction::Out | Direction::Both => GraphRecord::Out(node),
-                    });
-                }
+            let changes = &writes.changes[changes.from..changes.until];
+            self.adjacency_of(node, direction, |base, scratch| changed(base, changes, scratch));
+        }
+    }
+
+    /// Installs new versions of the adjacency of nodes that get edges of one type.
+    fn new_edges(&mut self, edge_type: EdgeTypeId, direction: Direction, halves: &Halves) {
+        for (node, halves) in halves.each() {
+            self.adjacency_of(node, direction, |base, scratch| {
+                let Some(base) = base else {
+                    scratch.clear();
+                    let edge = |&(neighbour, id): &Half| HalfEdge { edge_type, neighbour, id };
+                    scratch.extend(halves.iter().map(edge));
+                    return of_edges(scratch);
+                };
+                let change = |&(neighbour, id): &Half| Change {
+                    edge_type,
+                    neighbour,
+                    identity: id,
+                    put: Some(id),
+                };
+                let changes: Vec<_> = halves.iter().map(change).collect();
+                changed(Some(base), &changes, scratch)
+            });
+        }
+    }
+
+    /// Installs what `make` makes of the newest edges at a node.
+    fn adjacency_of(
+        &mut self,
+        node: NodeId,
+        direction: Direction,
+        make: impl FnOnce(Option<&AdjacencyVersion>, &mut Vec<HalfEdge>) -> VersionBox<Adjacency>,
+    ) {
+        let table = self.graph.adjacency(direction);
+        let number = if direction == Direction::In { GraphTable::In } else { GraphTable::Out };
+        self.changed(number, node.get());
+        // SAFETY: the commit lock is held (`new`), so the newest version
+        // stays, and nobody else installs.
+        unsafe {
+            let record = table.slot(node.get());
+            let base = record.and_then(|record| record.newest());
+            let base = base.filter(|base| !base.is_tombstone());
+            let version = make(base, &mut self.writer.scratch);
+            if install(table, node.get(), version, self.commit) {
+                self.superseded.push(match direction {
+                    Direction::In => GraphRecord::In(node),
+                    Direction::Out | Direction::Both => GraphRecord::Out(node),
+                });
             }
         }
     }

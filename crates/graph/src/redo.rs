@@ -55,14 +55,11 @@ impl GraphWrites {
             if write.existed.is_none() && write.now.is_none() {
                 continue;
             }
-            out.push(EDGE);
-            put_number(out, edge.source.get());
-            put_number(out, u64::from(edge.edge_type.get()));
-            put_number(out, edge.target.get());
-            put_number(out, edge.id.map_or(0, EdgeId::get));
-            put_option(out, write.existed);
-            put_option(out, write.now);
-            put_optional_bytes(out, write.version.as_ref().map(|version| version.document()));
+            let document = write.version.as_ref().map(|version| version.document());
+            put_edge(out, edge, (write.existed, write.now), document);
+        }
+        for edge in self.new_edges.iter().flat_map(|new| new.iter()) {
+            put_edge(out, &edge, (None, Some(edge.id.map_or(0, EdgeId::get))), None);
         }
     }
 
@@ -93,6 +90,23 @@ impl GraphWrites {
             }
         }
     }
+}
+
+/// An edge, with its number before and after.
+fn put_edge(
+    out: &mut Vec<u8>,
+    edge: &Edge,
+    (existed, now): (Option<u64>, Option<u64>),
+    document: Option<&[u8]>,
+) {
+    out.push(EDGE);
+    put_number(out, edge.source.get());
+    put_number(out, u64::from(edge.edge_type.get()));
+    put_number(out, edge.target.get());
+    put_number(out, edge.id.map_or(0, EdgeId::get));
+    put_option(out, existed);
+    put_option(out, now);
+    put_optional_bytes(out, document);
 }
 
 fn stamp<H>(record: Option<&Record<H>>) -> Stamp {

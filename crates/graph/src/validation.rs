@@ -13,6 +13,7 @@ use crate::catalog::{EdgeType, NameTable};
 use crate::entity::{Conflict, ConflictKind, Direction, Edge, Entity, NamedEdge};
 use crate::error::GraphRefusal;
 use crate::graph::{Graph, NodeRead};
+use crate::new_edges::NewEdges;
 use crate::reads::ReadSet;
 use crate::writer::GraphWriter;
 use crate::writes::{EdgeTypeWrite, GraphWrites, KeyName, NodeChange};
@@ -219,17 +220,35 @@ impl<'v> Validation<'v> {
             if write.existed.is_none() && write.now.is_none() {
                 continue;
             }
-            if let Some(written) = self.writer.last_written(edge) {
-                check_write(Stamp::of(written), self.start).map_err(|overtaken| {
-                    self.conflict(self.edge_entity(*edge), ConflictKind::Write, overtaken.by)
-                })?;
-            }
+            self.unwritten(edge)?;
             if write.existed.is_none() && !mutant::is("endpoint-unchecked") {
                 self.endpoint(edge.source)?;
                 self.endpoint(edge.target)?;
             }
         }
+        self.writes.new_edges.as_ref().map_or(Ok(()), |new| self.new_edges(new))
+    }
+
+    /// The same for edges that come together.
+    fn new_edges(&self, new: &NewEdges) -> Result<(), GraphRefusal> {
+        if self.writer.remembers_edges() {
+            for edge in new.iter() {
+                self.unwritten(&edge)?;
+            }
+        }
+        let nodes = new.outgoing().each().chain(new.incoming().each()).map(|(node, _)| node);
+        for node in nodes.filter(|_| !mutant::is("endpoint-unchecked")) {
+            self.endpoint(node)?;
+        }
         Ok(())
+    }
+
+    /// Nobody has written the edge since the start.
+    fn unwritten(&self, edge: &Edge) -> Result<(), GraphRefusal> {
+        let Some(written) = self.writer.last_written(edge) else { return Ok(()) };
+        check_write(Stamp::of(written), self.start).map_err(|overtaken| {
+            self.conflict(self.edge_entity(*edge), ConflictKind::Write, overtaken.by)
+        })
     }
 
     /// The end of a new edge, which existed at the start, must still exist.

@@ -14,6 +14,7 @@ use crate::block::HalfEdge;
 use crate::changes::GraphChanges;
 use crate::entity::Edge;
 use crate::graph::{LEAF_IDS, leaf_of};
+use crate::new_edges::NewEdges;
 
 /// A leaf of a table that was seen without a record in use, named by one of its
 /// identifiers.
@@ -48,6 +49,7 @@ pub struct GraphWriter {
     by_age: VecDeque<(Timestamp, Edge)>,
     /// Written by the commit under way.
     written: Vec<Edge>,
+    written_together: Option<Box<NewEdges>>,
     /// Leaves that may be dead, by a record in them.
     pub(crate) dead_leaves: Set<DeadLeaf>,
     /// Unlinked structure on its way to the limbo.
@@ -70,6 +72,11 @@ impl GraphWriter {
         self.written.push(edge);
     }
 
+    /// The same of edges that came together.
+    pub(crate) fn note_written_together(&mut self, edges: Box<NewEdges>) {
+        self.written_together = Some(edges);
+    }
+
     /// Notes that a record ended, so that its leaf may be dead now; leaves are
     /// noted once.
     pub(crate) fn note_dead_leaf(&mut self, leaf: DeadLeaf) {
@@ -81,14 +88,17 @@ impl GraphWriter {
     /// with.
     #[inline]
     pub(crate) fn settle(&mut self, visible: Timestamp, active: &ActiveStarts) {
-        if !self.written.is_empty() || self.remembers_edges() {
+        let is_written = !self.written.is_empty() || self.written_together.is_some();
+        if is_written || self.remembers_edges() {
             self.settle_edges(visible, active);
         }
     }
 
     fn settle_edges(&mut self, visible: Timestamp, active: &ActiveStarts) {
+        let together = self.written_together.take();
         if active.before(visible).is_some() {
-            for edge in self.written.drain(..) {
+            let together = together.iter().flat_map(|edges| edges.iter());
+            for edge in self.written.drain(..).chain(together) {
                 // One entry for each edge, however often it is written.
                 if self.recent.insert(edge, visible).is_none() {
                     self.by_age.push_back((visible, edge));

@@ -14,6 +14,8 @@ use crate::edge_type::EdgeTypeDef;
 use crate::entity::{Direction, Edge};
 use crate::error::GraphError;
 use crate::graph::{EdgeHeader, NodeHeader};
+use crate::new_edges::NewEdges;
+use crate::places::{COUNTED_MIN, Places};
 use crate::reads::ReadSet;
 
 /// What happens to a node.
@@ -100,73 +102,15 @@ const CHANGES_KEPT: usize = 64;
 /// Bytes of encoded document that emptied writes keep room for.
 const SCRATCH_BYTES_KEPT: usize = 4096;
 
-/// Edges from which on their changes are put in order by counting, not by comparing.
-const COUNTED_MIN: usize = if cfg!(test) { 16 } else { 4096 };
-/// Counting takes room for every id between the least and the greatest: at most so many
-/// for each edge.
-const COUNTED_IDS_PER_EDGE: u64 = 4;
-
-/// How many changes each node has, of nodes whose ids lie close together.
-struct Places {
-    first: NodeId,
-    counts: Vec<u32>,
-}
-
-impl Places {
-    /// `None` if there are none, or they lie far apart.
-    fn of(nodes: impl Iterator<Item = NodeId> + Clone) -> Option<Self> {
-        let start = nodes.clone().next()?;
-        let (first, last, len) = nodes.clone().fold((start, start, 0), |(first, last, len), id| {
-            (id.min(first), id.max(last), len + 1)
-        });
-        let ids = last.get() - first.get();
-        if ids >= COUNTED_IDS_PER_EDGE * len {
-            return None;
-        }
-        let mut counts = vec![0; ids as usize + 1];
-        nodes.for_each(|node| counts[(node.get() - first.get()) as usize] += 1);
-        Some(Self { first, counts })
-    }
-
-    /// Puts changes behind the first `start`, those of one node beside each other and
-    /// sorted, and calls `end` for each node with where they are.
-    fn fill(
-        self,
-        start: usize,
-        changes: &mut Vec<Change>,
-        new: impl Iterator<Item = (NodeId, Change)> + Clone,
-        end: &mut impl FnMut(NodeId, usize, usize),
-    ) {
-        let Self { first, counts } = self;
-        let mut next = Vec::with_capacity(counts.len());
-        let mut until = start;
-        for count in &counts {
-            next.push(until);
-            until += *count as usize;
-        }
-        // Every place gets its change below.
-        let Some((_, any)) = new.clone().next() else { return };
-        changes.resize(until, any);
-        for (node, change) in new {
-            let next = &mut next[(node.get() - first.get()) as usize];
-            changes[*next] = change;
-            *next += 1;
-        }
-        let changed = counts.iter().zip(next).enumerate().filter(|(_, (count, _))| **count > 0);
-        for (at, (count, until)) in changed {
-            let from = until - *count as usize;
-            sort_changes(&mut changes[from..until]);
-            end(NodeId::new(first.get() + at as u64), from, until);
-        }
-    }
-}
-
 /// What one transaction has staged in the graph.
 #[derive(Debug, Default)]
 pub struct GraphWrites {
     pub(crate) nodes: WriteSet<NodeId, NodeWrite>,
     pub(crate) keys: WriteSet<KeyName, Option<NodeId>>,
     pub(crate) edges: WriteSet<Edge, EdgeWrite>,
+    /// New edges that were staged together, and are none of those above. Reading does not
+    /// see them.
+    pub(crate) new_edges: Option<Box<NewEdges>>,
     /// Definitions of edge types that are new.
     pub(crate) edge_types: WriteSet<EdgeTypeId, EdgeTypeWrite>,
     /// Changes of the numbers of nodes and edges.
@@ -206,6 +150,7 @@ impl GraphWrites {
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
             && self.edges.is_empty()
+            && self.new_edges.is_none()
             && self.edge_types.is_empty()
             && self.checks.is_empty()
     }
@@ -223,6 +168,7 @@ impl GraphWrites {
         self.nodes.is_as_new()
             && self.keys.is_as_new()
             && self.edges.is_as_new()
+            && self.new_edges.is_none()
             && self.edge_types.is_as_new()
             && self.label_counts.is_as_new()
             && self.edge_type_counts.is_as_new()
@@ -247,6 +193,7 @@ impl GraphWrites {
         self.nodes.clear();
         self.keys.clear();
         self.edges.clear();
+        self.new_edges = None;
         self.edge_types.clear();
         self.label_counts.clear();
         self.edge_type_counts.clear();
@@ -277,7 +224,8 @@ impl GraphWrites {
     /// The number of entities written.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.nodes.len() + self.edges.len() + self.edge_types.len()
+        let new = self.new_edges.as_ref().map_or(0, |new| new.len());
+        self.nodes.len() + self.edges.len() + new + self.edge_types.len()
     }
 
     /// A position to roll back to.
@@ -361,7 +309,8 @@ impl GraphWrites {
     /// The types of the edges that are there at the end.
     pub(crate) fn edge_types_linked(&self) -> Set<EdgeTypeId> {
         let linked = self.edges.iter().filter(|(_, write)| write.now.is_some());
-        linked.map(|(edge, _)| edge.edge_type).collect()
+        let new = self.new_edges.iter().map(|new| new.edge_type());
+        linked.map(|(edge, _)| edge.edge_type).chain(new).collect()
     }
 
     /// Whether a node with this label is inserted.
@@ -375,6 +324,7 @@ impl GraphWrites {
         let linked =
             |(edge, write): &(Edge, EdgeWrite)| edge.edge_type == edge_type && write.now.is_some();
         self.edges.iter().any(linked)
+            || self.new_edges.as_ref().is_some_and(|new| new.edge_type() == edge_type)
     }
 
     /// Adds to the number of nodes with a label.
@@ -421,7 +371,10 @@ impl GraphWrites {
         if edges.len() >= COUNTED_MIN
             && let Some(places) = Places::of(written().map(|write| change(write).0))
         {
-            places.fill(first, changes, written().map(change), &mut end);
+            places.fill(first, changes, written().map(change), |node, from, changes| {
+                sort_changes(changes);
+                end(node, from, from + changes.len());
+            });
             return;
         }
         let mut sorted: SmallVec<[_; 4]> = written().map(change).collect();

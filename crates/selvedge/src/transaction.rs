@@ -323,6 +323,11 @@ impl<'db> Transaction<'db> {
         self.stage(|graph| graph.link(source, edge_type, target, &document.into()))
     }
 
+    /// For [`Db::link_many`](crate::Db::link_many); to be committed next.
+    pub(crate) fn link_many(&mut self, edge_type: &str, ends: &[(NodeId, NodeId)]) -> Result<u64> {
+        self.stage(|graph| graph.link_many(edge_type, ends))
+    }
+
     /// Removes every edge of a type from `source` to `target`; gives their
     /// number.
     ///

@@ -37,7 +37,7 @@ impl Selvedge {
 
 impl Engine for Selvedge {
     fn load(&mut self, list: &EdgeList) -> Result<()> {
-        self.0.link_all(list, list.edges.len())?;
+        self.0.link_together(list)?;
         Ok(())
     }
 

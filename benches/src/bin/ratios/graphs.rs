@@ -12,9 +12,10 @@ use selvedge_benches::walk;
 
 use crate::options::Options;
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "load, 10 k edges each",
     "load, one transaction",
+    "load, link_many",
     "sweep",
     "sweep, all types",
     "BFS",
@@ -88,7 +89,12 @@ impl Stage<'_> {
                 &mut |_| Ok(Csr::new(&self.list).loaded()),
             )?;
         }
-        Ok(())
+        plan.compare(
+            lines,
+            Title::new(&self.name("load, link_many"), "CSR, unsorted", ">= 8 M/s"),
+            &mut |_| GraphStore::new(self.list.nodes, self.multi)?.link_together(&self.list),
+            &mut |_| Ok(Csr::new(&self.list).loaded()),
+        )
     }
 
     fn walks(&self, lines: &mut Vec<Line>, store: &GraphStore, csr: &Csr) -> Outcome<()> {
