@@ -37,13 +37,23 @@ impl Sequence {
     /// What keeps the lease from being renewed; the number is lost then.
     #[inline]
     pub fn take(&self) -> Result<u64, StorageError> {
+        self.take_many(1)
+    }
+
+    /// The first of the next `count` numbers, which is not 0.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take); all of them are lost then.
+    #[inline]
+    pub fn take_many(&self, count: u64) -> Result<u64, StorageError> {
         // Acquire: partner of the Release in `end_lease`. Beyond that, uniqueness
         // needs no ordering.
-        let number = self.next.fetch_add(1, Ordering::Acquire);
-        if number >= self.leased.load(Ordering::Acquire) {
-            self.wait_for_lease(number)?;
+        let first = self.next.fetch_add(count, Ordering::Acquire);
+        let last = first + (count - 1);
+        if last >= self.leased.load(Ordering::Acquire) {
+            self.wait_for_lease(last)?;
         }
-        Ok(number)
+        Ok(first)
     }
 
     #[cold]
@@ -120,7 +130,17 @@ mod tests {
         }));
         let taken: Vec<_> = (0..4).map(|_| sequence.take().unwrap()).collect();
         assert_eq!(taken, [5, 6, 7, 8]);
-        assert_eq!(sequence.end_lease(), 9);
+        assert!(sequence.take_many(2).is_err(), "not even the first, which could be leased");
+        assert_eq!(sequence.end_lease(), 11);
         assert!(sequence.take().is_err());
+    }
+
+    #[test]
+    fn gives_many_at_once() {
+        let sequence = Sequence::new(5);
+        assert_eq!([1, 3, 2].map(|count| sequence.take_many(count).unwrap()), [5, 6, 9]);
+        sequence.lease(13);
+        assert_eq!(sequence.take_many(2).unwrap(), 11);
+        assert!(sequence.take_many(1).is_err(), "there is nobody who renews the lease");
     }
 }

@@ -207,11 +207,10 @@ impl GraphTransaction<'_> {
             let new = NewEdges::new(kind, ends);
             return Ok((!self.has_any(&new)).then_some(new));
         }
-        let mut numbered = Vec::with_capacity(ends.len());
-        for (source, target) in ends {
-            numbered.push((*source, *target, self.graph.new_edge_number()?));
-        }
-        Ok(Some(NewEdges::new(kind, numbered.iter().copied())))
+        let first = self.graph.new_edge_numbers(ends.len() as u64)?;
+        let numbered = ends.iter().zip(first..);
+        let numbered = numbered.map(|((source, target), number)| (*source, *target, number));
+        Ok(Some(NewEdges::new(kind, numbered)))
     }
 
     /// Whether any of these edges, of a unique type, is there already.

@@ -219,21 +219,27 @@ impl Graph {
 
     /// A new node id. Ids of transactions that roll back are not given again.
     pub(crate) fn new_node_id(&self) -> Result<NodeId, GraphError> {
-        Self::new_id(&self.node_ids, "the number of nodes ever created").map(NodeId::new)
+        Self::new_ids(&self.node_ids, 1, "the number of nodes ever created").map(NodeId::new)
     }
 
     /// A new number for an edge with a record.
     pub(crate) fn new_edge_number(&self) -> Result<u64, GraphError> {
-        Self::new_id(&self.edge_numbers, "the number of edges ever created")
+        self.new_edge_numbers(1)
     }
 
-    fn new_id(ids: &Sequence, what: &'static str) -> Result<u64, GraphError> {
-        let id = ids.take().map_err(|error| GraphError::Storage(Box::new(error)))?;
+    /// The first of so many, at least one.
+    pub(crate) fn new_edge_numbers(&self, count: u64) -> Result<u64, GraphError> {
+        Self::new_ids(&self.edge_numbers, count, "the number of edges ever created")
+    }
+
+    fn new_ids(ids: &Sequence, count: u64, what: &'static str) -> Result<u64, GraphError> {
+        let first = ids.take_many(count).map_err(|error| GraphError::Storage(Box::new(error)))?;
         // A sequence that is used up stays so: 2^63 more tries would wrap it.
-        if id > NODES_MAX {
-            return Err(GraphError::Limit { what, actual: id, limit: NODES_MAX });
+        let last = first + (count - 1);
+        if last > NODES_MAX {
+            return Err(GraphError::Limit { what, actual: last, limit: NODES_MAX });
         }
-        Ok(id)
+        Ok(first)
     }
 
     /// Whether the leaf of a node's id still gets new ids.
