@@ -178,7 +178,6 @@ impl GraphTransaction<'_> {
         ends: &[(NodeId, NodeId)],
     ) -> Result<Option<NewEdges>, GraphError> {
         check_name("an edge type", edge_type)?;
-        self.check_room(ends.len() + 2)?;
         let writes = &*self.writes;
         let is_first =
             writes.nodes.is_empty() && writes.edges.is_empty() && writes.new_edges.is_none();
@@ -205,8 +204,14 @@ impl GraphTransaction<'_> {
         if !def.is_multi() {
             let ends = ends.iter().map(|(source, target)| (*source, *target, 0));
             let new = NewEdges::new(kind, ends);
-            return Ok((!self.has_any(&new)).then_some(new));
+            if self.has_any(&new) {
+                return Ok(None);
+            }
+            // A pair that comes twice is written once.
+            self.check_room(new.len())?;
+            return Ok(Some(new));
         }
+        self.check_room(ends.len())?;
         let first = self.graph.new_edge_numbers(ends.len() as u64)?;
         let numbered = ends.iter().zip(first..);
         let numbered = numbered.map(|((source, target), number)| (*source, *target, number));

@@ -234,7 +234,8 @@ impl Graph {
 
     fn new_ids(ids: &Sequence, count: u64, what: &'static str) -> Result<u64, GraphError> {
         let first = ids.take_many(count).map_err(|error| GraphError::Storage(Box::new(error)))?;
-        // A sequence that is used up stays so: 2^63 more tries would wrap it.
+        // A sequence that is used up stays so: to wrap it takes 2^37 more tries of as many
+        // numbers as a transaction may write.
         let last = first + (count - 1);
         if last > NODES_MAX {
             return Err(GraphError::Limit { what, actual: last, limit: NODES_MAX });
