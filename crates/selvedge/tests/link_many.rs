@@ -178,3 +178,76 @@ fn what_cannot_be_linked_links_nothing() -> Result<()> {
     assert_eq!(db.snapshot()?.count_edges("E")?, 0);
     Ok(())
 }
+
+/// What a transaction does beside links of a to b, b to b, and a to b again; it is given a,
+/// b and c.
+type Beside = fn(&mut Transaction<'_>, [NodeId; 3]) -> Result<()>;
+
+const BESIDE: [Beside; 14] = [
+    |ctx, _| ctx.count_edges("E").map(drop),
+    |ctx, _| ctx.edge_types().map(drop),
+    |ctx, [a, ..]| ctx.edges(a, Direction::Out, "E").map(drop),
+    |ctx, [a, ..]| ctx.edges(a, Direction::In, "E").map(drop),
+    |ctx, [_, b, _]| ctx.degree(b, Direction::In, None).map(drop),
+    |ctx, [a, b, _]| ctx.edges_between(a, "E", b).map(drop),
+    |ctx, [a, _, c]| ctx.edges_between(a, "E", c).map(drop),
+    |ctx, [a, ..]| ctx.delete_node(a).map(drop),
+    |ctx, [_, b, _]| ctx.delete_node(b).map(drop),
+    |ctx, [a, b, _]| ctx.link_nodes(a, "E", b, doc! { "weight": 1 }).map(drop),
+    |ctx, [a, _, c]| ctx.link_nodes(a, "E", c, doc! { "weight": 1 }).map(drop),
+    |ctx, [a, b, _]| ctx.unlink_nodes(a, "E", b).map(drop),
+    |ctx, _| ctx.define_edge_type("E", EdgeTypeDef::multi()),
+    |ctx, _| ctx.define_edge_type("E", EdgeTypeDef::unique().from("Q")),
+];
+
+/// What comes of it, told: of the links and of who is beside them, who begins before them and
+/// ends after them.
+fn told_beside(
+    beside: Beside,
+    (kind, options, reads_first): (Kind, &TransactionOptions, bool),
+    link: fn(&Db, &[(NodeId, NodeId)]) -> Result<()>,
+) -> Result<String> {
+    let db = Db::in_memory();
+    let nodes = begin(&db, kind, &vec![])?;
+    let [a, b, c] = [nodes[0], nodes[1], nodes[2]];
+    let pairs = [(a, b), (b, b), (a, b)];
+    let mut other = db.begin(options)?;
+    let before = reads_first.then(|| beside(&mut other, [a, b, c]));
+    let linked = link(&db, &pairs);
+    let after = (!reads_first).then(|| beside(&mut other, [a, b, c]));
+    other.set(c, "changed", 1)?;
+    let committed = other.commit().map(drop);
+    // Nobody is open any more.
+    let again = link(&db, &pairs);
+    let told = told(&db, &nodes)?;
+    assert_eq!(db.check()?, Vec::<String>::new());
+    Ok(format!("{before:?} {linked:?} {after:?} {committed:?} {again:?} {told:?}"))
+}
+
+#[test]
+fn whoever_is_beside_it_fares_as_beside_links_one_by_one() -> Result<()> {
+    let mut conflicts = 0;
+    for (at, beside) in BESIDE.into_iter().enumerate() {
+        for kind in [Kind::Unknown, Kind::Unique, Kind::Multi, Kind::WithDefault] {
+            for options in [TransactionOptions::new(), TransactionOptions::serializable()] {
+                for reads_first in [false, true] {
+                    let how = (kind, &options, reads_first);
+                    let together = told_beside(beside, how, |db, pairs| {
+                        db.link_many("E", pairs.iter().copied()).map(drop)
+                    })?;
+                    let single = told_beside(beside, how, |db, pairs| {
+                        db.transaction(|ctx| {
+                            pairs.iter().try_for_each(|(source, target)| {
+                                ctx.link_nodes(*source, "E", *target, doc! {}).map(drop)
+                            })
+                        })
+                    })?;
+                    assert_eq!(together, single, "{at}: {how:?}");
+                    conflicts += usize::from(together.contains("Conflict"));
+                }
+            }
+        }
+    }
+    assert!(conflicts > 40, "{conflicts}: hardly anybody is in the way of anybody");
+    Ok(())
+}
