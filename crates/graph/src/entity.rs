@@ -89,6 +89,13 @@ pub enum Entity {
     Label(String),
     /// The definition, or the number of edges, of an edge type.
     EdgeType(String),
+    /// What an index has under one value.
+    Index {
+        /// The label.
+        label: String,
+        /// The name of the index.
+        index: String,
+    },
     /// An entry of a keyspace, by the bytes of its key.
     Entry(Box<[u8]>),
 }
@@ -102,6 +109,9 @@ impl fmt::Display for Entity {
             Self::Neighbourhood(id) => write!(f, "edges at node {id}"),
             Self::Label(label) => write!(f, "nodes with label {label:?}"),
             Self::EdgeType(name) => write!(f, "edge type {name:?}"),
+            Self::Index { label, index } => {
+                write!(f, "a value in index {index:?} of label {label:?}")
+            }
             Self::Entry(key) => write!(f, "entry {:?}", Key::from_bytes(&**key)),
         }
     }

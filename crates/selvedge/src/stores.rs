@@ -22,6 +22,7 @@ use selvedge_schema::{Kind, Schema, StoredSchemaError};
 use selvedge_storage::codec::{Bytes, misfit, put_bytes};
 use selvedge_storage::{BlockKey, Contents, StorageError};
 
+use crate::index::place::indexed_by;
 use crate::index::verify::verify as verify_indexes;
 use crate::kv::limits::KvLimits;
 use crate::kv::queue::Claims;
@@ -222,6 +223,23 @@ impl Durable for Stores {
 }
 
 impl Stores {
+    /// The refusal of a change of entries; those of an index by its name. For the holder
+    /// of the commit lock, with the snapshot of the transaction open.
+    #[cold]
+    fn entry_refused(&self, refusal: EntryRefusal) -> StoreRefusal {
+        let EntryRefusal::Conflict { key, start, committed, read } = &refusal else {
+            return StoreRefusal::Entry(refusal);
+        };
+        // SAFETY: the caller's word.
+        let schema = unsafe { self.schemas.as_of(*start) };
+        let Some(entity) = schema.and_then(|schema| indexed_by(schema, key)) else {
+            return StoreRefusal::Entry(refusal);
+        };
+        let kind = if *read { ConflictKind::Read } else { ConflictKind::Write };
+        let conflict = Conflict { entity, kind, start: *start, committed: *committed };
+        StoreRefusal::Graph(conflict.into())
+    }
+
     /// What a transaction wrote is defined as it was at its start: or it may break the
     /// definition, or lack entries of an index.
     #[cold]
@@ -463,7 +481,7 @@ impl Participant for Stores {
         }
         if let Some(entries) = &mut writes.entries {
             let judged = self.keyspace.validate(&mut writer.entries, entries, start);
-            judged.map_err(StoreRefusal::Entry)?;
+            judged.map_err(|refusal| self.entry_refused(refusal))?;
         }
         // SAFETY: the engine validates under the commit lock.
         match unsafe { self.schemas.newer_than(start) } {

@@ -10,7 +10,10 @@
 
 use selvedge_base::NodeId;
 use selvedge_encoding::DocRef;
-use selvedge_schema::{IndexDef, IndexKeyError, IndexKeys, IndexNumber};
+use selvedge_graph::Entity;
+use selvedge_schema::{
+    Change, DocumentDef, IndexDef, IndexKeyError, IndexKeys, IndexNumber, Kind, Schema,
+};
 
 use crate::kv::space::{FullKey, OWN_BYTES, Own};
 
@@ -116,4 +119,20 @@ impl Place {
 /// What the entry of a node holds, whose id is these bytes.
 pub(crate) fn held(is_unique: bool, node: &[u8; NODE_BYTES]) -> &[u8] {
     if is_unique { node } else { &[] }
+}
+
+/// The index that an entry with this key is of, if it is of any.
+pub(crate) fn indexed_by(schema: &Schema, key: &[u8]) -> Option<Entity> {
+    if !key.starts_with(&Own::Indexes.beginning()) {
+        return None;
+    }
+    let begins_it =
+        |index: &&IndexDef| Place::of(index).is_some_and(|place| key.starts_with(place.prefix()));
+    schema.labels().find_map(|label| {
+        let definition = schema.named(Kind::Nodes, label)?;
+        let to = definition.change().map(Change::to);
+        let documents = definition.document().into_iter().chain(to);
+        let index = documents.flat_map(DocumentDef::indexes).find(begins_it)?.name().to_owned();
+        Some(Entity::Index { label: label.to_owned(), index })
+    })
 }

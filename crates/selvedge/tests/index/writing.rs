@@ -2,7 +2,7 @@
 
 use super::{assert_sound, keys, with_users};
 use selvedge::prelude::*;
-use selvedge::{FieldDef, IndexDef, InputError, NodeDef, limits};
+use selvedge::{ConflictKind, Entity, FieldDef, IndexDef, InputError, NodeDef, limits};
 
 #[test]
 fn own_writes_are_seen_and_rolled_back() -> Result<(), Error> {
@@ -36,6 +36,26 @@ fn own_writes_are_seen_and_rolled_back() -> Result<(), Error> {
     })?;
     let after = db.snapshot()?;
     assert_eq!(keys(after.index("User", "age")?.range(32..))?, ["fay", "erin", "carol"]);
+    assert_sound(&db);
+    Ok(())
+}
+
+#[test]
+fn who_is_second_with_a_value_is_told_the_index() -> Result<(), Error> {
+    let db = with_users()?;
+    let begin = |key: &str| -> Result<Transaction<'_>, Error> {
+        let mut open = db.begin(&TransactionOptions::new())?;
+        open.insert_node("User", key, doc! { "email": "new@example.org" })?;
+        Ok(open)
+    };
+    let (first, second) = (begin("eve")?, begin("fay")?);
+    first.commit()?;
+    let Err(Error::Conflict(conflict)) = second.commit() else { panic!("both have it") };
+    let (label, index) = ("User".to_owned(), "email".to_owned());
+    assert_eq!(conflict.entity, Entity::Index { label, index });
+    assert_eq!(conflict.kind, ConflictKind::Write);
+    let told = conflict.to_string();
+    assert!(told.contains(r#"a value in index "email" of label "User""#), "{told}");
     assert_sound(&db);
     Ok(())
 }

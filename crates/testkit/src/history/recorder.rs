@@ -685,6 +685,7 @@ impl Active {
 fn clash(conflict: &Conflict) -> Clash {
     match &conflict.entity {
         // What the database keeps for itself: entries of indexes, and the schema.
+        Entity::Index { .. } => Clash::Other,
         Entity::Entry(key) if key.first().is_some_and(u8::is_ascii_control) => Clash::Other,
         Entity::Entry(key) => Clash::Entry(String::from_utf8_lossy(key).into_owned().into()),
         _ if conflict.kind != ConflictKind::Write => Clash::Other,
