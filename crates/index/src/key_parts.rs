@@ -65,13 +65,6 @@ impl<'k, const N: usize> From<&'k [u8; N]> for KeyParts<'k> {
     }
 }
 
-impl<'k> From<&'k Vec<u8>> for KeyParts<'k> {
-    #[inline]
-    fn from(key: &'k Vec<u8>) -> Self {
-        key.as_slice().into()
-    }
-}
-
 /// By numbers, from the beginning, the last of which may overlap the one before.
 #[inline]
 fn is_same(left: &[u8], right: &[u8]) -> bool {

@@ -61,7 +61,7 @@ fn assert_same(index: &KeyedIndex<usize>, model: &Model) {
     }
     for (key, at) in model {
         // SAFETY: as above.
-        assert_eq!(unsafe { index.get(key) }, Some(at), "{key:?}");
+        assert_eq!(unsafe { index.get(&key[..]) }, Some(at), "{key:?}");
     }
     let keys = model.keys().collect::<Vec<_>>();
     // SAFETY: as above.

@@ -182,6 +182,8 @@ fn what_cannot_be_linked_links_nothing() -> Result<()> {
 /// What a transaction does beside links of a to b, b to b, and a to b again; it is given a,
 /// b and c.
 type Beside = fn(&mut Transaction<'_>, [NodeId; 3]) -> Result<()>;
+/// How such pairs are linked.
+type Link = fn(&Db, &[(NodeId, NodeId)]) -> Result<()>;
 
 const BESIDE: [Beside; 14] = [
     |ctx, _| ctx.count_edges("E").map(drop),
@@ -205,7 +207,7 @@ const BESIDE: [Beside; 14] = [
 fn told_beside(
     beside: Beside,
     (kind, options, reads_first): (Kind, &TransactionOptions, bool),
-    link: fn(&Db, &[(NodeId, NodeId)]) -> Result<()>,
+    link: Link,
 ) -> Result<String> {
     let db = Db::in_memory();
     let nodes = begin(&db, kind, &vec![])?;
