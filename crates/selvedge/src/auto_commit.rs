@@ -167,6 +167,7 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::options::{Isolation, TransactionOptions};
+    use crate::{Define, EdgeDef, FieldDef};
 
     fn pair(db: &Db) -> [NodeId; 2] {
         ["a", "b"].map(|key| db.insert_node("N", key, doc! {}).unwrap())
@@ -217,6 +218,25 @@ mod tests {
                 assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
                 assert_eq!(db.check().unwrap(), Vec::<String>::new());
             }
+        }
+    }
+
+    /// Otherwise there were edges that break the definition.
+    #[test]
+    fn a_definition_that_comes_meanwhile_is_a_conflict() {
+        for def in [None, Some(EdgeTypeDef::unique())] {
+            let db = Db::in_memory();
+            let [a, b] = pair(&db);
+            if let Some(def) = def {
+                db.define_edge_type("E", def).unwrap();
+            }
+            let mut together = db.begin(&TransactionOptions::new()).unwrap();
+            together.link_many("E", &[(a, b)]).unwrap();
+            let required = EdgeDef::unique("E").field(FieldDef::int("weight"));
+            db.define([Define::from(required)]).unwrap();
+            let refused = together.commit();
+            assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+            assert_eq!(db.check().unwrap(), Vec::<String>::new());
         }
     }
 
