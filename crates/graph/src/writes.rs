@@ -319,12 +319,11 @@ impl GraphWrites {
         self.nodes.iter().any(|(_, write)| new(write))
     }
 
-    /// Whether an edge of this type is there at the end.
+    /// Whether an edge of this type that reading sees is there at the end.
     pub(crate) fn links_by(&self, edge_type: EdgeTypeId) -> bool {
         let linked =
             |(edge, write): &(Edge, EdgeWrite)| edge.edge_type == edge_type && write.now.is_some();
         self.edges.iter().any(linked)
-            || self.new_edges.as_ref().is_some_and(|new| new.edge_type() == edge_type)
     }
 
     /// Adds to the number of nodes with a label.
