@@ -150,8 +150,8 @@ impl GraphTransaction<'_> {
         edge_type: &str,
         ends: &[(NodeId, NodeId)],
     ) -> Result<u64, GraphError> {
+        check_name("an edge type", edge_type)?;
         if ends.is_empty() {
-            check_name("an edge type", edge_type)?;
             return Ok(0);
         }
         if let Some(new) = self.new_edges(edge_type, ends)? {
@@ -177,7 +177,6 @@ impl GraphTransaction<'_> {
         edge_type: &str,
         ends: &[(NodeId, NodeId)],
     ) -> Result<Option<NewEdges>, GraphError> {
-        check_name("an edge type", edge_type)?;
         let writes = &*self.writes;
         let is_first =
             writes.nodes.is_empty() && writes.edges.is_empty() && writes.new_edges.is_none();
@@ -202,8 +201,8 @@ impl GraphTransaction<'_> {
             }
         }
         if !def.is_multi() {
-            let ends = ends.iter().map(|(source, target)| (*source, *target, 0));
-            let new = NewEdges::new(kind, ends);
+            let edges = ends.iter().map(|(source, target)| (*source, *target, 0));
+            let new = NewEdges::new(kind, ends.len(), edges);
             if self.has_any(&new) {
                 return Ok(None);
             }
@@ -215,7 +214,7 @@ impl GraphTransaction<'_> {
         let first = self.graph.new_edge_numbers(ends.len() as u64)?;
         let numbered = ends.iter().zip(first..);
         let numbered = numbered.map(|((source, target), number)| (*source, *target, number));
-        Ok(Some(NewEdges::new(kind, numbered)))
+        Ok(Some(NewEdges::new(kind, ends.len(), numbered)))
     }
 
     /// Whether any of these edges, of a unique type, is there already.

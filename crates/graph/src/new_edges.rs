@@ -18,9 +18,9 @@ pub(crate) struct Halves {
 }
 
 impl Halves {
-    fn sorted(halves: impl Iterator<Item = (NodeId, Half)> + Clone) -> Self {
+    fn sorted(len: usize, halves: impl Iterator<Item = (NodeId, Half)> + Clone) -> Self {
         let mut sorted = Self::default();
-        if let Some(places) = Places::of(halves.clone().map(|(node, _)| node)) {
+        if let Some(places) = Places::of(len, halves.clone().map(|(node, _)| node)) {
             let Self { halves: all, nodes } = &mut sorted;
             places.fill(0, all, halves, |node, from, halves| {
                 halves.sort_unstable();
@@ -70,23 +70,25 @@ impl Halves {
 #[derive(Debug)]
 pub(crate) struct NewEdges {
     edge_type: EdgeTypeId,
-    out: Halves,
-    into: Halves,
+    outgoing: Halves,
+    incoming: Halves,
 }
 
 impl NewEdges {
-    /// Edges from source to target with these numbers, which are 0 for a unique type:
-    /// then each once, however often it comes.
+    /// So many edges from source to target with these numbers, which are 0 for a unique
+    /// type: then each once, however often it comes.
     pub(crate) fn new(
         edge_type: EdgeTypeId,
+        len: usize,
         edges: impl Iterator<Item = (NodeId, NodeId, u64)> + Clone,
     ) -> Self {
-        let out = edges.map(|(source, target, number)| (source, (target, number)));
-        let out = Halves::sorted(out).deduplicated();
-        let into = Halves::sorted(out.each().flat_map(|(source, halves)| {
+        let outgoing = edges.map(|(source, target, number)| (source, (target, number)));
+        let outgoing = Halves::sorted(len, outgoing).deduplicated();
+        let incoming = outgoing.each().flat_map(|(source, halves)| {
             halves.iter().map(move |(target, number)| (*target, (source, *number)))
-        }));
-        Self { edge_type, out, into }
+        });
+        let incoming = Halves::sorted(len, incoming);
+        Self { edge_type, outgoing, incoming }
     }
 
     pub(crate) fn edge_type(&self) -> EdgeTypeId {
@@ -94,23 +96,23 @@ impl NewEdges {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.out.halves.len()
+        self.outgoing.halves.len()
     }
 
     /// As seen from their sources.
     pub(crate) fn outgoing(&self) -> &Halves {
-        &self.out
+        &self.outgoing
     }
 
     /// As seen from their targets.
     pub(crate) fn incoming(&self) -> &Halves {
-        &self.into
+        &self.incoming
     }
 
     /// The edges, by source.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Edge> {
         let edge_type = self.edge_type;
-        self.out.each().flat_map(move |(source, halves)| {
+        self.outgoing.each().flat_map(move |(source, halves)| {
             halves.iter().map(move |(target, number)| Edge {
                 source,
                 edge_type,
@@ -143,7 +145,7 @@ mod tests {
                 .zip(numbers)
                 .map(|((source, target), number)| (node(*source), node(*target), number))
                 .collect();
-            let new = NewEdges::new(EdgeTypeId::new(7), edges.iter().copied());
+            let new = NewEdges::new(EdgeTypeId::new(7), edges.len(), edges.iter().copied());
             let out: BTreeSet<_> = edges.iter().copied().collect();
             prop_assert_eq!(new.len(), out.len());
             let found = |halves: &Halves| -> Vec<_> {

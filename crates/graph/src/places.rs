@@ -16,14 +16,17 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// `None` if there are few, or they lie far apart.
-    pub(crate) fn of(nodes: impl Iterator<Item = NodeId> + Clone) -> Option<Self> {
+    /// Of so many items at most; `None` if they are few, or lie far apart.
+    pub(crate) fn of(most: usize, nodes: impl Iterator<Item = NodeId> + Clone) -> Option<Self> {
+        if most < COUNTED_MIN {
+            return None;
+        }
         let start = nodes.clone().next()?;
         let (first, last, len) = nodes.clone().fold((start, start, 0), |(first, last, len), id| {
             (id.min(first), id.max(last), len + 1)
         });
         let ids = last.get() - first.get();
-        if len < COUNTED_MIN as u64 || ids >= COUNTED_IDS_PER_ITEM * len {
+        if ids >= COUNTED_IDS_PER_ITEM * len {
             return None;
         }
         let mut counts = vec![0; ids as usize + 1];

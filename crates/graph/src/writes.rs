@@ -15,7 +15,7 @@ use crate::entity::{Direction, Edge};
 use crate::error::GraphError;
 use crate::graph::{EdgeHeader, NodeHeader};
 use crate::new_edges::NewEdges;
-use crate::places::{COUNTED_MIN, Places};
+use crate::places::Places;
 use crate::reads::ReadSet;
 
 /// What happens to a node.
@@ -367,9 +367,8 @@ impl GraphWrites {
         let mut end = |node, from: usize, until: usize| {
             changed_nodes.push(NodeChanges { node, direction, from, until });
         };
-        if edges.len() >= COUNTED_MIN
-            && let Some(places) = Places::of(written().map(|write| change(write).0))
-        {
+        let nodes = written().map(|write| change(write).0);
+        if let Some(places) = Places::of(edges.len(), nodes) {
             places.fill(first, changes, written().map(change), |node, from, changes| {
                 sort_changes(changes);
                 end(node, from, from + changes.len());
@@ -391,6 +390,7 @@ mod tests {
     use selvedge_base::EdgeId;
 
     use super::*;
+    use crate::places::COUNTED_MIN;
 
     /// Sorted by direction, node, type, neighbour and id, and each node's found where it is
     /// said to be.
