@@ -189,6 +189,7 @@ impl<'i> Installation<'i> {
 
     /// Installs new versions of the adjacency of nodes that get edges of one type.
     fn new_edges(&mut self, edge_type: EdgeTypeId, direction: Direction, halves: &Halves) {
+        let mut changes = Vec::new();
         for (node, halves) in halves.each() {
             self.adjacency_of(node, direction, |base, scratch| {
                 let Some(base) = base else {
@@ -203,7 +204,8 @@ impl<'i> Installation<'i> {
                     identity: id,
                     put: Some(id),
                 };
-                let changes: Vec<_> = halves.iter().map(change).collect();
+                changes.clear();
+                changes.extend(halves.iter().map(change));
                 changed(Some(base), &changes, scratch)
             });
         }

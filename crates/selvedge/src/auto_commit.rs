@@ -173,6 +173,10 @@ mod tests {
         ["a", "b"].map(|key| db.insert_node("N", key, doc! {}).unwrap())
     }
 
+    fn in_order<T>(is_first: bool, one: T, other: T) -> (T, T) {
+        if is_first { (one, other) } else { (other, one) }
+    }
+
     /// Edges that come together meet those of others as any do: first committer wins.
     #[test]
     fn edges_that_come_together_conflict_like_others() {
@@ -185,10 +189,7 @@ mod tests {
             together.link_many("E", &[(b, a), (a, b)]).unwrap();
             let mut single = db.begin(&options).unwrap();
             single.link_nodes(a, "E", b, doc! {}).unwrap();
-            let (first, second) = match together_first {
-                true => (together, single),
-                false => (single, together),
-            };
+            let (first, second) = in_order(together_first, together, single);
             first.commit().unwrap();
             let refused = second.commit();
             assert!(matches!(refused, Err(Error::Conflict(_))), "{together_first}: {refused:?}");
@@ -209,10 +210,7 @@ mod tests {
                 together.link_many("E", &[(ends[0], ends[1])]).unwrap();
                 let mut deleting = db.begin(&options).unwrap();
                 deleting.delete_node(ends[at]).unwrap();
-                let (first, second) = match together_first {
-                    true => (together, deleting),
-                    false => (deleting, together),
-                };
+                let (first, second) = in_order(together_first, together, deleting);
                 first.commit().unwrap();
                 let refused = second.commit();
                 assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
